@@ -1,0 +1,39 @@
+"""Stormplay: what a storm-restoration company does in the weeks after a hailstorm, over one multi-tenant Postgres.
+
+Table of contents, in the order of the story:
+
+    list_storms       the storms of a tenant
+    RouteBuilder      Phase 3: treated properties in, crew routes out
+    routing           pure: coordinates in, ordered routes out (`routing.solve`)
+    storms            pure: hail reports, modelled swath, storm impact index
+    tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
+    errors            every error, one root
+
+Names are loaded at their first use, so that a kernel pays for what it asks for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stormplay import errors, routing, storms, tenancy
+    from stormplay.routes import RouteBuilder, list_storms
+
+__all__ = ["RouteBuilder", "errors", "list_storms", "routing", "storms", "tenancy"]
+__version__ = "0.1.0"
+
+_HOME = {"RouteBuilder": "stormplay.routes", "list_storms": "stormplay.routes"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in __all__:
+        return import_module(f"stormplay.{name}")
+    raise AttributeError(f"module 'stormplay' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,29 @@
+"""Parameters to widgets and back: selectors, progress, tables, forms, and the pages made of them.
+
+Everything here takes plain frames and callables and knows no database. Every callback is guarded: what goes wrong
+becomes a sentence on the page, never a traceback.
+"""
+
+from __future__ import annotations
+
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import MapFrame, PickTable
+from stormplay.controls.phase3 import Phase3, phase3
+from stormplay.controls.query import overrides
+from stormplay.controls.record import MIME, Recorded
+from stormplay.controls.selectors import Selectors
+from stormplay.controls.work import Work
+
+__all__ = [
+    "MIME",
+    "MapFrame",
+    "Message",
+    "Phase3",
+    "PickTable",
+    "Recorded",
+    "Selectors",
+    "Work",
+    "checked",
+    "overrides",
+    "phase3",
+]

@@ -1,0 +1,185 @@
+"""The live Phase 3 page: every section is a widget, kept in step with the plan and with the picked route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from stormplay import maps
+from stormplay.controls import markup, sections
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.handout import HandOut
+from stormplay.controls.live import MapFrame, PickTable
+from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
+from stormplay.controls.record import Recorded
+from stormplay.controls.selectors import Selectors
+from stormplay.controls.work import Report, Work
+from stormplay.errors import BadInput
+
+
+class Board:
+    """One storm's routes with controls. Made by `phase3`.
+
+    Attributes:
+        plan: The frames now shown; None where nothing could be opened.
+        selected: `route_id` of the picked route, or ''.
+        message: Where the page says what went wrong with a choice.
+        work: The generation of routes.
+    """
+
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], timezone: str) -> None:
+        self._sources, self._asked, self._timezone = sources, dict(asked), timezone
+        self._builder: Builder | None = None
+        self.plan: Plan | None = None
+        self.selected = ""
+        self.message = Message()
+        self._answer, self._ledger = widgets.HTML(), widgets.HTML()
+        self._choice = widgets.VBox([])
+        self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
+        self._hand_out = HandOut(self._assign, self._csv)
+        self._limit = widgets.IntText(
+            value=int(asked["max_per_route"]), description="Stops per route, at most",
+            style={"description_width": "initial"}, layout=widgets.Layout(width="15em"),
+        )  # fmt: skip
+        self.work = Work("Generate routes", self._generate, self._generated, self._lock)
+        for widget in (self._map, self._table):
+            widget.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
+        self._selectors: Selectors | None = None
+        checked(self.message)(self._start)()
+        self._draw()
+        if complaints:
+            self.message.error(" ".join([*complaints, self.message.text]).strip())
+
+    # ---- sections
+
+    def answer(self) -> widgets.Widget:
+        """Say what the plan is, with the age of its data."""
+        return widgets.VBox([self.message.widget, self._answer])
+
+    def choose(self) -> widgets.Widget:
+        """Choose company and storm."""
+        return self._choice
+
+    def generate(self) -> widgets.Widget:
+        """Generate the routes, with progress and cancel."""
+        row = widgets.Box([self._limit, self.work.button]).add_class("sp-row")
+        row.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
+        return widgets.VBox([row, self.work.running, self.work.message.widget])
+
+    def map(self) -> widgets.Widget:
+        """Show the routes over the hail; a click picks one."""
+        return self._map
+
+    def routes(self) -> widgets.Widget:
+        """List the routes; one can be picked."""
+        return self._table
+
+    def hand_out(self) -> widgets.Widget:
+        """Give the picked route to a crew and take it along as a file."""
+        return self._hand_out.widget
+
+    def ledger(self) -> widgets.Widget:
+        """Say where every eligible home is."""
+        return self._ledger
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the answer; empty where nothing could be opened."""
+        return Recorded(totals(self.plan) if self.plan else {})
+
+    # ---- choosing
+
+    def select(self, route_id: str) -> None:
+        """Pick a route by id; '' or an unknown id picks none."""
+        known = self.plan is not None and self.plan.route(route_id) is not None
+        self.selected = route_id if known else ""
+        self._map.selected = self._table.selected = self.selected
+        if self.plan is not None:
+            self._hand_out.show(self.plan, self.selected)
+
+    def _start(self) -> None:
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
+        self._choice.children = (self._selectors.widget,)
+        self._selectors.choose(self._asked["tenant"], self._asked["storm"])
+        self._open(self._selectors.tenant, self._selectors.storm)
+
+    def _chosen(self, tenant: str, storm: str | None) -> None:
+        self.message.clear()
+        self.work.message.clear()
+        self._open(tenant, storm)
+        self._draw()
+
+    def _open(self, tenant: str | None, storm: str | None) -> None:
+        self._builder, self.plan, self.selected = None, None, ""
+        if tenant is not None and storm is not None:
+            self._builder, self.plan = self._sources.open(tenant, storm)
+
+    # ---- acting
+
+    def _generate(self, report: Report) -> list[Any]:
+        """Runs in a thread."""
+        if self._builder is None:
+            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
+
+        def tell(progress: Any) -> bool:
+            miles = f"{progress.distance_m / METRES_PER_MILE:,.0f} miles" if progress.distance_m else ""
+            return report(progress.fraction, " · ".join(filter(None, [str(progress.phase), miles])))
+
+        limit, seconds = self._limit.value, float(self._asked["time_limit_s"])
+        return self._builder.generate_routes(limit, time_limit_s=seconds, progress=tell)
+
+    def _generated(self, routes: list[Any]) -> str:
+        self._refresh()
+        self._draw()
+        stops = sum(route["property_count"] for route in routes)
+        return f"{markup.count(len(routes), 'route')} made for {markup.count(stops, 'stop')}."
+
+    def _assign(self, crew: str | None) -> str:
+        """Give the picked route to a crew, or take it back. Returns what to say."""
+        if self._builder is None or not self.selected:
+            raise BadInput(sections.PICK_FIRST)
+        self._builder.assign_crew(self.selected, crew)
+        self._refresh()
+        self._draw(same_routes=True)
+        return f"{self._name()} goes to {crew}." if crew else f"{self._name()} has no crew now."
+
+    def _csv(self) -> str:
+        return self._builder.export_route_csv(self.selected) if self._builder and self.selected else ""
+
+    def _name(self) -> str:
+        row = self.plan.route(self.selected) if self.plan else None
+        return str(row["route_name"]) if row else "The route"
+
+    def _lock(self, running: bool) -> None:
+        self._limit.disabled = running
+        if self._selectors is not None:
+            self._selectors.lock(running)
+
+    # ---- drawing
+
+    def _refresh(self) -> None:
+        if self._builder is not None and self.plan is not None:
+            self.plan = self.plan.again(self._builder)
+
+    def _draw(self, *, same_routes: bool = False) -> None:
+        """Show the plan in every section; `same_routes` leaves the map where the reader has moved it."""
+        plan = self.plan
+        shown = None if plan else "none"
+        for widget in (self._map, self._table, self._ledger, self._hand_out.widget):
+            widget.layout.display = shown
+        self._limit.disabled = self.work.button.disabled = plan is None
+        if plan is None:
+            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
+            self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""
+            return
+        self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)
+        ids, rows = sections.table_rows(plan)
+        self._table.empty = sections.NO_ROUTES if plan.eligible else sections.NOTHING_DECIDED
+        self._table.show(ids, rows, self.selected if self.selected in ids else "")
+        if same_routes:
+            self._map.notes = maps.route_notes(plan.routes)
+        else:
+            drawn = sections.drawn(plan, self._timezone)
+            self._map.label, self._map.document = str(drawn.get_root().title), maps.map_document(drawn)
+        self.select(self.selected)

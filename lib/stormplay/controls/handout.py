@@ -1,0 +1,62 @@
+"""Hand a route out: give it to a crew, take its stops along as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from stormplay.controls import markup, sections
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.plan import Plan
+
+
+class HandOut:
+    """The forms for the picked route.
+
+    Args:
+        assign: Gives the picked route to a crew (None takes it back) and returns what to say.
+        csv: Returns the picked route's file.
+
+    Attributes:
+        widget: What is displayed.
+        message: Where the outcome is told.
+    """
+
+    def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str]) -> None:
+        self._assign, self._csv = assign, csv
+        self.message = Message()
+        self.head, self.file, self.stops = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.crew = widgets.Combobox(
+            description="Crew", placeholder="Name of the crew", ensure_option=False,
+            style={"description_width": "3.5em"}, layout=widgets.Layout(width="min(22em, 100%)"),
+        )  # fmt: skip
+        self.button = widgets.Button(description="Assign", button_style="primary")
+        self.back_button = widgets.Button(description="Take back")
+        self.form = widgets.Box([self.crew, self.button, self.back_button, self.file]).add_class("sp-row")
+        self.form.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
+        self.widget = widgets.VBox([self.head, self.form, self.message.widget, self.stops])
+        self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
+        self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
+        self._shown = ""
+
+    def show(self, plan: Plan, route_id: str) -> None:
+        """Show the forms for a route, or what to do where none is picked."""
+        route = plan.route(route_id)
+        self.form.layout.display = "flex" if route else "none"
+        if route_id != self._shown:
+            self.message.clear()
+        self._shown = route_id
+        if route is None:
+            self.head.value = markup.empty(sections.NO_ROUTES if plan.routes.empty else sections.PICK_FIRST)
+            self.file.value = self.stops.value = ""
+            return
+        crew = route["crew_name"] if isinstance(route["crew_name"], str) else ""
+        self.crew.options, self.crew.value = plan.crews, crew
+        self.back_button.layout.display = None if crew else "none"
+        self.head.value = sections.route_head(route, crew)
+        self.stops.value = sections.stop_list(plan, route_id)
+        self.file.value = markup.download("Download CSV", f"{route['route_name']}.csv", self._csv())
+
+    def _say(self, crew: str | None) -> None:
+        self.message.good(self._assign(crew))

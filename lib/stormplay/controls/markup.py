@@ -1,0 +1,131 @@
+"""Values to HTML. Every value is escaped here, so that no name or address ever becomes markup."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+Tone = Literal["", "good", "warn", "bad"]
+
+
+def kpis(cards: Iterable[tuple[str, str, str]]) -> str:
+    """Render cards of (label, value, note)."""
+    shown = "".join(
+        f'<div class="sp-kpi"><span class="sp-kpi-label">{_(label)}</span>'
+        f'<strong class="sp-kpi-value">{_(value)}</strong><span class="sp-kpi-note">{_(note)}</span></div>'
+        for label, value, note in cards
+    )
+    return f'<div class="sp-kpis">{shown}</div>'
+
+
+def sentence(text: str) -> str:
+    """Render a leading sentence."""
+    return f'<p class="sp-lead">{_(text)}</p>'
+
+
+def note(text: str) -> str:
+    """Render a quiet remark."""
+    return f'<p class="sp-note">{_(text)}</p>'
+
+
+def empty(text: str) -> str:
+    """Render what stands where there is nothing to show yet, and what to do about it."""
+    return f'<div class="sp-empty">{_(text)}</div>' if text else ""
+
+
+def error(text: str) -> str:
+    """Render what went wrong, announced to screen readers."""
+    return f'<div class="sp-error" role="alert">{_(text)}</div>' if text else ""
+
+
+def good(text: str) -> str:
+    """Render what went well, announced to screen readers."""
+    return f'<div class="sp-good" role="status">{_(text)}</div>' if text else ""
+
+
+def badge(text: str, tone: Tone = "") -> str:
+    """Render a short state, such as a storm's or a route's."""
+    return f'<span class="sp-badge{" sp-" + tone if tone else ""}">{_(text)}</span>'
+
+
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, numeric: Sequence[int] = (), foot: bool = False
+) -> str:
+    """Render a table.
+
+    Args:
+        headers: Column titles.
+        rows: Cells in the order of the headers; None is shown as a dash.
+        numeric: Positions of the columns that are aligned to the right.
+        foot: Whether the last row is a total.
+    """
+    right = [' class="sp-num"' if i in numeric else "" for i in range(len(headers))]
+    head = "".join(f'<th scope="col"{right[i]}>{_(title)}</th>' for i, title in enumerate(headers))
+    lines = [
+        "".join(f"<td{right[i]}>{_('–' if cell is None else cell)}</td>" for i, cell in enumerate(row)) for row in rows
+    ]
+    total = f"<tfoot><tr>{lines.pop()}</tr></tfoot>" if foot and lines else ""
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return (
+        f'<div class="sp-scroll"><table class="sp-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody>{total}</table></div>"
+    )
+
+
+def details(summary: str, content: str) -> str:
+    """Render content that opens on demand; `content` is HTML already."""
+    return f'<details class="sp-details"><summary>{_(summary)}</summary>{content}</details>'
+
+
+def download(label: str, name: str, text: str, mime: str = "text/csv") -> str:
+    """Render a link that saves `text` as a file, without a request to any server.
+
+    Args:
+        label: The words of the link.
+        name: Proposed file name; all but letters, digits, dots and dashes become dashes.
+        text: Content, written as UTF-8 with a byte-order mark, which spreadsheets need to read accents.
+        mime: Media type.
+    """
+    data = base64.b64encode(text.encode("utf-8-sig")).decode("ascii")
+    return (
+        f'<a class="sp-button" download="{_(file_name(name))}" '
+        f'href="data:{_(mime)};charset=utf-8;base64,{data}">{_(label)}</a>'
+    )
+
+
+def file_name(name: str) -> str:
+    """Return a name that every file system takes."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.").lower() or "file"
+
+
+def age(moment: datetime | None, now: datetime | None = None) -> str:
+    """Say how old data is: 'Data as of 28 Apr 2021, 19:40 UTC (3 hours ago).'."""
+    if moment is None:
+        return "There is no data yet."
+    seconds = max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
+    return f"Data as of {moment.astimezone(UTC):%d %b %Y, %H:%M} UTC ({_ago(seconds)})."
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def count(number: float, noun: str) -> str:
+    """Write a number with its noun: '1 route', '1,204 stops'."""
+    return f"{int(number):,} {noun}{'' if int(number) == 1 else 's'}"
+
+
+def text(value: object) -> str:
+    """Escape a value for a place inside other markup."""
+    return html.escape(str(value))
+
+
+_ = text

@@ -1,0 +1,128 @@
+"""The Phase 3 page: generate routes, see them, hand them out. A notebook's cells are calls of this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+import pandas as pd
+from IPython.display import HTML
+
+from stormplay import maps
+from stormplay.controls import markup, query, sections
+from stormplay.controls.board import Board
+from stormplay.controls.plan import Builder, Plan, Sources, totals
+from stormplay.controls.record import Recorded
+
+
+class Phase3(Protocol):
+    """One storm's routes on a page: each method is a section, shown where it is called."""
+
+    def answer(self) -> Any:
+        """Say what the plan is, with the age of its data."""
+
+    def choose(self) -> Any:
+        """Choose company and storm."""
+
+    def generate(self) -> Any:
+        """Generate the routes."""
+
+    def map(self) -> Any:
+        """Show the routes over the hail."""
+
+    def routes(self) -> Any:
+        """List the routes; one can be picked."""
+
+    def hand_out(self) -> Any:
+        """Give the picked route to a crew and take it along as a file."""
+
+    def ledger(self) -> Any:
+        """Say where every eligible home is."""
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the answer."""
+
+
+def phase3(
+    tenant: str | UUID,
+    storm: str | UUID,
+    *,
+    max_per_route: int = 50,
+    time_limit_s: float = 8.0,
+    interactive: bool = True,
+    builder: Callable[[str, str], Builder],
+    tenants: Callable[[], pd.DataFrame],
+    storms: Callable[[str], pd.DataFrame],
+    reports: Callable[[date], pd.DataFrame],
+    swath: Callable[[pd.DataFrame], Any],
+    timezone: str = "America/Chicago",
+) -> Phase3:
+    """Open the page of a storm's routes.
+
+    Args:
+        tenant: Slug or id; a selection. In a served page the address may name another.
+        storm: Slug or id, likewise.
+        max_per_route: Stops on a route, at most.
+        time_limit_s: Seconds that the solver may take.
+        interactive: Whether to show live controls; False draws each section once, as HTML.
+        builder: Makes a route builder from a tenant and a storm, such as `stormplay.RouteBuilder`.
+        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`.
+        storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
+        reports: Gives the hail reports of a day.
+        swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
+        timezone: Zone in which the times of hail reports are written.
+
+    Returns:
+        The page; each of its sections is a call.
+
+    Raises:
+        StormplayError: Only where not interactive; a live page says it in a sentence instead.
+    """
+    sources = Sources(builder, tenants, storms, reports, swath)
+    if not interactive:
+        return Report(sources.open(str(tenant), str(storm))[1], timezone)
+    asked, complaints = query.overrides({
+        "tenant": str(tenant), "storm": str(storm), "max_per_route": max_per_route, "time_limit_s": float(time_limit_s),
+    })  # fmt: skip
+    return Board(sources, asked, complaints, timezone)
+
+
+class Report:
+    """The page as it stands in a report: no controls, each section drawn once."""
+
+    def __init__(self, plan: Plan, timezone: str) -> None:
+        self.plan, self._timezone = plan, timezone
+
+    def answer(self) -> HTML:
+        """Say what the plan is, with the age of its data."""
+        return HTML(sections.answer(self.plan))
+
+    def choose(self) -> HTML:
+        """Name the company and the storm that were asked for."""
+        return HTML(markup.note(f"{self.plan.company}, {self.plan.storm_name}."))
+
+    def generate(self) -> HTML:
+        """Say that a report changes nothing."""
+        return HTML(markup.note("This is a report: it shows the routes as they are and makes none."))
+
+    def map(self) -> HTML:
+        """Show the routes over the hail."""
+        return HTML(f"<div>{maps.map_html(sections.drawn(self.plan, self._timezone))}</div>")
+
+    def routes(self) -> HTML:
+        """List the routes."""
+        return HTML(sections.routes_table(self.plan))
+
+    def hand_out(self) -> HTML:
+        """Say who has which routes."""
+        return HTML(sections.crews_table(self.plan))
+
+    def ledger(self) -> HTML:
+        """Say where every eligible home is."""
+        return HTML(sections.ledger_table(self.plan))
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the answer."""
+        return Recorded(totals(self.plan))

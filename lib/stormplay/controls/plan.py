@@ -1,0 +1,145 @@
+"""The state of one storm's routes: read from callables, told in plain frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import pandas as pd
+
+METRES_PER_MILE = 1609.344
+
+
+class Builder(Protocol):
+    """What the page needs of a `stormplay.RouteBuilder`."""
+
+    depot: tuple[float, float] | None
+
+    @property
+    def as_of(self) -> datetime | None: ...  # noqa: D102
+    def generate_routes(self, max_per_route: int = 50, **options: Any) -> list[Any]: ...  # noqa: D102
+    def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
+    def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
+    def get_ledger(self) -> pd.DataFrame: ...  # noqa: D102
+    def assign_crew(self, route_id: Any, crew_name: str | None) -> None: ...  # noqa: D102
+    def export_route_csv(self, route_id: Any) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of one storm when the page draws it.
+
+    Attributes:
+        company, storm_name, storm_status: As people call them.
+        routes, stops, ledger: As `RouteBuilder` returns them.
+        as_of: When the newest number behind them was written.
+        depot: Where routes start, or None.
+        reports: The real hail reports of the day.
+        contours: GeoJSON of the modelled hail, or None where there are no reports.
+    """
+
+    company: str
+    storm_name: str
+    storm_status: str
+    routes: pd.DataFrame
+    stops: pd.DataFrame
+    ledger: pd.DataFrame
+    as_of: datetime | None
+    depot: tuple[float, float] | None
+    reports: pd.DataFrame
+    contours: dict[str, Any] | None
+
+    @property
+    def eligible(self) -> int:
+        """Homes with a decision for this storm."""
+        return int(self.ledger["properties"].sum())
+
+    def homes(self, outcome: str) -> int:
+        """Count the homes of one outcome of the ledger."""
+        return int(self.ledger.loc[self.ledger["outcome"] == outcome, "properties"].sum())
+
+    @property
+    def crews(self) -> list[str]:
+        """The crews that have a route."""
+        return sorted(set(self.routes["crew_name"].dropna().astype(str)))
+
+    def again(self, builder: Builder) -> Plan:
+        """Read what may have changed."""
+        return read(builder, (self.company, self.storm_name, self.storm_status), self.reports, self.contours)
+
+    def route(self, route_id: str) -> Mapping[str, Any] | None:
+        """Return a route's row, or None."""
+        hit = self.routes[self.routes["route_id"].astype(str) == route_id]
+        return None if hit.empty else dict(hit.iloc[0])
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a page's frames come from; the page itself knows no database.
+
+    Attributes:
+        builder: Makes a `Builder` from a tenant and a storm, such as `stormplay.RouteBuilder`.
+        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`.
+        storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
+        reports: Gives the hail reports of a day.
+        swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
+    """
+
+    builder: Callable[[str, str], Builder]
+    tenants: Callable[[], pd.DataFrame]
+    storms: Callable[[str], pd.DataFrame]
+    reports: Callable[[date], pd.DataFrame]
+    swath: Callable[[pd.DataFrame], Any]
+
+    def open(self, tenant: str, storm: str) -> tuple[Builder, Plan]:
+        """Open a storm and read all of it.
+
+        Raises:
+            UnknownTenant: If no such tenant is open to this person.
+            UnknownStorm: If the tenant has no such storm.
+        """
+        builder = self.builder(tenant, storm)
+        company = row_of(self.tenants(), "tenant_id", tenant)
+        found = row_of(self.storms(tenant), "storm_id", storm)
+        reports = self.reports(found["event_date"])
+        contours = self.swath(reports).contours() if len(reports) else None
+        names = str(company["org_name"]), str(found["name"]), str(found["status"])
+        return builder, read(builder, names, reports, contours)
+
+
+def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, Any]:
+    """Return the row whose slug or id is `wanted`; empty where there is none."""
+    hit = frame[(frame["slug"].astype(str) == str(wanted)) | (frame[id_column].astype(str) == str(wanted))]
+    return {} if hit.empty else dict(hit.iloc[0])
+
+
+def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, contours: dict[str, Any] | None) -> Plan:
+    """Read a builder's frames; `names` are company, storm and the storm's status."""
+    return Plan(
+        *names,
+        routes=builder.get_routes(),
+        stops=builder.get_stops(),
+        ledger=builder.get_ledger(),
+        as_of=builder.as_of,
+        depot=builder.depot,
+        reports=reports,
+        contours=contours,
+    )
+
+
+def totals(plan: Plan) -> dict[str, int | float]:
+    """Return the numbers of the answer, as plain scalars."""
+    routes = plan.routes
+    return {
+        "routes": len(routes),
+        "stops": int(routes["property_count"].sum()),
+        "eligible": plan.eligible,
+        "not_routed": plan.eligible - plan.homes("routed"),
+        "drive_hours": round(float(routes["drive_minutes"].sum()) / 60, 2),
+        "distance_miles": round(float(routes["distance_m"].sum()) / METRES_PER_MILE, 1),
+        "with_crew": int(routes["crew_name"].notna().sum()),
+        "completed_stops": int(routes["completed_count"].sum()),
+        "hail_reports": len(plan.reports),
+    }

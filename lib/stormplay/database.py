@@ -1,0 +1,136 @@
+"""Which database, and as whom: the address, the engine, and the sentence when nothing answers.
+
+`STORMPLAY_DATABASE_URL` names a PostgreSQL 18; where it is unset, the embedded server is used (see
+`stormplay.embedded`). In a kernel the variable holds that kernel's own short-lived login, so the same three
+words, 'the configured database', mean the right thing everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import sqlalchemy
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from stormplay import embedded
+from stormplay.errors import BadInput, DatabaseUnavailable
+
+SERVER_VERSION = 18
+
+
+def is_embedded() -> bool:
+    """Whether the embedded server is in use (no `STORMPLAY_DATABASE_URL`)."""
+    return not os.environ.get("STORMPLAY_DATABASE_URL")
+
+
+def configured_url() -> URL:
+    """The address in `STORMPLAY_DATABASE_URL`, for psycopg2.
+
+    Raises:
+        BadInput: It is not a PostgreSQL URL; its text is not repeated, for it may hold a password.
+    """
+    try:
+        found = make_url(os.environ["STORMPLAY_DATABASE_URL"])
+    except (ArgumentError, KeyError, ValueError) as error:
+        raise _bad_url() from error
+    if found.get_backend_name() not in ("postgresql", "postgres"):
+        raise _bad_url()
+    return found.set(drivername="postgresql+psycopg2")
+
+
+def _bad_url() -> BadInput:
+    return BadInput(
+        "STORMPLAY_DATABASE_URL is not a database address.",
+        "Expected postgresql://user:password@host/database.",
+        "Mend it, or unset it to use the embedded database.",
+    )
+
+
+def admin_url() -> URL:
+    """The address for migrations and accounts: the embedded superuser, or the configured address."""
+    return make_url(embedded.ensure_running()) if is_embedded() else configured_url()
+
+
+def broker_url() -> URL:
+    """The address of the role that mints logins: the embedded broker, or the configured address."""
+    if not is_embedded():
+        return configured_url()
+    embedded.ensure_running()
+    return make_url(embedded.url("stormplay_broker"))
+
+
+@cache
+def engine(address: URL, *, pool_size: int = 2) -> Engine:
+    """An engine whose pool carries nothing over: each returned connection is rolled back and wiped.
+
+    Args:
+        address: The database's address.
+        pool_size: Connections kept; as many again may be opened for a moment.
+    """
+    made = sqlalchemy.create_engine(
+        address.set(drivername="postgresql+psycopg2"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_reset_on_return=None,
+        hide_parameters=True,  # an error text must not carry a row
+        connect_args={"connect_timeout": 5, "application_name": "stormplay"},
+    )
+    sqlalchemy.event.listen(made, "reset", _wipe)
+    return made
+
+
+def _wipe(dbapi_connection: object, _record: object, state: object) -> None:
+    """ROLLBACK and DISCARD ALL: settings, prepared statements, cursors, locks, listens."""
+    if getattr(state, "terminate_only", False):
+        return
+    connection: object = dbapi_connection
+    connection.rollback()  # type: ignore[attr-defined]
+    connection.autocommit = True  # type: ignore[attr-defined]
+    try:
+        with connection.cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute("DISCARD ALL")
+    finally:
+        connection.autocommit = False  # type: ignore[attr-defined]
+
+
+@contextmanager
+def transaction(address: URL) -> Iterator[Connection]:
+    """One transaction; commits at the end, rolls back on any exception.
+
+    Raises:
+        DatabaseUnavailable: Nothing answers at the address.
+    """
+    with answering():
+        connection = engine(address).connect()
+    with connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn 'no answer' into one sentence. The address is not repeated: it may hold a password."""
+    try:
+        yield
+    except OperationalError as error:
+        raise unavailable(error) from None
+
+
+def unavailable(error: OperationalError) -> DatabaseUnavailable:
+    """The sentence for a database that does not answer, without address or password."""
+    said = str(error.orig).strip().splitlines()
+    cause = re.sub(r"^connection to server .*? failed: (FATAL:\s*)?", "", said[0]) if said else "no answer"
+    return DatabaseUnavailable(
+        f"The database does not answer ({cause.strip()}).",
+        remedy="Start it with 'make up', or check STORMPLAY_DATABASE_URL.",
+    )
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """The five-letter SQLSTATE of a database error, or '' where there is none."""
+    return getattr(error.orig, "pgcode", None) or ""

@@ -1,0 +1,187 @@
+"""Put the demo into a database through the product's own door, one transaction a tenant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import pandas as pd
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from stormplay import broker, database, tenancy
+from stormplay.demo.build import TenantDemo, build
+from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
+from stormplay.errors import BadInput, Conflict, NotAllowed
+
+Progress = Callable[[str, float], None]
+
+PARTS = 4  # a large table goes in so many pieces, so that the bar moves
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did.
+
+    Attributes:
+        rows: Per tenant that was loaded, table to number of rows.
+        already: Slugs of the tenants that had the demo before.
+        seconds: How long it took.
+    """
+
+    rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    already: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "The demo is there already; nothing was loaded."
+        homes = ", ".join(f"{slug} {tables['properties']:,} homes" for slug, tables in self.rows.items())
+        kept = f" {', '.join(self.already)} had it already." if self.already else ""
+        return f"Demo loaded in {self.seconds:.1f} s: {homes} (synthetic; the hail reports are real).{kept}"
+
+
+def load(progress: Progress | None = None, *, seed: int = SEED, companies: Sequence[Company] = COMPANIES) -> Loaded:
+    """Load the demo's tenants and people where they are missing. Safe to repeat: a tenant that has it is left alone.
+
+    Args:
+        progress: Called with what is being done and the share done, 0 to 1; not at all where nothing is to do.
+        seed: Of the synthetic rows.
+        companies: The tenants to make.
+
+    Returns:
+        What was loaded; as text, one sentence.
+
+    Raises:
+        BadInput: A tenant of a demo's name exists and is not synthetic; it is not touched.
+        NotAllowed: The database's address is not its administrator's.
+        Conflict: Somebody else is loading the demo at this moment.
+        DatabaseUnavailable: Nothing answers.
+    """
+    start = perf_counter()
+    _add_tenants(companies)
+    with _as_local_person():
+        missing = [company for company in companies if not _is_loaded(company)]
+    rows: dict[str, dict[str, int]] = {}
+    if missing:
+        # Before the rows: a load that fails halfway must not leave tenants without people.
+        _add_people()
+        with _as_local_person():
+            rows = _load_tenants(missing, seed, progress or (lambda _what, _share: None))
+    already = tuple(company.slug for company in companies if company.slug not in rows)
+    return Loaded(rows, already, perf_counter() - start)
+
+
+def _add_tenants(companies: Sequence[Company]) -> None:
+    try:
+        for company in companies:
+            broker.add_tenant(company.slug, company.org_name, is_synthetic=True, depot=company.depot)
+    except DBAPIError as error:
+        if database.sqlstate(error) != "42501":
+            raise
+        raise NotAllowed(
+            "The demo cannot be loaded with this database login.",
+            "Tenants are made by the database's administrator.",
+            "Run 'stormplay demo' in a terminal, or ask your administrator.",
+        ) from None
+
+
+def _add_people() -> None:
+    """Make the demo's accounts; an account that is there already keeps its password and its tenants."""
+    with database.transaction(database.admin_url()) as connection:
+        there = set(connection.execute(text("SELECT username FROM sec.person")).scalars())
+    for person in PEOPLE:
+        if person.username not in there:
+            broker.add_person(person.username, person.shown, PASSWORD)
+            for slug in person.tenants:
+                broker.add_member(person.username, slug, person.role)
+
+
+@contextmanager
+def _as_local_person() -> Iterator[None]:
+    """Ask as the local person. The embedded database does so by itself; elsewhere a login is minted for a while."""
+    if database.is_embedded():
+        yield
+        return
+    administrator = os.environ["STORMPLAY_DATABASE_URL"]
+    login = broker.open_kernel(broker.LOCAL, ttl_s=600, purpose="demo")
+    os.environ["STORMPLAY_DATABASE_URL"] = login.url
+    try:
+        yield
+    finally:
+        database.engine(make_url(login.url).set(drivername="postgresql+psycopg2")).dispose()
+        os.environ["STORMPLAY_DATABASE_URL"] = administrator
+        broker.close_kernel(login.login)
+
+
+def _is_loaded(company: Company) -> bool:
+    """Whether a tenant has the demo's storms.
+
+    Raises:
+        BadInput: The tenant is a real one.
+    """
+    with tenancy.session(company.slug) as connection:
+        if not connection.execute(text("SELECT is_synthetic FROM tenants")).scalar_one():
+            raise BadInput(
+                f"The tenant '{company.slug}' exists and is a real one.",
+                "The demo is loaded into synthetic tenants alone.",
+                "Use another database for the demo.",
+            )
+        have = connection.execute(text("SELECT slug FROM storms")).scalars().all()
+        return bool({storm.slug for storm in STORMS} & set(have))
+
+
+def _load_tenants(companies: Sequence[Company], seed: int, report: Progress) -> dict[str, dict[str, int]]:
+    report("Building homes and storms", 0.0)
+    tenants = build(seed, companies).tenants.values()
+    total = sum(tenant.size for tenant in tenants)
+    done, rows = 0, {}
+    for tenant in tenants:
+        rows[tenant.company.slug] = _load_tenant(tenant, _scaled(report, done / total, tenant.size / total))
+        done += tenant.size
+    report("Demo ready", 1.0)
+    return rows
+
+
+def _scaled(report: Progress, begin: float, width: float) -> Progress:
+    return lambda what, share: report(what, begin + width * share)
+
+
+def _load_tenant(tenant: TenantDemo, report: Progress) -> dict[str, int]:
+    """Insert a tenant's rows in one transaction: table to number of rows."""
+    try:
+        with tenancy.session(tenant.company.slug) as connection:
+            return _insert_all(connection, tenant, report)
+    except IntegrityError as error:
+        # Two loads at once meet at the unique slug of the first storm.
+        if database.sqlstate(error) != "23505":
+            raise
+        raise Conflict(
+            f"The demo of {tenant.company.slug} could not be loaded: somebody else seems to be loading it.",
+            remedy="Nothing of it was kept here; wait a moment and try again.",
+        ) from None
+
+
+def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) -> dict[str, int]:
+    counts = dict.fromkeys(tenant.tables, 0)
+    ids: dict[str, str] = {}
+    for table, rows in tenant.tables.items():
+        named = _with_storm_id(rows, ids)
+        step = max(2_000, -(-len(named) // PARTS))
+        for start in range(0, len(named), step):
+            report(f"{tenant.company.org_name}: {table.replace('_', ' ')}", sum(counts.values()) / tenant.size)
+            counts[table] += tenancy.insert(connection, table, named.iloc[start : start + step])
+        if table == "storms":
+            ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
+    return counts
+
+
+def _with_storm_id(rows: pd.DataFrame, ids: Mapping[str, str]) -> pd.DataFrame:
+    """The database makes a storm's id; the demo knows its slug."""
+    if "storm" not in rows.columns:
+        return rows
+    return rows.drop(columns="storm").assign(storm_id=rows["storm"].map(ids))

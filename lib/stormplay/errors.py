@@ -1,0 +1,90 @@
+"""Every error of Stormplay, under one root.
+
+    StormplayError
+    ├── BadInput               a value that cannot be used          exit 2
+    │   ├── UnknownTenant      no such tenant for this person
+    │   ├── UnknownStorm       no such storm for this tenant
+    │   ├── UnknownRoute       no such route for this storm
+    │   └── NothingToRoute     the storm has no treated property with a place
+    ├── NotAllowed             this person may not do that          exit 2
+    ├── Conflict               somebody else changed it first       exit 5
+    ├── Cancelled              the person stopped it; nothing changed
+    ├── DatabaseUnavailable    no database answers                  exit 1
+    ├── MigrationChanged       an applied migration was edited      exit 1
+    ├── PortTaken              the server's port is in use          exit 1
+    └── ReportFailed           a notebook did not run to its end    exit 1
+
+A message says what was wrong, what was expected and what to do, in that order, in sentences a roofer can read.
+"""
+
+from __future__ import annotations
+
+
+class StormplayError(Exception):
+    """Root of all errors that Stormplay raises on purpose.
+
+    Args:
+        what: What was wrong, with the offending value.
+        expected: What would have been right.
+        remedy: What to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, expected: str = "", remedy: str = "") -> None:
+        self.what, self.expected, self.remedy = what, expected, remedy
+        super().__init__(" ".join(part for part in (what, expected, remedy) if part))
+
+
+class BadInput(StormplayError):
+    """A value that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class UnknownTenant(BadInput):
+    """No tenant of that name or id is open to this person; a foreign one reads just the same."""
+
+
+class UnknownStorm(BadInput):
+    """The tenant has no storm of that slug or id."""
+
+
+class UnknownRoute(BadInput):
+    """The storm has no route of that id."""
+
+
+class NothingToRoute(BadInput):
+    """The storm has no treated property that can be put on a route."""
+
+
+class NotAllowed(StormplayError):
+    """The database does not let this person do that."""
+
+    exit_code = 2
+
+
+class Conflict(StormplayError):
+    """Somebody else changed the same thing in the meantime."""
+
+    exit_code = 5
+
+
+class Cancelled(StormplayError):
+    """The person stopped the work; nothing was changed."""
+
+
+class DatabaseUnavailable(StormplayError):
+    """No database answers at the address in use."""
+
+
+class MigrationChanged(StormplayError):
+    """A migration that was applied to this database has been edited since."""
+
+
+class PortTaken(StormplayError):
+    """The port that the server should listen on is in use."""
+
+
+class ReportFailed(StormplayError):
+    """A notebook did not run to its end; the partial one is kept aside."""

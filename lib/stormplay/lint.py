@@ -1,0 +1,95 @@
+"""A lint of the database's catalogue: what must be true of every table, whoever wrote it.
+
+Each check is one query that lists its faults; no rows, no fault. `make test` plants a fault for each.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+# The lock, as PostgreSQL prints it back.
+_LOCK = "(tenant_id = ( SELECT sec.tenant() AS tenant))"
+_PERSONAL = "address owner_name phone email value notes claim_intel photos crew_name"
+
+_TABLES = """tenant_table AS (
+    SELECT c.oid, c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'schema_migrations')"""
+
+CHECKS: dict[str, str] = {
+    "{} has no tenant_id that is uuid and NOT NULL": f"""WITH {_TABLES}
+        SELECT relname FROM tenant_table t WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid
+           AND a.attname = 'tenant_id' AND a.attnotnull AND a.atttypid = 'uuid'::regtype)""",
+    "{} has row security off or not forced": f"""WITH {_TABLES}
+        SELECT relname FROM tenant_table WHERE NOT (relrowsecurity AND relforcerowsecurity)""",
+    "{} has not exactly the one policy": f"""WITH {_TABLES}
+        SELECT t.relname FROM tenant_table t LEFT JOIN pg_policy p ON p.polrelid = t.oid GROUP BY t.relname
+        HAVING count(p.oid) <> 1 OR NOT bool_and(p.polcmd = '*' AND p.polpermissive AND p.polroles = '{{0}}'
+           AND pg_get_expr(p.polqual, p.polrelid) = :lock AND pg_get_expr(p.polwithcheck, p.polrelid) = :lock)""",
+    "index {} does not begin with tenant_id": f"""WITH {_TABLES}
+        SELECT i.indexrelid::regclass::text FROM pg_index i JOIN tenant_table t ON t.oid = i.indrelid
+          JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'tenant_id' WHERE i.indkey[0] <> a.attnum""",
+    "{} has no primary key": f"""WITH {_TABLES}
+        SELECT relname FROM tenant_table t
+         WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indisprimary)""",
+    "foreign key {} can point across tenants": f"""WITH {_TABLES}
+        SELECT k.conname FROM pg_constraint k JOIN tenant_table t ON t.oid = k.conrelid
+          LEFT JOIN pg_attribute mine ON mine.attrelid = k.conrelid AND mine.attname = 'tenant_id'
+          LEFT JOIN pg_attribute theirs ON theirs.attrelid = k.confrelid AND theirs.attname = 'tenant_id'
+         WHERE k.contype = 'f' AND (k.conkey[1] <> mine.attnum OR k.confkey[1] IS DISTINCT FROM theirs.attnum)""",
+    "{} belongs to another role than stormplay_owner": f"""WITH {_TABLES}
+        SELECT relname FROM tenant_table WHERE relowner <> 'stormplay_owner'::regrole""",
+    "{} is granted and should not be": f"""WITH {_TABLES}
+        SELECT t.relname || ': ' || g.privilege_type || ' to ' || g.grantee::regrole FROM tenant_table t
+          JOIN pg_class c ON c.oid = t.oid CROSS JOIN aclexplode(c.relacl) g
+         WHERE g.grantee <> c.relowner
+           AND (g.grantee <> 'stormplay_kernel'::regrole OR g.privilege_type NOT IN ('SELECT', 'INSERT'))""",
+    "a key is granted for update: {}": f"""WITH {_TABLES}
+        SELECT t.relname || '.' || a.attname FROM tenant_table t JOIN pg_attribute a ON a.attrelid = t.oid
+         CROSS JOIN aclexplode(a.attacl) g WHERE g.privilege_type = 'UPDATE' AND (a.attname = 'tenant_id'
+            OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid
+                AND i.indisprimary AND a.attnum = ANY (i.indkey)))""",
+    "personal column {} has statistics": f"""WITH {_TABLES}
+        SELECT t.relname || '.' || a.attname FROM tenant_table t JOIN pg_attribute a ON a.attrelid = t.oid
+         WHERE a.attname = ANY (string_to_array('{_PERSONAL}', ' ')) AND a.attstattarget IS DISTINCT FROM 0""",
+    "view {} runs with its owner's rights": """
+        SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND (c.relkind = 'm'
+            OR c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))""",
+    "sequence {} counts over all tenants": """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'""",
+    "function {} may be called by everybody": """
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+         WHERE p.pronamespace IN ('public'::regnamespace, 'sec'::regnamespace)
+           AND has_function_privilege('public', p.oid, 'EXECUTE')""",
+    "a kernel may call {}": """
+        SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
+           AND p.proname NOT IN ('tenant', 'my_tenants', 'my_name', 'tenant_of_storm')
+           AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
+    "a kernel or the broker may read {}": """
+        SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who
+         WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
+           AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
+    "role {} can pass row security by": """
+        SELECT rolname FROM pg_roles WHERE rolname LIKE 'stormplay%' AND (rolsuper OR rolbypassrls)""",
+    "everybody may {}": """
+        SELECT 'make temporary tables' WHERE has_database_privilege('public', current_database(), 'TEMP')
+        UNION ALL SELECT 'create in schema public' WHERE has_schema_privilege('public', 'public', 'CREATE')
+        UNION ALL SELECT 'write ' || lanname FROM pg_language WHERE lanname IN ('plpgsql', 'sql')
+                     AND has_language_privilege('public', oid, 'USAGE')
+        UNION ALL SELECT 'call ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+                     AND (p.proname ~ '^pg_(try_)?advisory_|^lo_' OR p.proname IN ('pg_notify', 'pg_stat_get_activity'))
+                     AND has_function_privilege('public', p.oid, 'EXECUTE')""",
+}
+
+
+def faults(connection: Connection) -> list[str]:
+    """Every fault of the catalogue as a sentence; empty when there are none.
+
+    Args:
+        connection: An administrator's connection.
+    """
+    found = []
+    for sentence, query in CHECKS.items():
+        parameters = {"lock": _LOCK} if ":lock" in query else {}
+        found += [sentence.format(name) for name in connection.execute(text(query), parameters).scalars()]
+    return found

@@ -1,0 +1,74 @@
+"""Storm impact index (SII) and hail bands, both functions of modelled hail size alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stormplay.errors import BadInput
+
+Floats = NDArray[np.float64]
+
+SII_ANCHORS: tuple[tuple[float, float], ...] = (
+    (0.50, 0.0),
+    (0.75, 10.0),
+    (1.00, 30.0),
+    (1.50, 60.0),
+    (2.00, 80.0),
+    (3.00, 100.0),
+)
+"""(hail size in inches, SII): straight lines between, 0 below the first, 100 above the last.
+
+The steps sit on the bands in use (0.75, 1, 1.5, 2 in; severe hail begins at 1 in). Their heights are a convention
+that ranks properties. They are no loss model and no probability of damage.
+"""
+
+BANDS: tuple[str, ...] = ("under 0.75 in", "0.75-1 in", "1-1.5 in", "1.5-2 in", "2 in and more")
+"""The hail bands, smallest first; a size on an edge belongs to the larger band."""
+
+UNKNOWN_BAND = "not known"
+
+_EDGES_IN = (0.75, 1.0, 1.5, 2.0)
+
+
+def impact_index(hail_in: ArrayLike) -> Floats:
+    """Grade modelled hail size as storm impact index.
+
+    Args:
+        hail_in: Sizes in inches, any shape; NaN where not known.
+
+    Returns:
+        SII from 0 to 100, same shape, never falling as size grows; NaN where the size is NaN.
+
+    Raises:
+        BadInput: A size is negative or infinite.
+    """
+    sizes = _sizes(hail_in)
+    anchors_in, anchors_sii = np.array(SII_ANCHORS).T
+    return np.asarray(np.interp(sizes, anchors_in, anchors_sii), dtype=np.float64)
+
+
+def band(hail_in: ArrayLike) -> NDArray[np.str_]:
+    """Name the band of each size, one of `BANDS`, or 'not known' where the size is NaN.
+
+    Args:
+        hail_in: Sizes in inches, any shape.
+
+    Raises:
+        BadInput: A size is negative or infinite.
+    """
+    sizes = _sizes(hail_in)
+    names = np.array([*BANDS, UNKNOWN_BAND])
+    place = np.where(np.isnan(sizes), len(BANDS), np.digitize(sizes, _EDGES_IN))
+    return np.asarray(names[place])
+
+
+def _sizes(hail_in: ArrayLike) -> Floats:
+    try:
+        sizes = np.asarray(hail_in, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"The hail sizes {hail_in!r} are no numbers.", "A size is given in inches.") from error
+    bad = (sizes < 0) | np.isinf(sizes)
+    if bad.any():
+        raise BadInput(f"{sizes[bad].flat[0]} is not a hail size.", "A size is 0 in or more and finite.")
+    return sizes

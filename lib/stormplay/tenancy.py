@@ -1,0 +1,177 @@
+"""The only door to tenant data: who asks, which tenant, one transaction.
+
+Who asks is the database login of this process: the one in `STORMPLAY_DATABASE_URL` (a kernel's own), or, on the
+embedded database, one minted for the local person and ended with the process. Which tenant is said once per
+transaction. Whether the two go together is decided by the database (`sec.tenant()`), never here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from uuid import UUID
+
+import pandas as pd
+from psycopg2 import sql
+from psycopg2.extras import Json, execute_values
+from sqlalchemy import text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from stormplay import broker, database
+from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
+
+_minted: dict[int, broker.KernelLogin] = {}
+
+
+@contextmanager
+def session(tenant: str | UUID) -> Iterator[Connection]:
+    """One transaction in one tenant. Commits at the end, rolls back on any exception.
+
+    Args:
+        tenant: The tenant's slug or id.
+
+    Yields:
+        A SQLAlchemy connection that sees and writes this tenant's rows alone.
+
+    Raises:
+        UnknownTenant: No tenant of that name is open to this person (a foreign one reads the same).
+        NotAllowed: The database refused a statement.
+        DatabaseUnavailable: Nothing answers.
+    """
+    address = _address()
+    try:
+        with database.transaction(address) as connection:
+            _choose(connection, tenant)
+            yield connection
+    except OperationalError as error:
+        raise database.unavailable(error) from None
+    except DBAPIError as error:
+        if database.sqlstate(error) == "42501":
+            raise NotAllowed(
+                f"The database refused that: {_first_line(error)}.",
+                remedy="Open the notebook again; if it stays, ask your administrator which role you have.",
+            ) from None
+        raise
+
+
+def my_tenants() -> pd.DataFrame:
+    """The tenants open to this person: tenant_id, slug, org_name, role; empty where there are none."""
+    with database.transaction(_address()) as connection:
+        rows = connection.execute(text("SELECT tenant_id::text, slug, org_name, role FROM sec.my_tenants()"))
+        return pd.DataFrame(rows.fetchall(), columns=["tenant_id", "slug", "org_name", "role"])
+
+
+def my_name() -> str:
+    """The name of the person who asks, as people read it."""
+    with database.transaction(_address()) as connection:
+        return connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody"
+
+
+def tenant_of_storm(storm: str | UUID) -> str:
+    """The tenant_id of a storm, for its members.
+
+    Raises:
+        UnknownStorm: No storm of that id is open to this person.
+    """
+    wanted = _as_uuid(storm)
+    if wanted is not None:
+        with database.transaction(_address()) as connection:
+            found = connection.execute(text("SELECT sec.tenant_of_storm(:id)"), {"id": wanted}).scalar_one()
+        if found is not None:
+            return str(found)
+    raise UnknownStorm(f"There is no storm '{storm}' open to you.", "Expected the id of one of your storms.")
+
+
+def frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
+    """The rows of a query as a DataFrame; ids as text, so that they print and compare alike everywhere."""
+    result = connection.execute(text(query), dict(parameters or {}))
+    found = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+    for name in [column for column in found.columns if str(column).endswith("_id")]:
+        found[name] = found[name].map(lambda value: None if value is None else str(value))
+    return found
+
+
+def insert(connection: Connection, table: str, rows: pd.DataFrame) -> int:
+    """Insert a DataFrame's rows, columns by name, in pages of 2,000. Returns how many.
+
+    A missing value (NaN, NaT, None) becomes NULL; a dict or list becomes JSON.
+    """
+    if rows.empty:
+        return 0
+    columns = sql.SQL(", ").join(sql.Identifier(str(name)) for name in rows.columns)
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES %s").format(sql.Identifier(table), columns)
+    plain = rows.astype(object).where(rows.notna(), None)
+    values = [[Json(value) if isinstance(value, dict | list) else value for value in row]
+              for row in plain.itertuples(index=False, name=None)]  # fmt: skip
+    execute_values(connection.connection.cursor(), statement, values, page_size=2_000)
+    return len(values)
+
+
+def storm_id(connection: Connection, storm: str | UUID) -> str:
+    """The id of a storm given by slug or id, in the session's tenant.
+
+    Raises:
+        UnknownStorm: This tenant has no such storm.
+    """
+    wanted = _as_uuid(storm)
+    column = "slug" if wanted is None else "storm_id"
+    value = str(storm) if wanted is None else wanted
+    query = text(f"SELECT storm_id FROM storms WHERE {column} = :value")  # noqa: S608 - one of two own words
+    found = connection.execute(query, {"value": value}).scalar_one_or_none()
+    if found is None:
+        have = connection.execute(text("SELECT slug FROM storms ORDER BY event_date DESC LIMIT 5")).scalars().all()
+        raise UnknownStorm(
+            f"This tenant has no storm '{storm}'.",
+            f"It has {', '.join(have)}." if have else "It has no storm yet.",
+        )
+    return str(found)
+
+
+def _choose(connection: Connection, tenant: str | UUID) -> None:
+    """Say which tenant, for this transaction only; nothing of it is left for the next user of a connection."""
+    wanted = _as_uuid(tenant)
+    rows = connection.execute(text("SELECT tenant_id, slug FROM sec.my_tenants()")).all()
+    for tenant_id, slug in rows:
+        if tenant_id == wanted or (wanted is None and slug == tenant):
+            connection.execute(text("SELECT set_config('app.tenant_id', :id, true)"), {"id": str(tenant_id)})
+            return
+    open_ones = ", ".join(slug for _, slug in rows)
+    raise UnknownTenant(
+        f"There is no tenant '{tenant}' open to you.",
+        f"Open to you: {open_ones}." if open_ones else "No tenant is open to you.",
+        "" if open_ones else "Ask your administrator for a membership.",
+    )
+
+
+def _address() -> URL:
+    return database.configured_url() if not database.is_embedded() else _local_address()
+
+
+def _local_address() -> URL:
+    """The local person's login for this process: minted at the first need, ended with the process."""
+    process = os.getpid()  # a forked worker must not share its parent's
+    if process not in _minted:
+        minted = broker.open_kernel(broker.LOCAL, purpose="local")
+        _minted[process] = minted
+        atexit.register(_end, process, minted.login)
+    return make_url(_minted[process].url)
+
+
+def _end(process: int, login: str) -> None:
+    if os.getpid() == process:
+        database.engine(make_url(_minted.pop(process).url)).dispose()
+        broker.close_kernel(login)
+
+
+def _as_uuid(value: str | UUID) -> UUID | None:
+    try:
+        return value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError:
+        return None
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0].rstrip(".")

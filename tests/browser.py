@@ -1,0 +1,89 @@
+"""A real Chromium for the tests: a named one, the system's, Playwright's, or one installed now; else a sentence.
+
+`STORMPLAY_CHROMIUM` names one. As root it is installed with apt, otherwise with `playwright install`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+# The browser's own errands are refused by a closed network and only cost time.
+ARGUMENTS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+]
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class NoBrowser(Exception):
+    """No Chromium was found and none could be installed."""
+
+
+def find() -> str:
+    """The path of a Chromium.
+
+    Raises:
+        NoBrowser: There is none, and none can be had here.
+    """
+    named = os.environ.get("STORMPLAY_CHROMIUM")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise NoBrowser(f"STORMPLAY_CHROMIUM names {named}, which cannot be run.")
+        return named
+    return _present() or _installed() or _refuse()
+
+
+def _present() -> str | None:
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return path
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def _installed() -> str | None:
+    with (Path(tempfile.gettempdir()) / "stormplay-chromium.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers ask at once, and apt serves one
+        if not _present():
+            for command in _commands():
+                subprocess.run(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
+    return _present()
+
+
+def _commands() -> list[list[str]]:
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        return [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]]
+    return [[sys.executable, "-m", "playwright", "install", "chromium"]]
+
+
+def _refuse() -> str:
+    raise NoBrowser(
+        "The browser tests need Chromium: none was found, and none could be installed. "
+        "Install it (Debian: apt-get install chromium), or set STORMPLAY_CHROMIUM to one."
+    )
+
+
+@contextmanager
+def chromium() -> Browser:
+    """A running Chromium, closed at the end."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has no user namespace to give up
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find(), args=ARGUMENTS + sandbox)
+        try:
+            yield browser
+        finally:
+            browser.close()

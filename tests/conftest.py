@@ -1,0 +1,72 @@
+"""A real, migrated Postgres with two tenants, always: one embedded server for each test worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from stormplay import broker, embedded, migrations
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+PASSWORD = "hailstorm-1"
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory, worker_id):
+    """The hidden folder of this worker's own embedded server."""
+    folder = tmp_path_factory.mktemp(f"home-{worker_id}") / ".stormplay"
+    os.environ["STORMPLAY_HOME"] = str(folder)
+    os.environ.pop("STORMPLAY_DATABASE_URL", None)
+    yield folder
+    embedded.stop()
+
+
+@pytest.fixture(scope="session")
+def database(home):
+    """Migrated, with the demo's two tenants (no rows yet) and three people.
+
+    ana is a member of lone-star, ben of trinity, vic of both.
+    """
+    migrations.migrate()
+    broker.add_tenant("lone-star", "Lone Star Roofing (demo)", is_synthetic=True, depot=(32.84, -97.29))
+    broker.add_tenant("trinity", "Trinity Roof & Restoration (demo)", is_synthetic=True)
+    for username, shown, tenants in (
+        ("ana", "Ana Torres", ["lone-star"]),
+        ("ben", "Ben Okafor", ["trinity"]),
+        ("vic", "Vic Larsen", ["lone-star", "trinity"]),
+    ):
+        broker.add_person(username, shown, PASSWORD)
+        for slug in tenants:
+            broker.add_member(username, slug, "admin")
+    return home
+
+
+@pytest.fixture(scope="session")
+def demo(database):
+    """The whole demo: both tenants, three storms."""
+    from stormplay import demo as package
+
+    package.load()
+    return database
+
+
+@pytest.fixture
+def as_person(database, monkeypatch):
+    """Make this process ask as a person, through a login of their own, as a kernel does."""
+    opened = []
+
+    def become(username: str) -> broker.KernelLogin:
+        monkeypatch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+        login = broker.open_kernel(username, purpose="test")
+        opened.append(login.login)
+        monkeypatch.setenv("STORMPLAY_DATABASE_URL", login.url)
+        return login
+
+    yield become
+    monkeypatch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+    for login in opened:
+        broker.close_kernel(login)

@@ -1,0 +1,77 @@
+"""The catalogue is linted: a table whose author forgot the lock fails here, and each check is proved by a fault."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from stormplay import database as db
+from stormplay import lint
+
+
+@pytest.fixture
+def connection(database):
+    """An administrator's transaction that is always rolled back."""
+    with db.engine(db.admin_url()).connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+def test_the_schema_has_no_fault(connection):
+    assert lint.faults(connection) == []
+
+
+def test_every_table_of_the_contract_is_there(connection):
+    tables = set(connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars())
+    contract = (
+        "tenants storms properties lead_uplift policy_decisions_log policy_outcomes routes route_properties jobs "
+        "nurture_sequences customer_journeys"
+    )
+    assert set(contract.split()) <= tables
+
+
+PLANTED = {
+    "no policy": "CREATE TABLE planted (tenant_id uuid, id uuid, PRIMARY KEY (tenant_id, id))",
+    "row security off": "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY",
+    "not forced": "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY",
+    "policy dropped": "DROP POLICY tenant ON jobs",
+    "policy loosened": "ALTER POLICY tenant ON jobs USING (true)",
+    "second policy": "CREATE POLICY more ON jobs USING (true)",
+    "check loosened": "ALTER POLICY tenant ON jobs WITH CHECK (true)",
+    "key without tenant": "ALTER TABLE jobs ADD CONSTRAINT planted UNIQUE (job_id)",
+    "index without tenant": "CREATE INDEX planted ON jobs (status)",
+    "foreign key across tenants": (
+        "CREATE TABLE planted (tenant_id uuid, id uuid, who uuid REFERENCES sec.person, PRIMARY KEY (tenant_id, id));"
+        "CALL sec.protect('planted')"
+    ),
+    "no tenant column": "CREATE TABLE planted (id uuid PRIMARY KEY)",
+    "tenant may be null": ("CREATE TABLE planted (tenant_id uuid, a int); CALL sec.protect('planted')"),
+    "delete granted": "GRANT DELETE ON jobs TO stormplay_kernel",
+    "truncate granted": "GRANT TRUNCATE ON jobs TO PUBLIC",
+    "update of a key granted": "GRANT UPDATE (tenant_id) ON jobs TO stormplay_kernel",
+    "update of everything granted": "GRANT UPDATE ON jobs TO stormplay_kernel",
+    "sec readable": "GRANT SELECT ON sec.membership TO stormplay_kernel",
+    "minting granted": "GRANT EXECUTE ON FUNCTION sec.open_kernel(text, interval, text) TO stormplay_kernel",
+    "definer view": "CREATE VIEW planted AS SELECT * FROM jobs",
+    "materialised view": "CREATE MATERIALIZED VIEW planted AS SELECT * FROM jobs WITH NO DATA",
+    "definer function open": (
+        "CREATE FUNCTION planted() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"
+        "GRANT EXECUTE ON FUNCTION planted() TO PUBLIC"
+    ),
+    "kernel role bypasses": "ALTER ROLE stormplay_kernel BYPASSRLS",
+    "owner bypasses": "ALTER ROLE stormplay_owner BYPASSRLS",
+    "temp allowed": "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO PUBLIC', current_database()); END $$",
+    "create allowed": "GRANT CREATE ON SCHEMA public TO PUBLIC",
+    "plpgsql allowed": "GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
+    "advisory locks allowed": "GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC",
+    "owner is a superuser": "ALTER TABLE jobs OWNER TO CURRENT_USER",
+    "statistics on a personal column": "ALTER TABLE properties ALTER phone SET STATISTICS 100",
+    "sequence": "CREATE SEQUENCE planted",
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_found(connection, fault):
+    cursor = connection.connection.cursor()
+    cursor.execute(PLANTED[fault])
+    assert lint.faults(connection), f"the lint does not see: {fault}"
