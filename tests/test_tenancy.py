@@ -6,6 +6,7 @@ import contextlib
 import threading
 from datetime import timedelta
 
+import pandas as pd
 import psycopg2
 import pytest
 from sqlalchemy import text
@@ -241,3 +242,11 @@ def test_a_database_that_is_down_is_one_sentence(monkeypatch):
     with pytest.raises(DatabaseUnavailable, match="does not answer") as caught, tenancy.session("lone-star"):
         pass
     assert "geheim" not in str(caught.value)
+
+
+def test_a_refused_insert_of_many_rows_is_a_sentence_too(two, as_person):
+    first, second = two
+    as_person("ana")
+    rows = pd.DataFrame([{"tenant_id": tenant_id(second.tenant), "address": "9 Foreign Street"}])
+    with pytest.raises(NotAllowed, match="refused that: new row violates"), tenancy.session(first.tenant) as connection:
+        tenancy.insert(connection, "properties", rows)

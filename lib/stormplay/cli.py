@@ -101,7 +101,8 @@ def _load_demo() -> None:
     from stormplay import demo as package  # noqa: PLC0415
 
     with _bar() as show:
-        package.load(progress=show)
+        loaded = package.load(progress=show)
+    _out.print(str(loaded))
 
 
 class _bar:  # noqa: N801 - used like a function

@@ -118,12 +118,12 @@ def answering() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise unavailable(error) from None
+        raise unavailable(error.orig) from None
 
 
-def unavailable(error: OperationalError) -> DatabaseUnavailable:
+def unavailable(cause: BaseException | None) -> DatabaseUnavailable:
     """The sentence for a database that does not answer, without address or password."""
-    said = str(error.orig).strip().splitlines()
+    said = str(cause or "").strip().splitlines()
     cause = re.sub(r"^connection to server .*? failed: (FATAL:\s*)?", "", said[0]) if said else "no answer"
     return DatabaseUnavailable(
         f"The database does not answer ({cause.strip()}).",

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import pandas as pd
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 from sqlalchemy import text
@@ -47,14 +48,21 @@ def session(tenant: str | UUID) -> Iterator[Connection]:
             _choose(connection, tenant)
             yield connection
     except OperationalError as error:
-        raise database.unavailable(error) from None
+        raise database.unavailable(error.orig) from None
     except DBAPIError as error:
-        if database.sqlstate(error) == "42501":
-            raise NotAllowed(
-                f"The database refused that: {_first_line(error)}.",
-                remedy="Open the notebook again; if it stays, ask your administrator which role you have.",
-            ) from None
-        raise
+        raise _explained(error, error.orig) from None
+    except psycopg2.Error as error:  # from a cursor of the driver's own, as in insert()
+        raise _explained(error, error) from None
+
+
+def _explained(error: Exception, cause: BaseException | None) -> Exception:
+    """A refusal as a sentence; anything else as it was."""
+    if getattr(cause, "pgcode", None) != "42501":
+        return error
+    return NotAllowed(
+        f"The database refused that: {_first_line(cause)}.",
+        remedy="Open the notebook again; if it stays, ask your administrator which role you have.",
+    )
 
 
 def my_tenants() -> pd.DataFrame:
@@ -173,5 +181,5 @@ def _as_uuid(value: str | UUID) -> UUID | None:
         return None
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0].rstrip(".")
+def _first_line(cause: object) -> str:
+    return str(cause).strip().splitlines()[0].rstrip(".")

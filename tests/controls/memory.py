@@ -85,7 +85,9 @@ class MemoryBuilder:
 
     def export_route_csv(self, route_id):
         text = io.StringIO()
-        csv.writer(text).writerows([["stop", "address"], *self.get_stops(route_id)[["sequence_order", "address"]].to_numpy()])
+        csv.writer(text).writerows(
+            [["stop", "address"], *self.get_stops(route_id)[["sequence_order", "address"]].to_numpy()]
+        )
         return text.getvalue()
 
 

@@ -41,14 +41,14 @@ class Board:
         self._hand_out = HandOut(self._assign, self._csv)
         self._limit = widgets.IntText(
             value=int(asked["max_per_route"]), description="Stops per route, at most",
-            style={"description_width": "initial"}, layout=widgets.Layout(width="15em"),
+            style={"description_width": "initial"}, layout=widgets.Layout(width="18em"),
         )  # fmt: skip
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
         for widget in (self._map, self._table):
             widget.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
-        self._draw()
+        checked(self.message)(self._draw)()
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
@@ -58,15 +58,11 @@ class Board:
         """Say what the plan is, with the age of its data."""
         return widgets.VBox([self.message.widget, self._answer])
 
-    def choose(self) -> widgets.Widget:
-        """Choose company and storm."""
-        return self._choice
-
     def generate(self) -> widgets.Widget:
-        """Generate the routes, with progress and cancel."""
+        """Choose company and storm, and generate the routes, with progress and cancel."""
         row = widgets.Box([self._limit, self.work.button]).add_class("sp-row")
         row.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
-        return widgets.VBox([row, self.work.running, self.work.message.widget])
+        return widgets.VBox([self._choice, row, self.work.running, self.work.message.widget])
 
     def map(self) -> widgets.Widget:
         """Show the routes over the hail; a click picks one."""
@@ -107,8 +103,10 @@ class Board:
     def _chosen(self, tenant: str, storm: str | None) -> None:
         self.message.clear()
         self.work.message.clear()
-        self._open(tenant, storm)
-        self._draw()
+        try:
+            self._open(tenant, storm)
+        finally:
+            self._draw()  # after a failure too: the former choice must not stay in view
 
     def _open(self, tenant: str | None, storm: str | None) -> None:
         self._builder, self.plan, self.selected = None, None, ""

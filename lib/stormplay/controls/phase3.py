@@ -23,11 +23,8 @@ class Phase3(Protocol):
     def answer(self) -> Any:
         """Say what the plan is, with the age of its data."""
 
-    def choose(self) -> Any:
-        """Choose company and storm."""
-
     def generate(self) -> Any:
-        """Generate the routes."""
+        """Choose company and storm, and generate the routes."""
 
     def map(self) -> Any:
         """Show the routes over the hail."""
@@ -99,13 +96,9 @@ class Report:
         """Say what the plan is, with the age of its data."""
         return HTML(sections.answer(self.plan))
 
-    def choose(self) -> HTML:
-        """Name the company and the storm that were asked for."""
-        return HTML(markup.note(f"{self.plan.company}, {self.plan.storm_name}."))
-
     def generate(self) -> HTML:
         """Say that a report changes nothing."""
-        return HTML(markup.note("This is a report: it shows the routes as they are and makes none."))
+        return HTML(markup.note("This is a report: it shows the routes as they stand and makes none."))
 
     def map(self) -> HTML:
         """Show the routes over the hail."""

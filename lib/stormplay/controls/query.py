@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-Scalar = str | int | float | bool
+from stormplay.errors import BadInput
+from stormplay.parameters import Parameter, Scalar, check
 
+LONGEST = 2_000  # characters; a longer address is no selection
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # a slug or a UUID
-_TRUE, _FALSE = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 def overrides(defaults: Mapping[str, Scalar], query: str | None = None) -> tuple[dict[str, Scalar], list[str]]:
@@ -25,40 +27,27 @@ def overrides(defaults: Mapping[str, Scalar], query: str | None = None) -> tuple
         The parameters with those of the query in place of the defaults, and a sentence for everything in the
         query that could not be used. What cannot be used leaves its default as it is.
     """
+    known = {name: Parameter(name, type(value), value, "") for name, value in defaults.items()}
     found, complaints = dict(defaults), []
-    seen: set[str] = set()
     given = os.environ.get("QUERY_STRING", "") if query is None else query
-    for name, text in parse_qsl(given[:2000], keep_blank_values=True):
+    seen: set[str] = set()
+    for name, text in parse_qsl(given[:LONGEST], keep_blank_values=True):
         if name.startswith("voila-"):
             continue
-        if name not in defaults:
-            complaints.append(
-                f"The address asks for '{name[:40]}', which this page does not have. It has {', '.join(defaults)}."
-            )
-        elif name in seen:
-            complaints.append(f"The address gives '{name}' twice; the first one counts.")
-        else:
+        try:
+            if name in seen:
+                raise BadInput(f"The parameter '{name}' is given twice.", "The first one counts.")
             seen.add(name)
-            value = _typed(text.strip(), defaults[name])
-            if value is None:
-                kind = _kind(defaults[name])
-                complaints.append(f"'{text[:40]}' in the address is no {kind} for '{name}'; {defaults[name]} is used.")
-            else:
-                found[name] = value
+            value = check(known, {name[:40]: _plain(name, text.strip())})
+            if isinstance(value[name], float) and not math.isfinite(value[name]):
+                raise BadInput(f"The parameter '{name}' is {text[:40]!r}.", "Expected a number.")
+            found |= value
+        except BadInput as error:
+            complaints.append(f"In the address: {error}")
     return found, complaints
 
 
-def _typed(text: str, like: Scalar) -> Scalar | None:
-    if isinstance(like, bool):
-        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else None
-    if isinstance(like, str):
-        return text if _NAME.fullmatch(text) else None
-    try:
-        number = int(text) if isinstance(like, int) else float(text)
-    except ValueError:
-        return None
-    return number if abs(number) < 1e9 else None  # also refuses nan and inf
-
-
-def _kind(like: Scalar) -> str:
-    return {bool: "yes or no", str: "name", int: "whole number", float: "number"}[type(like)]
+def _plain(name: str, text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise BadInput(f"The parameter '{name[:40]}' is {text[:40]!r}.", "Expected letters, digits, '.', '-' or '_'.")
+    return text

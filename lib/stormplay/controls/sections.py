@@ -166,6 +166,6 @@ def stop_list(plan: Plan, route_id: str) -> str:
 def route_head(route: Mapping[str, Any], crew: str) -> str:
     """Name a route and say what it asks of a crew."""
     hours = f"{route['drive_minutes'] / 60:.1f} h driving (estimated)"
-    facts = [markup.count(route["property_count"], "stop"), hours, f"crew {crew}" if crew else "no crew yet"]
+    facts = [markup.count(route["property_count"], "stop"), hours, crew or "no crew yet"]
     title = f"<strong>{markup.text(route['route_name'])}</strong> {markup.badge(route['status'])}"
     return f'<div class="sp-card">{title}<br>{markup.text(" · ".join(facts))}</div>'

@@ -10,7 +10,7 @@ import pandas as pd
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import UnknownStorm, UnknownTenant
 
-_LOOK = {"style": {"description_width": "4.5em"}, "layout": widgets.Layout(width="min(26em, 100%)")}
+_LOOK = {"style": {"description_width": "5.5em"}, "layout": widgets.Layout(width="min(26em, 100%)")}
 
 
 class Selectors:
@@ -65,11 +65,16 @@ class Selectors:
         slug = _slug(self._tenants, "tenant_id", tenant)
         if slug is None:
             names = ", ".join(self._tenants["slug"].astype(str)) or "none"
-            raise UnknownTenant(f"There is no tenant '{tenant}' open to you.", f"Open to you: {names}.", "")
+            raise UnknownTenant(
+                f"There is no tenant '{tenant}' open to you.", f"Open to you: {names}.", "Choose one of them below."
+            )
         with_storm = self._silently(lambda: self._set_tenant(slug, storm))
         if not with_storm and len(self.storms):
+            self._silently(self._no_storm)
             names = ", ".join(self.storms["slug"].astype(str))
-            raise UnknownStorm(f"This company has no storm '{storm}'.", f"It has: {names}.", "Choose one of them.")
+            raise UnknownStorm(
+                f"This company has no storm '{storm}'.", f"It has: {names}.", "Choose one of them below."
+            )
 
     def lock(self, locked: bool) -> None:
         """Let nothing be chosen while something runs for the present choice."""
@@ -84,6 +89,10 @@ class Selectors:
         if wanted is not None:
             self.storm_box.value = wanted
         return wanted is not None
+
+    def _no_storm(self) -> bool:
+        self.storm_box.value = None  # else the first storm would seem chosen, and choosing it would do nothing
+        return False
 
     def _tenant_changed(self, change: dict[str, str]) -> None:
         if not self._quiet:

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from stormplay.controls.guard import Message, sentence_of
+from stormplay.controls.guard import Message, checked, sentence_of
 from stormplay.errors import Cancelled
 
 Report = Callable[[float, str], bool]
@@ -54,7 +54,7 @@ class Work:
         self.status = widgets.HTML().add_class("sp-status")
         self.running = widgets.Box([self.bar, self.cancel_button, self.status]).add_class("sp-running")
         self.running.layout = widgets.Layout(display="none", flex_flow="row wrap", align_items="center", grid_gap="8px")
-        self.button.on_click(lambda _: self.start())
+        self.button.on_click(checked(self.message)(lambda _: self.start()))
         self.cancel_button.on_click(lambda _: self.cancel())
 
     @property

@@ -10,15 +10,17 @@ The same seed gives the same rows. `build` makes them without a database, `load`
 What is planted, with the default seed (treated and held-out homes, and the mean of the true effect over both):
 
     tenant     storm       treat  hold_out  effect  base
-    lone-star  2021-04-28   2483       606  0.1431  0.0473
-    lone-star  2020-04-28   1504       362  0.0825  0.0385
-    lone-star  2016-03-17    541       136  0.1267  0.0414
-    trinity    2021-04-28    541       134  0.1349  0.0454
-    trinity    2020-04-28    405        98  0.0803  0.0373
+    lone-star  2021-04-28   2235       562  0.1345  0.0461
+    lone-star  2020-04-28   1317       335  0.0774  0.0374
+    lone-star  2016-03-17    482       121  0.1262  0.0410
+    trinity    2021-04-28    588       154  0.1330  0.0478
+    trinity    2020-04-28    380        92  0.0852  0.0400
 
-`truth` has the rule behind it: `base_rate` and `true_effect`, both of modelled hail size and roof age. A home is
-drawn for the holdout by a hash before anything else is looked at (`decisions`), outcomes follow the truth as decided,
-whether or not somebody opened the door (`outcomes`). `defects` counts the faults that are in the data on purpose.
+`truth` has the rule behind it: `base_rate` and `true_effect`, both of modelled hail size and roof age; the effects are
+larger than those of real visits, on purpose. A home is drawn for the holdout by a hash before anything else is looked
+at (`decisions`), outcomes follow the truth as decided, whether or not somebody opened the door (`outcomes`). `defects`
+counts the faults that are in the data on purpose. The default seed is one of two dozen, taken because no storm came out
+as a freak: each seen difference is within one standard error of what is planted.
 
 What each storm shows: of the two past storms all outcomes, the routes driven and the jobs done are there. Of the main
 storm, 2021-04-28, every decision is made, no route is planned yet and nobody has knocked; a first wave of homes (half

@@ -150,7 +150,8 @@ def _aftermath(book: _Book, storm: Storm, arms: pd.DataFrame) -> dict[str, pd.Da
         "policy_outcomes": known.assign(storm=storm.slug),
         "customer_journeys": touches.assign(storm=storm.slug),
     }
-    return found if is_main else found | _fieldwork(book, storm, arms[arms["decision"] == "treat"], drawn)
+    treated = arms[arms["decision"] == "treat"]
+    return found if is_main or treated.empty else found | _fieldwork(book, storm, treated, drawn)
 
 
 def _fieldwork(book: _Book, storm: Storm, treated: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -158,7 +159,11 @@ def _fieldwork(book: _Book, storm: Storm, treated: pd.DataFrame, drawn: pd.DataF
     jobs = fieldwork.finish_jobs(book.rng, storm.midnight, stops, drawn)
     driven_at = storm.midnight + pd.Timedelta(days=2, hours=14)
     return {
-        "routes": routes.assign(storm=storm.slug, status="done", assigned_at=driven_at),
+        "routes": routes.assign(storm=storm.slug, status="done", assigned_at=driven_at, created_at=driven_at),
         "route_properties": stops,
-        "jobs": jobs.assign(storm=storm.slug),
+        "jobs": jobs.assign(
+            storm=storm.slug,
+            created_at=driven_at,
+            updated_at=jobs["completed_at"].fillna(storm.midnight + pd.Timedelta(days=23)),
+        ),
     }

@@ -11,7 +11,7 @@ from time import perf_counter
 import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from stormplay import broker, database, tenancy
 from stormplay.demo.build import TenantDemo, build
@@ -156,14 +156,19 @@ def _load_tenant(tenant: TenantDemo, report: Progress) -> dict[str, int]:
     try:
         with tenancy.session(tenant.company.slug) as connection:
             return _insert_all(connection, tenant, report)
-    except IntegrityError as error:
+    except Exception as error:
         # Two loads at once meet at the unique slug of the first storm.
-        if database.sqlstate(error) != "23505":
+        if not _is_duplicate(error):
             raise
         raise Conflict(
             f"The demo of {tenant.company.slug} could not be loaded: somebody else seems to be loading it.",
             remedy="Nothing of it was kept here; wait a moment and try again.",
         ) from None
+
+
+def _is_duplicate(error: Exception) -> bool:
+    """Whether the database refused a second row of one key; bulk inserts raise the driver's own error."""
+    return getattr(getattr(error, "orig", error), "pgcode", None) == "23505"
 
 
 def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) -> dict[str, int]:

@@ -53,7 +53,7 @@ def draw_outcomes(rng: Rng, day: pd.Timestamp, homes: pd.DataFrame) -> pd.DataFr
 def known_so_far(rng: Rng, outcomes: pd.DataFrame, storm: str, share: float) -> pd.DataFrame:
     """Keep a share of outcomes, drawn by hash alike in both arms; of these a few are still pending (missing)."""
     kept = outcomes[hash_share(f"first wave {storm}", outcomes["property_id"]) < share].copy()
-    pending = rng.random(len(kept)) < PENDING_SHARE
+    pending = rng.permutation(len(kept)) < np.ceil(len(kept) * PENDING_SHARE)
     return kept.assign(
         actual_converted=kept["actual_converted"].astype(object).where(~pending, None),
         value_cents=kept["value_cents"].astype(object).where(~pending, None),

@@ -46,10 +46,10 @@ def add_owners(rng: Rng, homes: pd.DataFrame, phones: list[str], *, first_number
         phone_e164=phone,
         email=pd.Series(emails, dtype=object).where(pd.Series(known), None).to_numpy(),
     )
-    return _with_landlords(rng, owned)
+    return _with_landlords(rng, owned, f"office{first_number}@example.com")
 
 
-def _with_landlords(rng: Rng, homes: pd.DataFrame) -> pd.DataFrame:
+def _with_landlords(rng: Rng, homes: pd.DataFrame, office: str) -> pd.DataFrame:
     """Some owners have a second home; one management company has a dozen under one number."""
     contact = ["owner_name", "phone_e164", "email"]
     changed = homes.copy()
@@ -57,7 +57,7 @@ def _with_landlords(rng: Rng, homes: pd.DataFrame) -> pd.DataFrame:
     values = changed[contact].to_numpy(dtype=object)
     values[pairs[1]] = values[pairs[0]]
     managed = rng.permutation(np.flatnonzero(pd.notna(values[:, 1])))[:LANDLORD_HOMES]
-    values[managed] = ["Placeholder Property Management (demo)", values[managed[0], 1], "office@example.com"]
+    values[managed] = ["Placeholder Property Management (demo)", values[managed[0], 1], office]
     changed[contact] = pd.DataFrame(values, columns=contact, index=changed.index)
     return changed
 

@@ -95,13 +95,13 @@ def _neighbourhood(land: Land, zip_code: str) -> pd.DataFrame:
     latitude, longitude = land.site(zip_code)
     number = len(land.taken)
     turn = np.radians(rng.choice([0, 0, 90, rng.uniform(-40, 40)]) + rng.normal(0, 4))
-    bend = rng.choice([0.0, 1.0, -1.0]) / rng.uniform(400, 1_500)  # 1 / radius in metres
+    bend = rng.choice([0.0, 1.0, -1.0]) / rng.uniform(1_500, 4_000)  # 1 / radius in metres
     lots, blocks, first_number = int(rng.integers(8, 15)), int(rng.integers(2, 4)), 100 * int(rng.integers(10, 90))
     rows = range(int(rng.integers(3, 7)))
     streets = [_street(land, row, lots, blocks, first_number) for row in rows]
     homes = pd.concat(streets, ignore_index=True)
     along = homes["along_m"].to_numpy()
-    across = homes["across_m"].to_numpy() + bend * along**2 / 2
+    across = homes["across_m"].to_numpy() + bend * (along - along.mean()) ** 2 / 2
     east, north = along * np.cos(turn) - across * np.sin(turn), along * np.sin(turn) + across * np.cos(turn)
     return pd.DataFrame(
         {

@@ -47,10 +47,10 @@ def _stop_columns(stops: pd.DataFrame, position: np.ndarray[Any, Any]) -> dict[s
     number = stops["sequence_order"].to_numpy(dtype=int)
     first = np.searchsorted(position, position)
     plain = np.array_equal(number, np.arange(len(number)) - first + 1)
-    address = pd.Series(_texts(stops, "address")).str.replace("\n", " ").str.partition(" ", expand=True)
+    address = pd.Series(_texts(stops, "address"), dtype=str).str.replace("\n", " ").str.partition(" ", expand=True)
     house, street = (address[0], address[2]) if len(stops) else (pd.Series(dtype=str), pd.Series(dtype=str))
     street_code, streets = pd.factorize(street)
-    status_code, statuses = pd.factorize(pd.Series(_texts(stops, "job_status")))
+    status_code, statuses = pd.factorize(pd.Series(_texts(stops, "job_status"), dtype=str))
     return {
         "lat": _steps(stops["latitude"]),
         "lon": _steps(stops["longitude"]),
@@ -88,7 +88,7 @@ def route_notes(routes: pd.DataFrame) -> dict[str, str]:
     parts: list[tuple[str, Callable[[Any], str]]] = [
         ("property_count", lambda n: f"{int(n):,} stops"),
         ("drive_minutes", lambda minutes: f"{minutes / 60:.1f} h driving"),
-        ("crew_name", lambda crew: f"crew {crew}"),
+        ("crew_name", str),
         ("status", str),
     ]
     texts = [[write(v) if pd.notna(v) else "" for v in routes[c]] for c, write in parts if c in routes]

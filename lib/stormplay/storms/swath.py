@@ -82,9 +82,7 @@ class Swath:
         swath = cls(latitude, longitude, hail_in, None)
         if not len(reports):
             return swath
-        minutes = (reports["reported_at"] - reports["reported_at"].min()).dt.total_seconds().to_numpy(
-            np.float64
-        ) / 60
+        minutes = (reports["reported_at"] - reports["reported_at"].min()).dt.total_seconds().to_numpy(np.float64) / 60
         return cls(latitude, longitude, hail_in, estimate_motion(*swath._plane(latitude, longitude), minutes))
 
     def hail_in(self, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
@@ -212,9 +210,7 @@ def _points(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Floats, Floats]:
     for name, values, limit in (("latitude", north, 90), ("longitude", east, 180)):
         bad = np.abs(values) > limit
         if bad.any():
-            raise BadInput(
-                f"{values[bad].flat[0]} is not a {name}.", f"It lies between -{limit} and {limit} degrees."
-            )
+            raise BadInput(f"{values[bad].flat[0]} is not a {name}.", f"It lies between -{limit} and {limit} degrees.")
     return north, east
 
 

@@ -1,0 +1,237 @@
+"""The map as a document: nothing to fetch, nothing to run that came from a name or an address; then in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import folium
+import numpy as np
+import pandas as pd
+import pytest
+from browser import chromium
+
+from stormplay import maps
+from stormplay.errors import BadInput
+
+XSS = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
+
+
+def frames(routes=6, stops=20, seed=0, address="{} Elm Street"):
+    rng = np.random.default_rng(seed)
+    ids = [f"00000000-0000-0000-0000-{i:012d}" for i in range(routes)]
+    table = pd.DataFrame({
+        "route_id": ids, "route_name": [f"Route {i + 1:02d}" for i in range(routes)], "property_count": stops,
+        "drive_minutes": 80.0, "crew_name": None, "status": "planned",
+    })  # fmt: skip
+    points = pd.DataFrame({
+        "route_id": np.repeat(ids, stops), "sequence_order": np.tile(np.arange(1, stops + 1), routes),
+        "address": [address.format(100 + i) for i in range(routes * stops)], "zip_code": "76137",
+        "latitude": 32.86 + rng.random(routes * stops) * 0.08, "longitude": -97.3 + rng.random(routes * stops) * 0.1,
+        "hail_in": 1.75, "job_status": "scheduled",
+    })  # fmt: skip
+    return table, points
+
+
+REPORTS = pd.DataFrame({
+    "hail_in": [3.25, 1.0], "latitude": [32.93, 32.96], "longitude": [-97.25, -97.34], "location": ["KELLER", "HASLET"],
+    "reported_at": pd.to_datetime(["2021-04-29 01:06", "2021-04-29 01:40"], utc=True), "source": ["Public", "Public"],
+    "narrative": ["Large hail.", ""],
+})  # fmt: skip
+
+
+def contours():
+    ring = [[-97.35, 32.85], [-97.2, 32.85], [-97.2, 32.97], [-97.35, 32.97], [-97.35, 32.85]]
+    shape = {"type": "MultiPolygon", "coordinates": [[ring]]}
+    features = [{"type": "Feature", "properties": {"hail_in": level}, "geometry": shape} for level in (0.75, 1.5)]
+    return {"type": "FeatureCollection", "features": features}
+
+
+class Requests(HTMLParser):
+    """Collects whatever an HTML document would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.found += [given[name] for name in ("src", "poster", "background") if name in given]
+        if tag in {"link", "object", "image", "use"}:
+            self.found += [value for name, value in attributes if name in {"href", "data", "xlink:href"}]
+
+    def handle_data(self, data):
+        if self.lasttag == "style":
+            self.found += re.findall(r"url\(([^)]*)\)", data) + re.findall(r"@import[^;]*", data)
+
+
+def requests_of(document):
+    parser = Requests()
+    parser.feed(document)
+    return parser.found
+
+
+def test_a_map_fetches_nothing():
+    document = maps.map_document(maps.route_map(*frames(), contours=contours(), reports=REPORTS, depot=(32.84, -97.29)))
+    assert requests_of(document) == []
+    assert "sourceMappingURL" not in document
+
+
+def test_the_check_would_see_folium_as_it_comes():
+    assert len(requests_of(folium.Map().get_root().render())) >= 10
+
+
+def test_a_text_never_ends_the_script():
+    routes, stops = frames(address="{} " + XSS)
+    routes["route_name"] = XSS
+    document = maps.map_document(maps.route_map(routes, stops, reports=REPORTS.assign(location=XSS, narrative=XSS)))
+    assert XSS not in document
+    assert document.count("</script>") == document.count("<script")
+
+
+def test_the_frame_is_named_sandboxed_and_whole():
+    map_ = maps.route_map(*frames(), reports=REPORTS)
+    html = maps.map_html(map_, height=400)
+    parser = Attributes()
+    parser.feed(html)
+    assert parser.tags == ["iframe"]
+    assert parser.first["title"] == "Map of 6 routes, 120 stops and 2 hail reports"
+    assert parser.first["sandbox"] == "allow-scripts"
+    assert parser.first["srcdoc"] == maps.map_document(map_)
+
+
+class Attributes(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.first = [], {}
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.first = self.first or dict(attributes)
+
+
+def test_the_payload_is_compact():
+    table, points = frames(routes=60, stops=50)
+    empty = len(maps.map_document(maps.route_map(None, None)))
+    assert len(maps.map_document(maps.route_map(table, points, reports=REPORTS))) - empty < 150_000
+
+
+def test_the_payload_is_json_still():
+    table, points = frames(address="{} Elm & Oak <Street> \u2028")
+    document = maps.map_document(maps.route_map(table, points))
+    payload = re.search(r"stormplayDraw\(map_\w+, (\{.*\})\);", document)[1]
+    assert json.loads(payload)["stops"]["tails"] == ["Elm & Oak <Street> \u2028"]
+
+
+def test_an_unknown_route_cannot_be_selected():
+    with pytest.raises(BadInput, match="There is no route nowhere"):
+        maps.route_map(*frames(), selected="nowhere")
+
+
+# ---- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open maps as a saved page would hold them; at the end no request and no script error may have been seen."""
+    contexts, seen = [], []
+
+    def open_(map_, width=1200, touch=False):
+        path = tmp_path / f"{len(contexts)}.html"
+        path.write_text(f"<!doctype html><meta charset=utf-8><body>{maps.map_html(map_)}", encoding="utf-8")
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, has_touch=touch))
+        page = contexts[-1].new_page()
+        page.on("request", lambda request: seen.append(request.url) if not request.url.startswith("file:") else None)
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.goto(path.as_uri())
+        frame = page.wait_for_selector("iframe.sp-map").content_frame()
+        frame.wait_for_function("window.stormplayMap")
+        return page, frame
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert seen == []
+
+
+def numbers(frame):
+    return frame.evaluate("(({polylines, stops, reports, bands, selected}) => "
+                          "({polylines, stops, reports, bands, selected}))(stormplayMap)")  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_everything_is_drawn(opened, width):
+    map_ = maps.route_map(*frames(), contours=contours(), reports=REPORTS, depot=(32.84, -97.29))
+    _, frame = opened(map_, width=width)
+    assert numbers(frame) == {"polylines": 6, "stops": 120, "reports": 2, "bands": 2, "selected": None}
+    assert frame.locator(".sp-hail-size").all_inner_texts().count("3.25 in") == 1
+    assert frame.locator(".sp-depot").count() == 1
+    assert frame.evaluate("document.documentElement.scrollWidth") <= width
+    ink = frame.evaluate("""() => { const c = document.querySelector('canvas'), p = c.getContext('2d')
+        .getImageData(0, 0, c.width, c.height).data; return p.filter((v, i) => i % 4 === 3 && v > 200).length }""")
+    assert ink > 500  # the routes are there to see, not only counted
+
+
+def test_the_storm_alone_is_a_map_too(opened):
+    page, frame = opened(maps.route_map(None, None, contours=contours(), reports=REPORTS))
+    assert numbers(frame) == {"polylines": 0, "stops": 0, "reports": 2, "bands": 2, "selected": None}
+    legend = frame.locator(".sp-legend").inner_text()
+    assert "Modelled hail size (in)" in legend
+    assert "Route, in stop order" not in legend
+
+
+def test_nothing_at_all_is_still_a_map(opened):
+    _, frame = opened(maps.route_map(None, None))
+    assert numbers(frame)["polylines"] == 0
+
+
+def test_an_address_never_becomes_markup(opened):
+    routes, stops = frames(routes=1, stops=2, address="{} " + XSS)
+    map_ = maps.route_map(routes.assign(route_name=XSS), stops, selected=routes["route_id"][0], reports=REPORTS)
+    page, frame = opened(map_)
+    at = frame.evaluate("""() => { let p; stormplayMap.map.eachLayer(l => { if (l.number === 1) p = l.getLatLng() });
+                        return stormplayMap.map.latLngToContainerPoint(p) }""")
+    box = page.locator("iframe.sp-map").bounding_box()
+    page.mouse.click(box["x"] + at["x"], box["y"] + at["y"])
+    popup = frame.locator(".leaflet-popup-content")
+    popup.wait_for()
+    assert XSS in popup.inner_text()
+    assert "Modelled hail: 1.75 in" in popup.inner_text()
+    assert frame.evaluate("window.hacked") is None
+    assert frame.locator("img").count() == 0
+
+
+def test_the_page_around_selects_a_route_and_hears_of_a_click(opened):
+    routes, stops = frames()
+    page, frame = opened(maps.route_map(routes, stops))
+    page.evaluate("window.heard = []; window.addEventListener('message', e => heard.push(e.data))")
+    wanted = routes["route_id"][3]
+    page.evaluate(
+        "id => document.querySelector('iframe').contentWindow.postMessage({stormplay: 'select', route: id}, '*')",
+        wanted,
+    )
+    frame.wait_for_function("stormplayMap.selected")
+    assert numbers(frame)["selected"] == wanted
+    assert "Route 04" in frame.locator(".sp-chip").inner_text()
+    frame.locator(".sp-chip button").click()
+    page.wait_for_function("heard.length")
+    assert page.evaluate("heard") == [{"stormplay": "selected", "route": None}]
+    assert numbers(frame)["selected"] is None
+
+
+def test_a_selected_route_shows_its_numbers_and_the_others_step_back(opened):
+    routes, stops = frames()
+    _, frame = opened(maps.route_map(routes, stops, selected=routes["route_id"][0]))
+    shown = frame.evaluate("""() => { const out = []; stormplayMap.map.eachLayer(l => { if (l.number) out.push(
+        [l.route.index, l.options.opacity, !!l.numbered]) }); return out }""")
+    assert {opacity for index, opacity, _ in shown if index} == {0.16}
+    assert {opacity for index, opacity, _ in shown if not index} == {1}
+    assert sum(numbered for index, _, numbered in shown if not index) >= 5
+    assert not any(numbered for index, _, numbered in shown if index)

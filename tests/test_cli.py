@@ -1,0 +1,96 @@
+"""The command line as a person meets it: one sentence and an exit code, never a traceback; nothing half done."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STORMPLAY = Path(sys.executable).with_name("stormplay")
+
+
+def stormplay(*arguments, home, **environment):
+    done = subprocess.run(
+        [STORMPLAY, *map(str, arguments)],
+        env={**os.environ, "STORMPLAY_HOME": str(home), "COLUMNS": "200", "TERM": "dumb", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr + done.stdout
+    return done
+
+
+def report(*arguments, home, out, **environment):
+    return stormplay("report", *arguments, "--out", out, home=home, **environment)
+
+
+TENANT = ("--tenant", "lone-star")
+STORM = ("--storm", "2021-04-28")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("phase3_routes", "--tenant", "nobody", *STORM), "There is no tenant 'nobody' open to you."),
+        (("phase3_routes", *TENANT, "--storm", "1999-01-01"), "This tenant has no storm '1999-01-01'."),
+        (("phase9", *TENANT, *STORM), "There is no notebook 'phase9'."),
+        (("phase3_routes", *TENANT, *STORM, "--set", "colour=red"), "There is no parameter 'colour'."),
+        (("phase3_routes", *TENANT, *STORM, "--set", "max_per_route=many"), "The parameter 'max_per_route' is 'many'."),
+        (("phase3_routes", *TENANT, *STORM, "--set", "max_per_route"), "--set max_per_route is not a parameter."),
+        (("phase3_routes", *TENANT, *STORM, "--person", "mallory"), "There is no open account 'mallory'."),
+        (
+            ("phase3_routes", "--tenant", "trinity", *STORM, "--person", "ana"),
+            "There is no tenant 'trinity' open to you.",
+        ),
+    ],
+)
+def test_bad_input_is_exit_2_and_nothing_is_written(demo, tmp_path, arguments, sentence):
+    done = report(*arguments, home=demo, out=tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
+    url = "postgresql://someone:geheim@127.0.0.1:1/none"
+    for arguments in (("migrate",), ("demo",), ("up", "--port", "0"), ("report", "phase3_routes", *TENANT, *STORM)):
+        done = stormplay(*arguments, home=demo, STORMPLAY_DATABASE_URL=url)
+        assert done.returncode == 1, arguments
+        assert done.stderr.startswith("The database does not answer")
+        assert "geheim" not in done.stderr
+
+
+def test_a_wrong_address_is_exit_2(demo):
+    done = stormplay("migrate", home=demo, STORMPLAY_DATABASE_URL="mysql://someone:geheim@nowhere/x")
+    assert done.returncode == 2
+    assert "Expected postgresql://" in done.stderr
+    assert "geheim" not in done.stderr
+
+
+def test_a_taken_port_is_one_sentence(demo):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = stormplay("up", "--port", port, home=demo)
+    assert done.returncode == 1
+    assert f"{port}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_second_migrate_and_demo_do_nothing(demo):
+    assert stormplay("migrate", home=demo).stdout == "The database is up to date.\n"
+    again = stormplay("demo", home=demo)
+    assert "nothing was loaded" in again.stdout
+
+
+@pytest.mark.parametrize("command", ["up", "migrate", "demo", "report"])
+def test_help_tells_what_it_does_and_its_exit_codes(demo, command):
+    told = stormplay(command, "--help", home=demo).stdout
+    assert "Exit codes:" in told
+    assert "Usage:" in told
