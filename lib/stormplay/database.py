@@ -123,10 +123,10 @@ def answering() -> Iterator[None]:
 
 def unavailable(cause: BaseException | None) -> DatabaseUnavailable:
     """The sentence for a database that does not answer, without address or password."""
-    said = str(cause or "").strip().splitlines()
-    cause = re.sub(r"^connection to server .*? failed: (FATAL:\s*)?", "", said[0]) if said else "no answer"
+    said = [] if cause is None else str(cause).strip().splitlines()
+    why = re.sub(r"^connection to server .*? failed: (FATAL:\s*)?", "", said[0]) if said else "no answer"
     return DatabaseUnavailable(
-        f"The database does not answer ({cause.strip()}).",
+        f"The database does not answer ({why.strip()}).",
         remedy="Start it with 'make up', or check STORMPLAY_DATABASE_URL.",
     )
 

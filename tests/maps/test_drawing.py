@@ -146,7 +146,7 @@ def opened(browser, tmp_path):
     def open_(map_, width=1200, touch=False):
         path = tmp_path / f"{len(contexts)}.html"
         path.write_text(f"<!doctype html><meta charset=utf-8><body>{maps.map_html(map_)}", encoding="utf-8")
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, has_touch=touch))
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, is_mobile=touch))
         page = contexts[-1].new_page()
         page.on("request", lambda request: seen.append(request.url) if not request.url.startswith("file:") else None)
         page.on("pageerror", lambda error: seen.append(str(error)))
@@ -180,7 +180,7 @@ def test_everything_is_drawn(opened, width):
 
 
 def test_the_storm_alone_is_a_map_too(opened):
-    page, frame = opened(maps.route_map(None, None, contours=contours(), reports=REPORTS))
+    _, frame = opened(maps.route_map(None, None, contours=contours(), reports=REPORTS))
     assert numbers(frame) == {"polylines": 0, "stops": 0, "reports": 2, "bands": 2, "selected": None}
     legend = frame.locator(".sp-legend").inner_text()
     assert "Modelled hail size (in)" in legend
@@ -235,3 +235,20 @@ def test_a_selected_route_shows_its_numbers_and_the_others_step_back(opened):
     assert {opacity for index, opacity, _ in shown if not index} == {1}
     assert sum(numbered for index, _, numbered in shown if not index) >= 5
     assert not any(numbered for index, _, numbered in shown if index)
+
+
+def test_the_map_does_not_catch_the_scrolling_of_its_page(opened):
+    page, frame = opened(maps.route_map(*frames()))
+    page.evaluate("document.body.append(Object.assign(document.createElement('div'), {style: 'height: 3000px'}))")
+    zoom = frame.evaluate("stormplayMap.map.getZoom()")
+    page.mouse.move(400, 200)
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("scrollY > 0")
+    assert frame.evaluate("stormplayMap.map.getZoom()") == zoom
+
+
+def test_one_finger_is_the_page_and_two_are_the_map(opened):
+    _, frame = opened(maps.route_map(*frames()), width=390, touch=True)
+    assert frame.evaluate("stormplayMap.map.dragging.enabled()") is False
+    assert frame.evaluate("stormplayMap.map.touchZoom.enabled()") is True
+    assert frame.evaluate("getComputedStyle(stormplayMap.map.getContainer()).touchAction") == "pan-x pan-y"

@@ -31,8 +31,8 @@ class HandOut:
             description="Crew", placeholder="Name of the crew", ensure_option=False,
             style={"description_width": "3.5em"}, layout=widgets.Layout(width="min(22em, 100%)"),
         )  # fmt: skip
-        self.button = widgets.Button(description="Assign", button_style="primary")
-        self.back_button = widgets.Button(description="Take back")
+        self.button = widgets.Button(description="Assign", button_style="primary", layout={"height": "40px"})
+        self.back_button = widgets.Button(description="Take back", layout={"height": "40px"})
         self.form = widgets.Box([self.crew, self.button, self.back_button, self.file]).add_class("sp-row")
         self.form.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
         self.widget = widgets.VBox([self.head, self.form, self.message.widget, self.stops])

@@ -86,7 +86,7 @@ def download(label: str, name: str, text: str, mime: str = "text/csv") -> str:
 
     Args:
         label: The words of the link.
-        name: Proposed file name; all but letters, digits, dots and dashes become dashes.
+        name: Proposed file name; what a file system may refuse becomes a dash.
         text: Content, written as UTF-8 with a byte-order mark, which spreadsheets need to read accents.
         mime: Media type.
     """
@@ -99,7 +99,7 @@ def download(label: str, name: str, text: str, mime: str = "text/csv") -> str:
 
 def file_name(name: str) -> str:
     """Return a name that every file system takes."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.").lower() or "file"
+    return re.sub(r"[^\w .-]+", "-", name).strip("-. ")[:80] or "file"
 
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:

@@ -39,7 +39,8 @@ def overrides(defaults: Mapping[str, Scalar], query: str | None = None) -> tuple
                 raise BadInput(f"The parameter '{name}' is given twice.", "The first one counts.")
             seen.add(name)
             value = check(known, {name[:40]: _plain(name, text.strip())})
-            if isinstance(value[name], float) and not math.isfinite(value[name]):
+            number = value[name]
+            if isinstance(number, float) and not math.isfinite(number):
                 raise BadInput(f"The parameter '{name}' is {text[:40]!r}.", "Expected a number.")
             found |= value
         except BadInput as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import folium
 import pandas as pd
 
 from stormplay import maps
@@ -15,6 +14,7 @@ from stormplay.controls.plan import Plan, totals
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
 NO_ROUTES = "No routes yet. Press 'Generate routes'."
 PICK_FIRST = "Choose a route in the table or on the map."
+DEMO = "(demo)"  # in the name of a company whose homes are made up
 NO_STORM = "This company has no storm yet."
 WORKDAY_MINUTES = 8 * 60
 
@@ -33,7 +33,7 @@ COLUMNS: list[dict[str, Any]] = [
 def answer(plan: Plan) -> str:
     """Say what the plan is, in sentences and cards, with the age of its data."""
     head = f"<h3>{markup.text(plan.storm_name)} {markup.badge(plan.storm_status)}</h3>"
-    stamp = markup.note(f"{plan.company} · {markup.age(plan.as_of)} Hail reports: {len(plan.reports)} (NOAA).")
+    stamp = markup.note(f"{plan.company} · {markup.age(plan.as_of)} {_origin(plan)}")
     if plan.eligible == 0:
         return head + markup.empty(NOTHING_DECIDED) + stamp
     if plan.routes.empty:
@@ -41,6 +41,11 @@ def answer(plan: Plan) -> str:
         waiting = f"Of {plan.eligible:,} homes with a decision, {ready} can be put on a route. "
         return head + markup.empty(waiting + NO_ROUTES) + stamp
     return head + markup.sentence(_sentences(plan)) + _cards(plan) + _capacity(plan) + stamp
+
+
+def _origin(plan: Plan) -> str:
+    reports = f"Hail reports: {len(plan.reports)} (NOAA, real)."
+    return f"{reports} Homes, owners and outcomes are synthetic." if DEMO in plan.company else reports
 
 
 def _sentences(plan: Plan) -> str:
@@ -128,8 +133,8 @@ def crews_table(plan: Plan) -> str:
     return markup.table(["Crew", "Routes", "Stops"], rows, numeric=(2,))
 
 
-def drawn(plan: Plan, timezone: str) -> folium.Map:
-    """Draw the plan's map."""
+def drawn(plan: Plan, timezone: str) -> Any:
+    """Draw the plan's map, a Folium one."""
     return maps.route_map(
         plan.routes, plan.stops, depot=plan.depot, contours=plan.contours, reports=plan.reports, timezone=timezone
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import UnknownStorm, UnknownTenant
 
-_LOOK = {"style": {"description_width": "5.5em"}, "layout": widgets.Layout(width="min(26em, 100%)")}
+_LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(26em, 100%)"}}
 
 
 class Selectors:
@@ -86,8 +86,8 @@ class Selectors:
         names = zip(self.storms["name"], self.storms["status"], self.storms["slug"], strict=True)
         self.storm_box.options = [(f"{name} ({status})", str(value)) for name, status, value in names]
         wanted = _slug(self.storms, "storm_id", storm) if storm else None
-        if wanted is not None:
-            self.storm_box.value = wanted
+        newest = self.storm_box.options[0][1] if len(self.storms) else None
+        self.storm_box.value = wanted or newest
         return wanted is not None
 
     def _no_storm(self) -> bool:

@@ -17,6 +17,7 @@ from stormplay.errors import Cancelled
 Report = Callable[[float, str], bool]
 """Called by the work with a fraction in [0, 1] and a sentence; returns False once the work should stop."""
 
+_TALL = {"height": "40px"}  # a finger's size; the look itself is the page's
 UPDATE_S = 0.2  # seconds between updates: five a second are smooth, more would only fill the socket
 
 
@@ -48,8 +49,8 @@ class Work:
         self._stop = threading.Event()
         self.task: asyncio.Task[None] | None = None
         self.message = Message()
-        self.button = widgets.Button(description=label, button_style="primary").add_class("sp-go")
-        self.cancel_button = widgets.Button(description="Cancel").add_class("sp-cancel")
+        self.button = widgets.Button(description=label, button_style="primary", layout=dict(_TALL)).add_class("sp-go")
+        self.cancel_button = widgets.Button(description="Cancel", layout=dict(_TALL)).add_class("sp-cancel")
         self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="min(24em, 100%)"))
         self.status = widgets.HTML().add_class("sp-status")
         self.running = widgets.Box([self.bar, self.cancel_button, self.status]).add_class("sp-running")

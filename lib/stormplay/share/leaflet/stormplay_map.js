@@ -2,7 +2,7 @@
  * `data` is made by stormplay.maps; every text in it is untrusted and only ever becomes a text node. */
 function stormplayDraw(map, data) {
   "use strict";
-  const DIM = 0.16, LEG = 0.2, NUMBERS_FROM_ZOOM = 17;
+  const DIM = 0.16, NUMBERS_FROM_ZOOM = 17;
   const coarse = window.matchMedia("(pointer: coarse)").matches;
   const canvas = L.canvas({ padding: 0.3, tolerance: coarse ? 12 : 4 });
   const make = (tag, className, text) => {
@@ -102,7 +102,7 @@ function stormplayDraw(map, data) {
     paths.addLayer(route.path);
     if (data.depot && points.length) {
       route.leg = L.polyline([[data.depot, points[0]], [points[points.length - 1], data.depot]], { renderer: canvas,
-        color: route.colour, weight: 1, opacity: LEG, dashArray: "3 6", interactive: false });
+        color: route.colour, weight: 1, opacity: 0.2, dashArray: "3 6", interactive: false });
       legs.addLayer(route.leg);
     }
     return route;
@@ -196,11 +196,13 @@ function stormplayDraw(map, data) {
     all.forEach((stop) => stop.redraw());
   }
   map.on("zoomend", numberStops);
+  const legOpacity = () => (map.getZoom() >= 13 ? 0.07 : 0.2); /* close up, other routes' long legs are noise */
+  map.on("zoomend", () => { if (chosen < 0) legs.setStyle({ opacity: legOpacity() }); });
   function paint() {
     routes.forEach((route) => {
       const on = route.index === chosen, dim = chosen >= 0 && !on;
       route.path.setStyle({ opacity: dim ? DIM : 0.9, weight: on ? 4 : 2.5 });
-      if (route.leg) route.leg.setStyle({ opacity: dim ? 0.05 : on ? 0.9 : LEG, weight: on ? 2 : 1 });
+      if (route.leg) route.leg.setStyle({ opacity: dim ? 0.05 : on ? 0.9 : legOpacity(), weight: on ? 2 : 1 });
       route.stops.forEach((stop) => {
         stop.numbered = false;
         stop._project();

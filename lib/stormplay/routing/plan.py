@@ -1,0 +1,40 @@
+"""The answer of `solve`: who is visited, in which order, how far, and who is left out and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.intp]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Routes over the rows of `coordinates`.
+
+    Attributes:
+        routes: One integer array a route: row numbers of `coordinates` in visiting order. Never empty arrays.
+        distance_m: Sum of all legs, in the metric's unit (metres for "haversine"): with a depot including the
+            legs from and to it, without one only the legs between stops.
+        route_distances_m: float array (number of routes,), the same sum for each route.
+        unassigned: Row number -> reason, for every row that is on no route.
+        start_distance_m: Length after bisection and ordering, before the improvement.
+        ended: Why the run ended: "converged" (no untried group of routes was left), "time" or "cancelled".
+    """
+
+    routes: list[IntArray]
+    distance_m: float
+    route_distances_m: FloatArray
+    unassigned: dict[int, str]
+    start_distance_m: float
+    ended: str
+
+    def __repr__(self) -> str:
+        stops = sum(len(route) for route in self.routes)
+        return (
+            f"Plan({stops} stops on {len(self.routes)} routes, {self.distance_m:,.0f} m, "
+            f"{len(self.unassigned)} unassigned, ended: {self.ended})"
+        )

@@ -1,0 +1,236 @@
+"""The server: Voilà's application with our own doors. Its routes are a list of what is there; nothing else is."""
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import tornado.web
+from jupyter_server.services.kernels.handlers import KernelHandler
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
+from tornado.netutil import bind_sockets
+from traitlets import Instance, Unicode
+from traitlets.config import Config
+from voila.app import Voila
+
+from stormplay.errors import BadInput, PortTaken
+from stormplay.server import assets
+from stormplay.server.book import Shelf
+from stormplay.server.channels import Cells, Channels, EndVisit, Owner, Quiet
+from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere
+from stormplay.server.identity import Identity
+from stormplay.server.kernels import Kernels
+from stormplay.server.pages import Home, NotebookPage, kept_query
+
+T = TypeVar("T")
+_KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
+_LARGEST_BODY = 64 * 1024  # a login form; nothing larger is ever sent here
+
+_SETTINGS: dict[str, Any] = {
+    "VoilaConfiguration": {
+        "multi_kernel_manager_class": Kernels,
+        "template": "stormplay",
+        "show_tracebacks": False,
+        "extension_allowlist": list(assets.EXTENSIONS),
+    },
+    "KernelManager": {"autorestart": False},  # a restarted kernel has forgotten its page
+    "KernelSpecManager": {"allowed_kernelspecs": {"python3"}},
+    "Voila": {
+        "authorizer_class": Owner,
+        "identity_provider_class": Identity,
+        "kernel_websocket_connection_class": Quiet,
+        "open_browser": False,
+        "log_level": logging.WARNING,
+    },
+}
+
+
+class StormplayServer(Voila):
+    """Serves the notebooks of a folder to people who sign in.
+
+    Attributes:
+        public_url: The address that visitors use, where it is not the one listened on (behind a TLS proxy).
+        shelf: The notebooks.
+        page_config: What the front end reads before it starts.
+    """
+
+    public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
+    shelf = Instance(Shelf)
+    config_file_paths: list[str] = []  # a file that lies about must not weaken a door  # noqa: RUF012
+
+    def setup_template_dirs(self) -> None:
+        """One template, ours, wherever this package is installed."""
+        self.template_paths, self.static_paths = [str(TEMPLATES)], [str(TEMPLATES / "static")]
+
+    def init_settings(self) -> dict[str, Any]:
+        """Voilà's settings with what makes them safe."""
+        self.page_config = assets.page_config(self.base_url)
+        self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
+        local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
+        secure = {"secure": True} if urlsplit(self.public_url).scheme == "https" else {}
+        return {
+            **super().init_settings(),
+            "allow_remote_access": not self._is_loopback(),
+            "default_handler_class": Elsewhere,
+            "headers": HEADERS,
+            "local_hostnames": sorted(filter(None, local)),
+            "log_function": self._log_request,
+            "serve_traceback": False,
+            "stormplay": self,
+            "ws_ping_timeout": 30_000,
+            "xsrf_cookie_kwargs": {"samesite": "Lax", **secure},
+        }
+
+    def init_handlers(self) -> list[tuple[Any, ...]]:
+        """Every route there is."""
+        base = self.base_url
+        return [
+            (base, Home),
+            (rf"{base}voila/render/(?P<name>[^/]+)\.ipynb", NotebookPage),
+            (rf"{base}api/kernels/{_KERNEL}", KernelHandler),
+            (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
+            (rf"{base}voila/execution/{_KERNEL}", Cells),
+            (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
+            *((base.rstrip("/") + path, handler) for path, handler in self.identity_provider.get_handlers()),
+            *assets.routes(base),
+        ]
+
+    def acts(self, request: HTTPServerRequest) -> list[dict[str, Any]]:
+        """The navigation as seen from a page: word, address with the same company and storm, whether it is here."""
+        query = kept_query(request)
+        return [
+            {"word": word, "here": f"/{name}.ipynb" in request.path,
+             "url": f"{self.base_url}voila/render/{name}.ipynb{query}"}
+            for name, word in self.shelf.acts().items()
+        ]  # fmt: skip
+
+    def is_https(self, request: HTTPServerRequest) -> bool:
+        """Whether the visitor's browser speaks TLS, with us or with the proxy before us."""
+        return urlsplit(self.public_url).scheme == "https" or request.protocol == "https"
+
+    async def check(self, function: Callable[..., T], *args: Any) -> T:
+        """Check a password in a thread of its own kind: a crowd at the login must not hold up those inside."""
+        return await asyncio.get_running_loop().run_in_executor(self._login_threads, function, *args)
+
+    async def run(self, sockets: list[socket.socket], ready: Callable[[str], None] | None) -> None:
+        """Serve on bound sockets until SIGINT or SIGTERM, then end every kernel and close every login."""
+        self.connection_dir = tempfile.mkdtemp(prefix="stormplay-")  # readable by us alone
+        stop = asyncio.Event()
+        try:
+            settings = self.init_settings()
+            self.app = tornado.web.Application(self.init_handlers(), **settings)
+            server = HTTPServer(self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024)
+            server.add_sockets(sockets)
+            self.kernel_manager.watch()
+            with _signals(stop):
+                if ready is not None:
+                    ready(self.public_url or self._url(self.ip))
+                await stop.wait()
+            server.stop()
+            await self.kernel_manager.end_all()
+            await server.close_all_connections()
+        finally:
+            shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    def _is_loopback(self) -> bool:
+        return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
+
+    def _log_request(self, handler: tornado.web.RequestHandler) -> None:
+        request, status = handler.request, handler.get_status()
+        note = self.log.error if status >= 500 and status != 503 else self.log.info
+        note("%d %s %s %.0f ms", status, request.method, request.path, 1000 * request.request_time())
+
+
+class _signals:  # noqa: N801 - used like a function
+    """Set an event on SIGINT and SIGTERM. A second one of them ends the process at once."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop, self._loop = stop, asyncio.get_running_loop()
+        self._mine = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if self._mine:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.add_signal_handler(number, self._stop.set)
+
+    def __exit__(self, *_: object) -> None:
+        if self._mine:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._loop.remove_signal_handler(number)
+
+
+def bind(ip: str, port: int) -> list[socket.socket]:
+    """Take the port.
+
+    Raises:
+        PortTaken: Somebody else listens there.
+        BadInput: There is no such address or port on this machine, or it may not be used.
+    """
+    try:
+        return bind_sockets(port, ip)
+    except (OSError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        if code == errno.EADDRINUSE:
+            raise PortTaken(
+                f"Port {port} is in use.", remedy=f"Stop what listens there, or choose another: --port {port + 1}."
+            ) from None
+        if code == errno.EACCES:
+            raise BadInput(f"Port {port} may not be used by this account.", "Choose one above 1023.") from None
+        raise BadInput(f"This machine cannot listen on {ip}, port {port}.") from None
+
+
+def check_port(ip: str, port: int) -> None:
+    """Refuse a port that is taken before anything else is done.
+
+    Raises:
+        PortTaken: Somebody else listens there.
+        BadInput: There is no such address or port on this machine, or it may not be used.
+    """
+    for taken in bind(ip, port):
+        taken.close()
+
+
+def serve(
+    *,
+    port: int = 8866,
+    ip: str = "127.0.0.1",
+    notebooks: Path,
+    ready: Callable[[str], None] | None = None,
+    public_url: str = "",
+    settings: dict[str, Any] | None = None,
+) -> None:
+    """Serve the notebooks of a folder until SIGINT or SIGTERM; then end every kernel and close every login.
+
+    Args:
+        port: Port to listen on; no other one is tried.
+        ip: Address to listen on.
+        notebooks: The folder.
+        ready: Called with the address once the server listens.
+        public_url: The address that visitors use, behind a proxy that speaks TLS.
+        settings: More settings by class and name, such as `{"Kernels": {"most": 40}}`.
+
+    Raises:
+        PortTaken: Somebody else listens on the port.
+        BadInput: There is no such address or port on this machine, or it may not be used.
+    """
+    sockets = bind(ip, port)
+    config = Config(_SETTINGS)
+    config.merge(Config(settings or {}))
+    server = StormplayServer(
+        config=config, port=port, ip=ip, root_dir=str(notebooks), public_url=public_url, shelf=Shelf(notebooks)
+    )
+    server.initialize([])
+    asyncio.run(server.run(sockets, ready))

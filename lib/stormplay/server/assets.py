@@ -1,0 +1,128 @@
+"""Static files: our own, the widget front end's, and the few extensions that a page needs.
+
+All but the style sheet of the login page ask for a login.
+"""
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import voila
+from jupyter_core.paths import jupyter_path
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyterlab_server.config import get_federated_extensions
+from tornado import web
+from voila.utils import get_voila_labextensions_path
+
+from stormplay.server.frame import STATIC
+
+PUBLIC = frozenset({"stormplay.css"})
+EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget")
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+class Static(JupyterHandler, web.StaticFileHandler):
+    """A folder of files, for visitors only.
+
+    Files whose address changes with their content are kept by the browser for good.
+    """
+
+    def initialize(self, path: str, immutable: bool = False) -> None:
+        """Set the folder, and whether its addresses carry a version."""
+        super().initialize(path=path)
+        self._immutable = immutable
+
+    @web.authenticated
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Send a file."""
+        await super().get(path, include_body)
+
+    @web.authenticated
+    async def head(self, path: str) -> None:
+        """Say what a file is."""
+        await super().head(path)
+
+    def get_login_url(self) -> str:
+        """No way to the login from here: a script that is refused should not become a login page."""
+        raise web.HTTPError(403)
+
+    def set_extra_headers(self, path: str) -> None:
+        """Say how long the file may be kept."""
+        versioned = self._immutable or "v" in self.request.query_arguments
+        self.set_header("Cache-Control", _FOREVER if versioned else "no-cache")
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Say nothing about it."""
+        self.finish()
+
+
+class OwnStatic(Static):
+    """Our own files, of which the login page's are open to everybody."""
+
+    @allow_unauthenticated
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Send a file."""
+        if path in PUBLIC:
+            await web.StaticFileHandler.get(self, path, include_body)
+        else:
+            await super().get(path, include_body)
+
+    @allow_unauthenticated
+    async def head(self, path: str) -> None:
+        """Say what a file is."""
+        await self.get(path, include_body=False)
+
+
+def extensions() -> dict[str, tuple[Path, dict[str, Any]]]:
+    """The extensions in use: name -> its folder, and what the front end has to know of it."""
+    found = get_federated_extensions(get_voila_labextensions_path())
+    wanted = {name: found[name] for name in EXTENSIONS if name in found}
+    return {
+        name: (Path(data["ext_path"]), {"name": name, **{
+            key: data["jupyterlab"]["_build"].get(key) for key in ("load", "extension", "style")
+            if data["jupyterlab"]["_build"].get(key)
+        }})
+        for name, data in wanted.items()
+    }  # fmt: skip
+
+
+def front_end() -> Path:
+    """The folder of Voilà's scripts."""
+    places = [Path(root) / "voila" / "templates" / "base" / "static" for root in jupyter_path()]
+    return next(place for place in places if (place / "voila.js").is_file())
+
+
+def routes(base_url: str) -> list[tuple[Any, ...]]:
+    """The routes of all static files."""
+    version = voila.__version__
+    made: list[tuple[Any, ...]] = [
+        (f"{base_url}static/(.*)", OwnStatic, {"path": str(STATIC)}),
+        (f"{base_url}voila/static/{version}/(.*)", Static, {"path": str(front_end()), "immutable": True}),
+    ]
+    for name, (folder, build) in extensions().items():
+        # Their entry's name holds a digest, and so do the names of all that it loads.
+        made.append((f"{base_url}voila/labextensions/{name}/(static/.*)", Static,
+                     {"path": str(folder), "immutable": bool(build)}))  # fmt: skip
+    return made
+
+
+def page_config(base_url: str) -> dict[str, Any]:
+    """What the front end reads before it starts."""
+    return {
+        "appUrl": "voila/",
+        "appVersion": voila.__version__,
+        "baseUrl": base_url,
+        "disabledExtensions": [],
+        "extensionConfig": {},
+        "federated_extensions": [build for _, build in extensions().values()],
+        "fullLabextensionsUrl": f"{base_url}voila/labextensions",
+        "fullMathjaxUrl": None,
+        "fullStaticUrl": f"{base_url}voila/static/{voila.__version__}",
+        "jupyterLabTheme": "light",
+        "mathjaxConfig": None,
+        "progressiveRendering": False,
+        "terminalsAvailable": False,
+    }

@@ -1,0 +1,137 @@
+"""The ways to a kernel, each open only to the session that owns it, and what may pass through them.
+
+A page speaks with its kernel by widget messages alone. What comes back is what widgets need: a traceback, a cell's
+source, a warning or the output of cells (which the page gets from `Cells`) goes no further than this.
+"""
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.auth.decorator import authorized, ws_authenticated
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from tornado import web
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
+OWN_ONLY = frozenset({
+    "clear_output", "comm_info_reply", "display_data", "error", "kernel_info_reply", "shutdown_reply", "stream",
+    "update_display_data",
+})  # fmt: skip
+_SORRY = "Something went wrong here. Nothing else was changed. Reload the page and try again."
+
+
+class Owner(Authorizer):
+    """Lets a session at its own kernels and at nothing else. An unknown kernel reads like a foreign one."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        """Whether the kernel in the address belongs to the session that asks."""
+        if resource != "kernels":
+            return False
+        kernel_id = handler.path_kwargs.get("kernel_id", "")
+        return bool(handler.kernel_manager.belongs(kernel_id, getattr(user, "session", "")))
+
+
+class Quiet(ZMQChannelsWebsocketConnection):
+    """The connection of a page to its kernel, reduced to what widgets need."""
+
+    def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+        """Pass a message on, hold it back, or take the traceback out of it."""
+        identities, parts = self.session.feed_identities(outgoing_msg)
+        kind = self.session.unpack(parts[1])["msg_type"]
+        if kind not in ALWAYS:
+            is_own = self.session.unpack(parts[2]).get("session") == self.session.session
+            if kind not in OWN_ONLY or not is_own:
+                return
+            if kind == "stream" and self.session.unpack(parts[4]).get("name") != "stdout":
+                return
+            if kind == "error":
+                parts[4] = self.session.pack({"ename": "Error", "evalue": _SORRY, "traceback": [_SORRY]})
+                self._sign_again(parts)
+        super().handle_outgoing_message(stream, [*identities, b"<IDS|MSG>", *parts])
+
+    def _sign_again(self, parts: list[bytes]) -> None:
+        parts[0] = self.session.sign(parts[1:5])
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """Hand a page's message to the kernel; what cannot be read is dropped."""
+        try:
+            super().handle_incoming_message(incoming_msg)
+        except Exception as error:
+            self.log.warning("unreadable message to kernel %s: %s", self.kernel_id, type(error).__name__)
+
+
+class Channels(KernelWebsocketHandler):
+    """`/api/kernels/<id>/channels`: the widget messages."""
+
+    async def open(self, kernel_id: str) -> None:
+        """Connect, and be closed when the kernel ends."""
+        if visit := self.kernel_manager.visits.get(kernel_id):
+            visit.sockets.add(self)
+        await super().open(kernel_id)
+
+    def on_close(self) -> None:
+        """Let go of the kernel."""
+        if visit := self.kernel_manager.visits.get(self.kernel_id):
+            visit.sockets.discard(self)
+        super().on_close()
+
+
+class Cells(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """`/voila/execution/<id>`: what the notebook's cells show, from the first on. Nothing is taken in."""
+
+    auth_resource = "kernels"
+    _sending: asyncio.Task[None] | None = None
+
+    @ws_authenticated
+    async def get(self, kernel_id: str) -> None:
+        """Open the socket for the kernel's owner."""
+        if not self.authorizer.is_authorized(self, self.current_user, "read", "kernels"):
+            raise web.HTTPError(403)
+        await super().get(kernel_id=kernel_id)
+
+    async def open(self, kernel_id: str) -> None:
+        """Begin to tell."""
+        super().open()
+        visit = self.kernel_manager.visits.get(kernel_id)
+        if visit is None:
+            self.close(4000, "closed")
+            return
+        self._sending = asyncio.get_running_loop().create_task(self._send(visit.run))
+
+    async def _send(self, run: Any) -> None:
+        try:
+            async for message in run.follow():
+                await self.write_message(json.dumps(message))
+            self.close()
+        except WebSocketClosedError:
+            pass
+
+    def on_message(self, message: Any) -> None:
+        """Ignore it."""
+
+    def on_close(self) -> None:
+        """Stop telling."""
+        if self._sending is not None:
+            self._sending.cancel()
+
+
+class EndVisit(APIHandler):
+    """`/voila/api/shutdown/<id>`: the page is being closed."""
+
+    auth_resource = "kernels"
+
+    @web.authenticated
+    @authorized
+    async def post(self, kernel_id: str) -> None:
+        """End the kernel and its login."""
+        await self.kernel_manager.end(kernel_id, "closed")
+        self.set_status(204)
+        self.finish()

@@ -1,0 +1,35 @@
+"""What a kernel may know: its environment is made from a list of what is allowed, never from all that there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# Where things are and how numbers are crunched. No name here may hold a secret.
+_ALLOWED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|SHELL|SYSTEMROOT"
+    r"|VIRTUAL_ENV|PYTHONPATH|PYTHONHASHSEED|PYTHONDONTWRITEBYTECODE|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH"
+    r"|JUPYTER_(PATH|DATA_DIR|CONFIG_DIR|PLATFORM_DIRS|PREFER_ENV_PATH)"
+    r"|(OMP|OPENBLAS|MKL|BLIS|NUMEXPR|VECLIB_MAXIMUM|NUMBA)_(NUM_)?(MAX_)?THREADS|NUMBA_CACHE_DIR"
+    r"|MPL(BACKEND|CONFIGDIR)|PGSSLMODE|PGSSLROOTCERT|SSL_CERT_(FILE|DIR)"
+)
+
+
+def kernel_environment(
+    server: Mapping[str, str], request: Mapping[str, str], *, database_url: str, username: str
+) -> dict[str, str]:
+    """The environment of one visit's kernel.
+
+    Args:
+        server: The server's own environment; only names on the list are taken from it.
+        request: What the page was asked for, such as `QUERY_STRING`: a selection, never an authority.
+        database_url: The kernel's own short-lived login.
+        username: Who asked, for display. The database does not believe it; it believes the login.
+    """
+    allowed = {name: value for name, value in server.items() if _ALLOWED.fullmatch(name)}
+    own = {
+        "STORMPLAY_DATABASE_URL": database_url,
+        "STORMPLAY_PERSON": username,
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger, unused here, warns at each start
+    }
+    return allowed | dict(request) | own

@@ -1,0 +1,106 @@
+"""What every page has in common: one frame, one way to say that something is wrong."""
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.base.handlers import JupyterHandler
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "share" / "jupyter" / "voila" / "templates" / "stormplay"
+STATIC = TEMPLATES / "static"
+
+_SENTENCES = {
+    403: "This is not open to you.",
+    404: "There is no such page here.",
+    405: "That cannot be done here.",
+    414: "The address of this page is too long.",
+    503: "Stormplay cannot serve this page right now. Try again in a minute.",
+}
+_UNEXPECTED = "Something went wrong on the server. Reload the page; if it stays so, tell your administrator the time."
+
+# What a page may load and do. Widgets are compiled in the browser and their scripts come with the kernel's messages,
+# hence unsafe-eval and blob; nothing may come from, or go to, another server.
+POLICY = "; ".join([
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self' data: blob:",
+    "frame-src 'self' blob: data:",
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+])  # fmt: skip
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of an own static file below the base URL, with its digest, so that browsers may keep it for good."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:16]
+    return f"static/{name}?v={digest}"
+
+
+class Page(JupyterHandler):
+    """A handler that answers with a page in the frame."""
+
+    @property
+    def stormplay(self) -> Any:
+        """The server."""
+        return self.settings["stormplay"]
+
+    def show(self, template: str, **names: Any) -> None:
+        """Write a page. It is made for one person, so nobody on the way may keep it."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.write(self.settings["voila_jinja2_env"].get_template(template).render(**self._common(), **names))
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Say what is wrong in a sentence; never an exception's text."""
+        self.say(_SENTENCES.get(status_code, _UNEXPECTED), status_code)
+
+    def say(self, sentence: str, status: int, retry: str = "") -> None:
+        """Write a page that holds one sentence.
+
+        Args:
+            sentence: What to say.
+            status: The HTTP status.
+            retry: A path to offer as 'Try again'.
+        """
+        self.set_status(status)
+        self.show("error.html", sentence=sentence, status=status, retry=retry)
+
+    def _common(self) -> dict[str, Any]:
+        visitor = self.current_user if getattr(self, "_jupyter_current_user", None) else None
+        return {
+            "asset": lambda name: self.base_url + asset(name),
+            "base_url": self.base_url,
+            "person": visitor.display_name if visitor else "",
+            "xsrf": self.xsrf_token.decode("ascii"),
+            "acts": self.stormplay.acts(self.request) if visitor else [],
+        }
+
+
+class Elsewhere(Page):
+    """Whatever no other route knows: the login page for strangers, 'no such page' for visitors."""
+
+    async def prepare(self) -> None:
+        """Refuse once it is known who asks."""
+        await super().prepare()
+        if not self._finished:
+            self.send_error(404)

@@ -1,0 +1,89 @@
+"""The pages themselves: the way in, and a notebook for a visitor."""
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import voila
+from tornado import web
+from tornado.httputil import HTTPServerRequest, split_host_and_port
+
+from stormplay.errors import NotAllowed, StormplayError
+from stormplay.server.book import FIRST
+from stormplay.server.frame import Page
+from stormplay.server.kernels import Busy
+
+LONGEST_QUERY = 2_000
+_KEPT = ("tenant", "storm")
+_PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+def kept_query(request: HTTPServerRequest) -> str:
+    """The part of a page's query that goes on to the next act: which company, which storm."""
+    given = parse_qsl(request.query[:LONGEST_QUERY])
+    kept = {name: value for name, value in given if name in _KEPT and _PLAIN.fullmatch(value)}
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, str]:
+    """What a notebook may know of its page's request, under the names that Voilà uses."""
+    host, port = split_host_and_port(request.host.lower())
+    return {
+        "PATH_INFO": "",
+        "QUERY_STRING": request.query,
+        "SCRIPT_NAME": request.path,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or ""),
+        "SERVER_PROTOCOL": str(request.version),
+        "SERVER_SOFTWARE": f"voila/{voila.__version__}",
+        "VOILA_BASE_URL": base_url,
+        "VOILA_PREHEAT": "False",
+    }
+
+
+class Home(Page):
+    """`/`: on to the first act, with the same query."""
+
+    @web.authenticated
+    def get(self) -> None:
+        """Redirect."""
+        acts = list(self.stormplay.shelf.acts())
+        if not acts:
+            self.say("There is no notebook here yet.", 404)
+            return
+        name = FIRST if FIRST in acts else acts[0]
+        query = f"?{self.request.query}" if self.request.query else ""
+        self.redirect(f"{self.base_url}voila/render/{name}.ipynb{query}")
+
+
+class NotebookPage(Page):
+    """`/voila/render/<name>.ipynb`: a notebook with a kernel of its own."""
+
+    @web.authenticated
+    async def get(self, name: str) -> None:
+        """Open a kernel and send the page; what the cells show follows by `channels.Cells`."""
+        book = self.stormplay.shelf.find(name)
+        if book is None:
+            raise web.HTTPError(404)
+        if len(self.request.query) > LONGEST_QUERY:
+            raise web.HTTPError(414)
+        try:
+            kernel_id = await self.kernel_manager.open(
+                self.current_user, book, request_environment(self.request, self.base_url)
+            )
+        except StormplayError as error:
+            self._refuse(error)
+            return
+        config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
+        self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
+
+    def _refuse(self, error: StormplayError) -> None:
+        if isinstance(error, NotAllowed):
+            self.identity_provider.sign_out(self)
+            self.say(str(error), 403)
+            return
+        self.set_header("Retry-After", "30")
+        self.say(str(error), 503, retry=self.request.uri or "" if isinstance(error, Busy) else "")

@@ -1,0 +1,145 @@
+"""Run a notebook's cells in a kernel ahead of the browser, and tell whoever listens what came out.
+
+The run begins as soon as the kernel answers, while the browser still loads its scripts. What is told is for a
+visitor: no source, no traceback, no path, no warning.
+"""
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import html
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from stormplay import errors
+from stormplay.server.book import Book
+
+CELL_TIMEOUT_S = 600
+Message = dict[str, Any]
+
+_SPOKEN = {name for name, found in vars(errors).items()
+           if isinstance(found, type) and issubclass(found, errors.StormplayError)}  # fmt: skip
+log = logging.getLogger("stormplay.server")
+
+
+class Run:
+    """One notebook in one kernel.
+
+    Messages, in order: `{"status": sentence}`, `{"cell": index, "outputs": [...]}`,
+    `{"cell": index, "failed": html}` and at the end `{"done": true}`.
+
+    Args:
+        book: The notebook.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._messages: list[Message] = [{"status": "Starting a private session"}]
+        self._told = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, kernel: Any) -> None:
+        """Begin, as soon as the kernel answers."""
+        self._task = asyncio.get_running_loop().create_task(self._guarded(kernel))
+
+    def cancel(self) -> None:
+        """Stop; the kernel is gone or about to go."""
+        if self._task is not None:
+            self._task.cancel()
+        self._end()
+
+    async def follow(self) -> AsyncIterator[Message]:
+        """All messages from the first on, as they come; ends after `done`."""
+        at = 0
+        while True:
+            told = self._told
+            for message in self._messages[at:]:
+                yield message
+                if message.get("done"):
+                    return
+                at += 1
+            if at == len(self._messages):
+                await told.wait()
+
+    async def _guarded(self, kernel: Any) -> None:
+        try:
+            await self._execute(kernel)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("%s: the kernel could not run the notebook", self._book.name)
+            self._tell({"status": "", "failed": _sorry()})
+        finally:
+            self._end()
+
+    async def _execute(self, kernel: Any) -> None:
+        cells = copy.deepcopy(self._book.node)
+        client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, startup_timeout=60, log=_silent)
+        client.kc = await client.async_start_new_kernel_client()
+        try:
+            for index, cell in enumerate(cells.cells):
+                if cell.cell_type == "code" and not await self._cell(client, index, cell):
+                    return
+        finally:
+            client.kc.stop_channels()
+
+    async def _cell(self, client: Any, index: int, cell: Any) -> bool:
+        """Run one cell. Returns whether the next may run: after a failure the rest could only fail too."""
+        self._tell({"status": self._book.doing(index)})
+        try:
+            await client.async_execute_cell(cell, index, store_history=False)
+        except CellExecutionError as error:
+            self._tell({"cell": index, "outputs": shown(cell.outputs)})
+            self._tell({"cell": index, "failed": _sentence(self._book, index, error)})
+            return False
+        self._tell({"cell": index, "outputs": shown(cell.outputs)})
+        return True
+
+    def _tell(self, message: Message) -> None:
+        self._messages.append(message)
+        told, self._told = self._told, asyncio.Event()
+        told.set()
+
+    def _end(self) -> None:
+        if not self._messages[-1].get("done"):
+            self._tell({"done": True})
+
+
+def shown(outputs: list[Any]) -> list[Message]:
+    """A cell's outputs as a visitor gets them: what was displayed and printed, not what was warned of or raised."""
+    kept: list[Message] = []
+    for output in outputs:
+        if output.output_type in ("display_data", "execute_result"):
+            kept.append({"data": output.data, "metadata": output.metadata})
+        elif output.output_type == "stream" and output.name == "stdout":
+            kept.append({"data": {"text/plain": output.text}, "metadata": {}})
+    return kept
+
+
+def _sentence(book: Book, index: int, error: CellExecutionError) -> str:
+    """What to show for a failed cell: our own errors speak for themselves, all others stay in the log."""
+    if error.ename in _SPOKEN:
+        return f'<div class="sp-error" role="alert">{html.escape(str(error.evalue))}</div>'
+    reference = secrets.token_hex(4)
+    log.error("%s, cell %d failed [%s]: %s\n%s", book.name, index, reference, error.ename, error.traceback)
+    return _sorry(reference)
+
+
+def _sorry(reference: str = "") -> str:
+    where = f" The server's log has the cause under {reference}." if reference else ""
+    return (
+        '<div class="sp-error" role="alert">This page could not be made to its end. '
+        f"Nothing was changed. Reload it; if it stays so, tell your administrator.{where}</div>"
+    )
+
+
+_silent = logging.getLogger("stormplay.server.nbclient")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False

@@ -1,0 +1,164 @@
+"""The first act as a manager lives it, in a real browser: sign in, choose, generate, see, hand out, download."""
+
+from __future__ import annotations
+
+import csv
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from browser import chromium
+from site_up import PASSWORD, serving, sign_in, wait_for_lines
+
+from stormplay import RouteBuilder
+
+# One server, one browser, one worker; generating for lone-star happens here alone.
+pytestmark = pytest.mark.xdist_group("browser")
+MAIN = ("lone-star", "2021-04-28")
+
+
+@pytest.fixture(scope="module")
+def site(demo):
+    with serving(demo) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open a page as a new visitor. Nothing may be asked of another server, and no error may reach a console."""
+    contexts, asked, errors = [], [], []
+
+    def open_page(width=1440, height=1000):
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    home = urlsplit(site).netloc
+    foreign = [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home]
+    assert foreign == []
+    assert errors == []
+
+
+def choose(page, label, text):
+    page.get_by_label(label).select_option(label=text)
+
+
+def test_from_sign_in_to_the_csv(visit, site):
+    page = visit()
+    page.goto(site)
+    sign_in(page, "ana")
+    page.get_by_role("button", name="Generate routes").wait_for()
+    assert page.get_by_label("Company").locator("option").all_inner_texts() == ["Lone Star Roofing (demo)"]
+    assert len(page.get_by_label("Storm").locator("option").all_inner_texts()) == 3
+    page.get_by_text("No routes yet").first.wait_for()
+
+    page.get_by_role("button", name="Generate routes").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.get_by_text(re.compile(r"^\d+ routes made for [\d,]+ stops\.$")).wait_for()
+
+    builder = RouteBuilder(*MAIN)
+    routes = builder.get_routes()
+    assert wait_for_lines(page, len(routes)) == {"lines": len(routes), "stops": int(routes["property_count"].sum())}
+    rows = page.locator("table.sp-pick tbody tr")
+    assert rows.count() == len(routes)
+
+    first = routes.iloc[0]
+    rows.filter(has_text=first["route_name"]).first.click()
+    page.get_by_label("Crew").fill("Crew Alvarez")
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_text(f"{first['route_name']} goes to Crew Alvarez.").wait_for()
+    assert builder.get_routes()["crew_name"].iloc[0] == "Crew Alvarez"
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    assert download.value.suggested_filename == f"{first['route_name']}.csv"
+    with open(download.value.path(), newline="", encoding="utf-8-sig") as file:
+        saved = list(csv.DictReader(file))
+    assert [row["property_id"] for row in saved] == list(builder.get_stops(first["route_id"])["property_id"])
+
+    page.reload()
+    wait_for_lines(page, len(routes))
+    assert page.locator("table.sp-pick tbody tr").filter(has_text="Crew Alvarez").count() == 1
+
+
+def test_cancel_leaves_everything_as_it_was(visit, site):
+    builder = RouteBuilder("trinity", "2021-04-28")
+    before = builder.get_routes()
+    page = visit()
+    page.goto(site)
+    sign_in(page, "ben")
+    page.get_by_role("button", name="Generate routes").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Nothing was changed").wait_for()
+    assert builder.get_routes().equals(before)
+
+
+def test_two_people_see_their_own_companies_and_links_open_nothing_else(visit, site):
+    link = "/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28"
+    ana, ben = visit(), visit()
+    for page, person in ((ana, "ana"), (ben, "ben")):
+        page.goto(site + link)
+        sign_in(page, person)
+    ana.get_by_text("Lone Star Roofing (demo)").first.wait_for()
+    ben.get_by_text("There is no tenant 'lone-star' open to you").first.wait_for()
+    assert "Lone Star" not in ben.inner_text("body")
+    assert "Trinity" not in ana.inner_text("body")
+
+
+def test_empty_states_say_what_to_do_next(visit, site):
+    page = visit()
+    page.goto(site + "/voila/render/phase3_routes.ipynb?tenant=trinity&storm=2016-03-17")
+    sign_in(page, "vic")
+    page.get_by_text("run the treatment policy first").first.wait_for()
+    wait_for_lines(page, 0)
+    choose(page, "Company", "Lone Star Roofing (demo)")
+    page.get_by_text("Lone Star Roofing (demo) ·").wait_for()
+
+
+def test_a_wrong_limit_is_a_sentence(visit, site):
+    page = visit()
+    page.goto(site)
+    sign_in(page, "ana")
+    page.get_by_label("Stops per route").fill("0")
+    page.get_by_role("button", name="Generate routes").click()
+    page.get_by_text("max_per_route is 0. Expected a whole number of stops").wait_for()
+    assert "Traceback" not in page.inner_text("body")
+
+
+def test_a_phone_shows_all_of_it_without_sideways_scrolling(visit, site):
+    page = visit(390, 844)
+    page.goto(site)
+    sign_in(page, "ana")
+    page.get_by_role("button", name="Generate routes").wait_for()
+    page.wait_for_timeout(1_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for button in page.get_by_role("button").all():
+        box = button.bounding_box()
+        if box and button.is_visible() and "sp-sort" not in (button.get_attribute("class") or ""):
+            assert box["height"] >= 36, button.inner_text()
+
+
+def test_a_wrong_password_and_an_unknown_name_read_alike(visit, site):
+    page = visit()
+    said = []
+    for username in ("ana", "nobody"):
+        page.goto(site)
+        sign_in(page, username, PASSWORD + "x")
+        said.append(page.locator("[role=alert]").inner_text())
+    assert said[0] == said[1]
+    assert said[0]
