@@ -167,7 +167,7 @@ def compose(
     for number, (k, route_id) in enumerate(zip(order, ids.scalars(), strict=True), start=first):
         rows = stops.iloc[plan.routes[k]]
         zips = rows["zip_code"].dropna().mode()
-        distance_m = float(plan.route_distance_m[k])
+        distance_m = float(plan.route_distances_m[k])
         routes.append(
             Route(route_id, f"Route {number:02d}", None if zips.empty else str(zips.iloc[0]), len(rows),
                   float(rows["expected_uplift"].mean()), distance_m, drive_minutes(distance_m))

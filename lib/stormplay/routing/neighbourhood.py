@@ -92,7 +92,8 @@ class Neighbourhood:
         least_stops: int,
         most_stops: int,
     ) -> list[int]:
-        group, stops, pull = [seed], self._size[seed], {}
+        group, stops = [seed], self._size[seed]
+        pull: dict[int, float] = {}
         free[seed] = False
         while len(group) < routes_a_group or stops < least_stops:
             edges = slice(self._begin[group[-1]], self._begin[group[-1] + 1])

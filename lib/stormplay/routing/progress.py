@@ -63,9 +63,7 @@ class Reporter:
         self._last_call_s, self._last_fraction = -math.inf, 0.0
         self.cancelled = False
 
-    def tell(
-        self, phase: str, distance_m: float, routes: int, *, fraction: float = 0.0, force: bool = False
-    ) -> bool:
+    def tell(self, phase: str, distance_m: float, routes: int, *, fraction: float = 0.0, force: bool = False) -> bool:
         """Report if it is time to; return True while the caller wants the run to go on."""
         due = self._clock.elapsed_s - self._last_call_s >= _REPORT_EVERY_S
         if self._callback is None or self.cancelled or not (due or force):

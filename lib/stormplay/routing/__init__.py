@@ -1,0 +1,18 @@
+"""Coordinates in, ordered routes out. Pure: arrays, no database; OR-Tools is loaded by its first use.
+
+solve             stops and limits -> Plan
+Plan, Progress    the answer, and a report on the way
+drive_minutes     metres -> estimated minutes
+route_distance_m  metres along stops in order
+haversine_m       metres between points
+"""
+
+from __future__ import annotations
+
+from stormplay.routing.metric import haversine_m
+from stormplay.routing.plan import Plan
+from stormplay.routing.progress import Progress
+from stormplay.routing.solver import solve
+from stormplay.routing.travel import drive_minutes, route_distance_m
+
+__all__ = ["Plan", "Progress", "drive_minutes", "haversine_m", "route_distance_m", "solve"]
