@@ -146,7 +146,7 @@ def opened(browser, tmp_path):
     def open_(map_, width=1200, touch=False):
         path = tmp_path / f"{len(contexts)}.html"
         path.write_text(f"<!doctype html><meta charset=utf-8><body>{maps.map_html(map_)}", encoding="utf-8")
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, is_mobile=touch))
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, is_mobile=touch, has_touch=touch))
         page = contexts[-1].new_page()
         page.on("request", lambda request: seen.append(request.url) if not request.url.startswith("file:") else None)
         page.on("pageerror", lambda error: seen.append(str(error)))

@@ -10,7 +10,7 @@ import pandas as pd
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import UnknownStorm, UnknownTenant
 
-_LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(26em, 100%)"}}
+_LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(32em, 100%)"}}
 
 
 class Selectors:
