@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -51,7 +53,8 @@ def visit(browser, site):
     home = urlsplit(site).netloc
     foreign = [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home]
     assert foreign == []
-    assert errors == []
+    # A refused password is answered with 401, which a browser notes as an error.
+    assert [error for error in errors if "401 (Unauthorized)" not in error] == []
 
 
 def choose(page, label, text):
@@ -63,7 +66,8 @@ def test_from_sign_in_to_the_csv(visit, site):
     page.goto(site)
     sign_in(page, "ana")
     page.get_by_role("button", name="Generate routes").wait_for()
-    assert page.get_by_label("Company").locator("option").all_inner_texts() == ["Lone Star Roofing (demo)"]
+    companies = page.get_by_label("Company").locator("option").all_inner_texts()
+    assert [name.replace("\xa0", " ") for name in companies] == ["Lone Star Roofing (demo)"]
     assert len(page.get_by_label("Storm").locator("option").all_inner_texts()) == 3
     page.get_by_text("No routes yet").first.wait_for()
 
@@ -87,8 +91,8 @@ def test_from_sign_in_to_the_csv(visit, site):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     assert download.value.suggested_filename == f"{first['route_name']}.csv"
-    with open(download.value.path(), newline="", encoding="utf-8-sig") as file:
-        saved = list(csv.DictReader(file))
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    saved = list(csv.DictReader(io.StringIO(text)))
     assert [row["property_id"] for row in saved] == list(builder.get_stops(first["route_id"])["property_id"])
 
     page.reload()

@@ -293,3 +293,14 @@ def test_without_a_depot_routes_are_open(database):
     open_ones = sum(route.distance_m for route in builder.generate_routes(max_per_route=30, **FAST))
     closed = sum(route.distance_m for route in builder.generate_routes(max_per_route=30, depot=(32.84, -97.29), **FAST))
     assert open_ones < closed
+
+
+@pytest.mark.timeout(60)
+def test_fresh_tables_are_read_in_bulk_not_in_nested_loops(database):
+    """Without statistics the planner takes each table for one row; this hung for minutes once."""
+    world = make_world(treat=2_500, hold_out=600, skip=2_900)
+    builder = RouteBuilder(world.tenant, world.storm)
+    for _ in range(2):
+        builder.generate_routes(**FAST)
+        assert builder.get_ledger()["properties"].sum() == 6_000
+        assert len(builder.get_stops()) == builder.get_routes()["property_count"].sum()

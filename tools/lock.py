@@ -23,6 +23,7 @@ dependencies:
 
 
 def main() -> None:
+    """Resolve anew and write both files."""
     subprocess.run(
         [Path(sys.executable).with_name("uv"), "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
          "--all-extras", "--upgrade", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links",

@@ -1,15 +1,11 @@
 """Take the README's pictures from the running product: `make docs`.
 
-Starts `stormplay up` on a folder of its own, signs in, generates routes, and photographs the page at 1440 and 390
-pixels. The pictures replace those in docs/.
+Starts `stormplay up` on a folder of its own with the demo, signs in, generates routes, picks one, and photographs
+the page at 1440 and 390 pixels. The pictures replace those in docs/.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,31 +14,34 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import chromium  # noqa: E402
-from site_up import serving, sign_in  # noqa: E402
+from site_up import serving, sign_in, wait_for_lines  # noqa: E402
+
+# As tall as the page, so that the map's frame is painted with the rest.
+SIZES = {1440: 2_900, 390: 3_700}
 
 
 def main() -> None:
-    pictures = ROOT / "docs"
+    """Take all pictures."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / ".stormplay") as url, chromium() as browser:
-        for width, height in ((1440, 1000), (390, 844)):
-            context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=1)
-            page = context.new_page()
+        for width, height in SIZES.items():
+            page = browser.new_context(viewport={"width": width, "height": height}).new_page()
             page.set_default_timeout(90_000)
             page.goto(url)
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=pictures / f"login-{width}.png")
             sign_in(page)
-            generate = page.get_by_role("button", name=re.compile("^Generate"))
-            generate.wait_for()
-            if width == 1440:
-                generate.click()
-            page.wait_for_function(DRAWN)
-            page.wait_for_timeout(1_500)
-            page.screenshot(path=pictures / f"phase3_routes-{width}.png", full_page=True)
-            context.close()
+            if width == max(SIZES):
+                page.get_by_role("button", name="Generate routes").click()
+                page.get_by_text("routes made for").wait_for()
+            wait_for_lines(page)
+            page.wait_for_timeout(2_000)
+            page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until_ledger(page, width))
+            page.context.close()
 
 
-DRAWN = """() => [...document.querySelectorAll('iframe')].length > 0"""
+def _until_ledger(page: object, width: int) -> dict[str, float]:
+    """The page down to its fifth section: the answer, the plan, the map, the table."""
+    bottom = page.locator(".sp-section").nth(3).bounding_box()  # type: ignore[attr-defined]
+    return {"x": 0, "y": 0, "width": width, "height": bottom["y"] + bottom["height"] + 16}
+
 
 if __name__ == "__main__":
     main()

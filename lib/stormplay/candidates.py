@@ -69,7 +69,7 @@ def candidates(connection: Connection, storm_id: str) -> pd.DataFrame:
         One row each: property_id, zip_code, latitude, longitude (degrees), expected_uplift, decision, reason,
         route_id, is_locked (on a started route), outcome, is_routable (would be on a plan made now).
     """
-    return tenancy.frame(connection, CANDIDATES, {"storm_id": storm_id})
+    return tenancy.bulk_frame(connection, CANDIDATES, {"storm_id": storm_id})
 
 
 def ledger(found: pd.DataFrame) -> pd.DataFrame:

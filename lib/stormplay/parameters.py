@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-
 from stormplay.errors import BadInput
 
 Scalar = str | int | float | bool
@@ -38,6 +36,8 @@ def contract(notebook: Path) -> dict[str, Parameter]:
     if not notebook.is_file():
         have = ", ".join(sorted(path.stem for path in notebook.parent.glob("*.ipynb")))
         raise BadInput(f"There is no notebook '{notebook.stem}'.", f"There is {have}." if have else "")
+    import nbformat  # noqa: PLC0415 - a second, which a dashboard's kernel need not wait
+
     cells = nbformat.read(notebook, as_version=4).cells
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:

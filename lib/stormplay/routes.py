@@ -130,8 +130,8 @@ class RouteBuilder:
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)
-            before = tenancy.frame(connection, _ROUTES, this_storm)
-            old_stops = tenancy.frame(connection, _STOPS, this_storm)
+            before = tenancy.bulk_frame(connection, _ROUTES, this_storm)
+            old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
@@ -151,7 +151,7 @@ class RouteBuilder:
             completed_count, work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, _ROUTES, {"storm_id": self.storm_id})
+            found = tenancy.bulk_frame(connection, _ROUTES, {"storm_id": self.storm_id})
         visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
         return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
 
@@ -168,7 +168,7 @@ class RouteBuilder:
         """
         wanted = None if route_id is None else self._known(route_id)
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
+            found = tenancy.bulk_frame(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
         if wanted is not None and found.empty:
             raise self._unknown(route_id)
         return found

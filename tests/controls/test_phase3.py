@@ -48,7 +48,7 @@ def text_of(html):
 
 
 def answer(page):
-    return text_of(page.answer().children[1].value)
+    return text_of(page.answer().children[-1].value)
 
 
 # ---- first look
@@ -251,6 +251,17 @@ def test_the_address_of_the_page_selects(builder, monkeypatch):
 
 
 # ---- the report
+
+
+def test_a_page_that_names_no_company_opens_the_readers_own(builder, monkeypatch):
+    monkeypatch.setenv("QUERY_STRING", "")
+    page = opened(builder, tenant="somebody-elses")
+    assert page.plan is not None
+    assert page.message.text == ""
+    monkeypatch.setenv("QUERY_STRING", "tenant=somebody-elses")
+    refused = opened(builder)
+    assert refused.plan is None
+    assert "no tenant 'somebody-elses' open to you" in refused.message.text
 
 
 def test_a_report_has_no_widget_and_every_section(builder):

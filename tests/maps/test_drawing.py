@@ -249,6 +249,6 @@ def test_the_map_does_not_catch_the_scrolling_of_its_page(opened):
 
 def test_one_finger_is_the_page_and_two_are_the_map(opened):
     _, frame = opened(maps.route_map(*frames()), width=390, touch=True)
-    assert frame.evaluate("stormplayMap.map.dragging.enabled()") is False
+    frame.wait_for_function("!stormplayMap.map.dragging.enabled()")
     assert frame.evaluate("stormplayMap.map.touchZoom.enabled()") is True
     assert frame.evaluate("getComputedStyle(stormplayMap.map.getContainer()).touchAction") == "pan-x pan-y"

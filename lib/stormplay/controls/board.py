@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
 from stormplay import maps
-from stormplay.controls import markup, sections
+from stormplay.controls import markup, query, sections
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
-from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
+from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, row_of, totals
 from stormplay.controls.record import Recorded
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
+
+LONGEST_RUN_S = 120.0  # an address may ask for more; the storm is locked for others meanwhile
+
+# What the solver is busy with, as a reader says it.
+PHASES = {
+    "bisection": "Dividing the homes into routes",
+    "ordering": "Ordering the stops",
+    "improvement": "Shortening the routes",
+    "done": "Saving the plan",
+}
+
+
+def _is_served() -> bool:
+    """Whether this kernel is behind a Stormplay page, which has a stylesheet of its own."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
 
 class Board:
@@ -56,7 +72,8 @@ class Board:
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
-        return widgets.VBox([self.message.widget, self._answer])
+        look = [] if _is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        return widgets.VBox([*look, self.message.widget, self._answer])
 
     def generate(self) -> widgets.Widget:
         """Choose company and storm, and generate the routes, with progress and cancel."""
@@ -95,9 +112,15 @@ class Board:
             self._hand_out.show(self.plan, self.selected)
 
     def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
+        tenants = self._sources.tenants()
+        self._selectors = Selectors(tenants, self._sources.storms, self._chosen, self.message)
         self._choice.children = (self._selectors.widget,)
-        self._selectors.choose(self._asked["tenant"], self._asked["storm"])
+        tenant, storm = str(self._asked["tenant"]), str(self._asked["storm"])
+        if query.is_served_without("tenant") and not row_of(tenants, "tenant_id", tenant) and len(tenants):
+            # The notebook's default is another company: open this person's own instead of refusing.
+            tenant = str(tenants["slug"].iloc[0])
+            storm = self._selectors.like(tenant, storm)
+        self._selectors.choose(tenant, storm)
         self._open(self._selectors.tenant, self._selectors.storm)
 
     def _chosen(self, tenant: str, storm: str | None) -> None:
@@ -122,9 +145,10 @@ class Board:
 
         def tell(progress: Any) -> bool:
             miles = f"{progress.distance_m / METRES_PER_MILE:,.0f} miles" if progress.distance_m else ""
-            return report(progress.fraction, " · ".join(filter(None, [str(progress.phase), miles])))
+            doing = PHASES.get(progress.phase, progress.phase)
+            return report(progress.fraction, " · ".join(filter(None, [doing, miles])))
 
-        limit, seconds = self._limit.value, float(self._asked["time_limit_s"])
+        limit, seconds = self._limit.value, min(float(self._asked["time_limit_s"]), LONGEST_RUN_S)
         return self._builder.generate_routes(limit, time_limit_s=seconds, progress=tell)
 
     def _generated(self, routes: list[Any]) -> str:

@@ -26,7 +26,8 @@ class HandOut:
     def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str]) -> None:
         self._assign, self._csv = assign, csv
         self.message = Message()
-        self.head, self.file, self.stops = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.head, self.stops = widgets.HTML(), widgets.HTML()
+        self.file = widgets.HTML(layout={"width": "auto"})
         self.crew = widgets.Combobox(
             description="Crew", placeholder="Name of the crew", ensure_option=False,
             style={"description_width": "3.5em"}, layout=widgets.Layout(width="min(22em, 100%)"),

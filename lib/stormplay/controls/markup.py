@@ -7,6 +7,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 Tone = Literal["", "good", "warn", "bad"]
@@ -20,6 +22,12 @@ def kpis(cards: Iterable[tuple[str, str, str]]) -> str:
         for label, value, note in cards
     )
     return f'<div class="sp-kpis">{shown}</div>'
+
+
+@cache
+def style() -> str:
+    """Return the plain look of sections, for where no page brings its own."""
+    return f"<style>{(files('stormplay') / 'share' / 'widgets' / 'sections.css').read_text(encoding='utf-8')}</style>"
 
 
 def sentence(text: str) -> str:

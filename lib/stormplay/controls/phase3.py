@@ -94,7 +94,7 @@ class Report:
 
     def answer(self) -> HTML:
         """Say what the plan is, with the age of its data."""
-        return HTML(sections.answer(self.plan))
+        return HTML(markup.style() + sections.answer(self.plan))
 
     def generate(self) -> HTML:
         """Say that a report changes nothing."""

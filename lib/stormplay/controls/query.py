@@ -48,6 +48,12 @@ def overrides(defaults: Mapping[str, Scalar], query: str | None = None) -> tuple
     return found, complaints
 
 
+def is_served_without(name: str) -> bool:
+    """Whether this is a served page whose address does not name a parameter: nobody chose its value."""
+    given = os.environ.get("QUERY_STRING")
+    return given is not None and name not in dict(parse_qsl(given[:LONGEST], keep_blank_values=True))
+
+
 def _plain(name: str, text: str) -> str:
     if not _NAME.fullmatch(text):
         raise BadInput(f"The parameter '{name[:40]}' is {text[:40]!r}.", "Expected letters, digits, '.', '-' or '_'.")

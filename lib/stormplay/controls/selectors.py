@@ -76,6 +76,11 @@ class Selectors:
                 f"This company has no storm '{storm}'.", f"It has: {names}.", "Choose one of them below."
             )
 
+    def like(self, tenant: str, storm: str) -> str:
+        """The storm of a company that has this slug, else its newest; `storm` itself where it has none."""
+        slugs = self._list_storms(tenant)["slug"].astype(str).tolist()
+        return storm if storm in slugs or not slugs else slugs[0]
+
     def lock(self, locked: bool) -> None:
         """Let nothing be chosen while something runs for the present choice."""
         self.tenant_box.disabled = self.storm_box.disabled = locked

@@ -95,7 +95,7 @@ class Work:
         def report(fraction: float, text: str) -> bool:
             nonlocal last
             now = time.monotonic()
-            if now - last >= UPDATE_S and not stop.is_set():
+            if (now - last >= UPDATE_S or fraction >= 1) and not stop.is_set():
                 last = now
                 loop.call_soon_threadsafe(self._show, fraction, text)
             return not stop.is_set()

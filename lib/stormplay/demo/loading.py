@@ -72,8 +72,15 @@ def load(progress: Progress | None = None, *, seed: int = SEED, companies: Seque
         _add_people()
         with _as_local_person():
             rows = _load_tenants(missing, seed, progress or (lambda _what, _share: None))
+        _tell_the_planner()
     already = tuple(company.slug for company in companies if company.slug not in rows)
     return Loaded(rows, already, perf_counter() - start)
+
+
+def _tell_the_planner() -> None:
+    """Gather statistics now: until autovacuum comes by, every plan would be made for empty tables."""
+    with database.transaction(database.admin_url()) as connection:
+        connection.execute(text("ANALYZE"))
 
 
 def _add_tenants(companies: Sequence[Company]) -> None:

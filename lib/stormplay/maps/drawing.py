@@ -18,7 +18,7 @@ from stormplay.errors import BadInput
 from stormplay.maps.columns import columns, frame
 from stormplay.maps.palette import BAND_OPACITY, BANDS
 
-ATTRIBUTION = "Reports: NOAA Storm Events (public domain) · Bands: modelled · Leaflet"
+ATTRIBUTION = "Reports: NOAA Storm Events · Bands: modelled · Leaflet"
 
 
 def route_map(

@@ -46,6 +46,7 @@ def bisect(points: FloatArray, units: IntArray, max_per_route: int, capacity: in
     stack = [(np.arange(len(points)), routes_needed(units, max_per_route, capacity))]
     while stack:
         members, count = stack.pop()
+        count = min(count, len(members))  # where demands pack badly, a part can be left with fewer stops than routes
         along = _project(points[members])
         if count == 1:
             if len(members) <= max_per_route and units[members].sum() <= capacity:

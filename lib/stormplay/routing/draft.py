@@ -59,8 +59,9 @@ class Problem:
     def route_lengths(self, routes: Sequence[IntArray]) -> FloatArray:
         """Sum of the legs of each route, with those of the depot where there is one, as (number of routes,)."""
         if self.has_depot:
-            starts = [np.append(DEPOT, route) for route in routes]
-            ends = [np.append(route, DEPOT) for route in routes]
+            # A route without stops is not driven, whatever the metric says of the depot to itself.
+            starts = [np.append(DEPOT, route)[: len(route) + (len(route) > 0)] for route in routes]
+            ends = [np.append(route, DEPOT) if len(route) else route for route in routes]
         else:
             starts = [route[:-1] for route in routes]
             ends = [route[1:] for route in routes]
@@ -97,11 +98,3 @@ class Draft:
     def used(self) -> list[int]:
         """Numbers of the routes that have stops."""
         return [number for number, route in enumerate(self.routes) if len(route)]
-
-
-def path_length(matrix: FloatArray, order: IntArray) -> float:
-    """Length of the path from the matrix's first to its last node through its stops in `order` (0 is the first)."""
-    if len(order) == 0:
-        return 0.0
-    nodes = np.concatenate([[0], order + 1, [len(matrix) - 1]])
-    return float(matrix[nodes[:-1], nodes[1:]].sum())

@@ -28,7 +28,7 @@ WINDOW_STOPS = 100
 _KEEP = ""
 _LEAST_GAIN = 1e-7  # of a group's length; below it is rounding
 _LARGEST = 10_000_000  # whole-number distances: the longest leg of a group becomes this
-_SAFETY_S = 10.0
+_SAFETY_S = 1.0  # one search holds the interpreter where it runs in the calling thread; a cancel waits for it
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Improvement:
         for future in running:
             future.cancel()
         finished.sort(key=lambda found: found[0].routes)
-        return any(self._apply(task, nodes, strategy, effort) for task, nodes in finished)
+        # A list, not a generator: `any` would stop at the first gain and drop the others.
+        return any([self._apply(task, nodes, strategy, effort) for task, nodes in finished])  # noqa: C419
 
     def _goes_on(self) -> bool:
         going = self._reporter.tell("improvement", self._draft.distance, len(self._draft.used()))

@@ -23,22 +23,33 @@ _LEAST_GAIN = 1e-9
 
 def order_routes(draft: Draft, clock: Clock, reporter: Reporter) -> None:
     """Order every route of a draft, until the clock runs out (a clock of 0 s means: all of them) or a stop."""
-    for done, number in enumerate(draft.used()):
-        going = reporter.tell("ordering", draft.distance, len(draft.routes), fraction=_share(clock, done, draft))
-        if not going or (clock.limit_s > 0 and clock.remaining_s == 0):
+    done = 0
+
+    def goes_on() -> bool:
+        share = _share(clock, done, draft)
+        return reporter.tell("ordering", draft.distance, len(draft.routes), fraction=share) and not clock.is_over
+
+    for number in draft.used():
+        if not goes_on():
             return
-        ordered = order_route(draft.problem, draft.routes[number])
+        ordered = order_route(draft.problem, draft.routes[number], goes_on)
+        done += 1
         if draft.problem.route_lengths([ordered])[0] < draft.lengths[number]:
             draft.replace(number, ordered)
 
 
-def order_route(problem: Problem, route: IntArray) -> IntArray:
-    """A short order of one route's stops; long routes start from strips and improve in overlapping windows."""
+def order_route(problem: Problem, route: IntArray, goes_on: Callable[[], bool]) -> IntArray:
+    """A short order of one route's stops; long routes start from strips and improve in overlapping windows.
+
+    `goes_on` is asked before each window; when it says no, the route stays as it is by then.
+    """
     if len(route) <= LONGEST_DIRECT:
         return route[order_path(problem.path_matrix(problem.outside, route, problem.outside))]
     route = route[strips(problem.points[route])]
     for offset in (0, LONGEST_DIRECT // 2):
         for at in range(offset, len(route), LONGEST_DIRECT):
+            if not goes_on():
+                return route
             route = _improve_window(problem, route, at, min(at + LONGEST_DIRECT, len(route)))
     return route
 

@@ -48,6 +48,11 @@ class Clock:
         return max(0.0, self.limit_s - self.elapsed_s)
 
     @property
+    def is_over(self) -> bool:
+        """Whether a budget above 0 is used up; a budget of 0 asks for what every run does, which no clock cuts off."""
+        return self.limit_s > 0 and self.remaining_s == 0
+
+    @property
     def fraction(self) -> float:
         """Share of the budget used, 0 to 0.99; 0 where the budget is zero or endless."""
         if self.limit_s == 0 or math.isinf(self.limit_s):

@@ -29,6 +29,8 @@ _FORMULAS: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "euclidean_rounded": euclidean_rounded,
 }
 
+_MOST_UNITS = 10**15  # whole numbers up to here are exact as floats, and their sums fit OR-Tools' integers
+
 
 def ask(
     coordinates: npt.ArrayLike,
@@ -44,16 +46,17 @@ def ask(
         BadInput: What was wrong, what was expected, what to do.
     """
     places = _table(coordinates, "coordinates")
-    limit = whole_number(max_per_route, "max_per_route")
+    # No limit above the number of stops means anything, and OR-Tools takes 64 bits.
+    limit = min(whole_number(max_per_route, "max_per_route"), max(1, len(places)))
     units = _units(demand, len(places))
     most_units = _capacity(capacity, units)
     spherical = isinstance(metric, str) and metric == "haversine"
     start = _depot(depot, spherical)
-    unassigned = _left_out(places, units, most_units, is_degrees=not isinstance(metric, str) or spherical)
+    unassigned = _left_out(places, units, most_units, is_degrees=spherical)
     rows = np.array([row for row in range(len(places)) if row not in unassigned], dtype=np.intp)
     kept = places[rows]
     distances = _distances(metric, kept, start, rows, len(places))
-    points = kept if metric == "euclidean_rounded" else embed_sphere(kept)
+    points = embed_sphere(kept) if spherical or _may_be_degrees(metric, kept) else kept
     return Problem(rows, points, distances, units[rows], limit, most_units, start is not None, unassigned)
 
 
@@ -104,6 +107,8 @@ def _units(demand: npt.ArrayLike | None, n: int) -> IntArray:
         raise BadInput(
             "demand has a value that is negative or not a whole number.", "Expected whole numbers, 0 or more."
         )
+    if given.sum() > _MOST_UNITS:
+        raise BadInput(f"demand adds up to {given.sum():.3g} units.", f"Expected {_MOST_UNITS:.0e} or less in all.")
     return given.astype(np.intp)
 
 
@@ -125,6 +130,14 @@ def _depot(depot: npt.ArrayLike | None, spherical: bool) -> FloatArray | None:
 
 def _on_earth(places: FloatArray) -> npt.NDArray[np.bool_]:
     return (np.abs(places[:, 0]) <= 90) & (np.abs(places[:, 1]) <= 360)
+
+
+def _may_be_degrees(metric: Metric, places: FloatArray) -> bool:
+    """Whether coordinates beside a function or a matrix can be degrees; else they are taken as planar.
+
+    They only say what lies near what there; the distances are the caller's.
+    """
+    return not isinstance(metric, str) and bool(_on_earth(places).all())
 
 
 def _left_out(places: FloatArray, units: IntArray, capacity: int, *, is_degrees: bool) -> dict[int, str]:
@@ -150,7 +163,10 @@ def _distances(metric: Metric, kept: FloatArray, depot: FloatArray | None, rows:
         return PointDistances(points, _FORMULAS[metric])
     if callable(metric):
         return FunctionDistances(points, metric)
-    matrix = np.asarray(metric, dtype=float)
+    try:
+        matrix = np.asarray(metric, dtype=float)
+    except (TypeError, ValueError):
+        raise BadInput("The metric is not made of numbers.", "Expected a name, a function or a matrix.") from None
     size = n + (depot is not None)
     if matrix.shape != (size, size):
         raise BadInput(

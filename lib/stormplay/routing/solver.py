@@ -43,7 +43,8 @@ def solve(
     No matrix of all pairs is ever made.
 
     Args:
-        coordinates: (n, 2) latitude, longitude in degrees; planar x, y for `metric="euclidean_rounded"`.
+        coordinates: (n, 2) latitude, longitude in degrees; planar x, y for `metric="euclidean_rounded"`; either for a
+            function or a matrix, where they only say what lies near what.
         depot: One point where routes start and end, or None for open routes: then only legs between stops count.
         max_per_route: Stops on a route, at most. Never exceeded.
         demand: (n,) whole units of each stop; default 1 each.
@@ -64,6 +65,7 @@ def solve(
 
     Raises:
         BadInput: A limit below 1, wrong shapes, a negative time, a depot that is no place, an unknown metric.
+        StormplayError: Worker processes were killed from outside again and again.
     """
     clock = Clock(seconds(time_limit_s))
     problem = ask(coordinates, depot, max_per_route, demand, capacity, metric)
@@ -73,7 +75,7 @@ def solve(
     draft = Draft(problem, bisect(problem.points, problem.units, problem.max_per_route, problem.capacity))
     order_routes(draft, clock, reporter)
     start_distance_m = draft.distance
-    ended = "cancelled" if reporter.cancelled else "time"
+    ended = "cancelled" if reporter.cancelled else "time" if draft.routes else "converged"
     if draft.routes and clock.remaining_s > 0 and not reporter.cancelled:
         with _solvers(executor, width, len(problem.points), clock) as (who, at_once):
             ended = Improvement(draft, clock, reporter, who, at_once, np.random.default_rng(seed)).run()

@@ -13,11 +13,13 @@ import pickle
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from stormplay.errors import StormplayError
 from stormplay.routing import subproblem
 
 _MOST_WORKERS = 8
@@ -56,6 +58,7 @@ class WorkerProcesses(Executor):
         self._processes: list[subprocess.Popen[bytes]] = []
         self._idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="routing")
+        self._lock, self._is_closing, self._spare = threading.Lock(), False, count
         try:
             for _ in range(count):
                 self._processes.append(_start_worker())
@@ -71,9 +74,11 @@ class WorkerProcesses(Executor):
         return self._threads.submit(self._ask, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
-        """End the processes at once; a sub-problem in progress fails with an EOFError."""
-        for process in self._processes:
-            process.kill()
+        """End the processes at once; a sub-problem in progress goes without an answer."""
+        with self._lock:
+            self._is_closing = True
+            for process in self._processes:
+                process.kill()
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         for process in self._processes:
             _close(process)
@@ -81,13 +86,34 @@ class WorkerProcesses(Executor):
     def _ask(self, problem: subproblem.Subproblem) -> list[list[int]]:
         process = self._idle.get()
         try:
-            assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
-            pickle.dump(problem, process.stdin)
-            process.stdin.flush()
-            routes: list[list[int]] = pickle.load(process.stdout)  # noqa: S301 - a private pipe of our own child
-            return routes
+            return _exchange(process, problem)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            # Killed from outside, for lack of memory for example: this one question goes without an answer.
+            process = self._replace(process)
+            return []
         finally:
             self._idle.put(process)
+
+    def _replace(self, ended: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._is_closing:
+                return ended
+            if self._spare == 0:
+                raise StormplayError("Route planning's worker processes keep ending.", remedy="Try with workers=1.")
+            self._spare -= 1
+            ended.kill()
+            _close(ended)
+            started = _start_worker()
+            self._processes[self._processes.index(ended)] = started
+            return started
+
+
+def _exchange(process: subprocess.Popen[bytes], problem: subproblem.Subproblem) -> list[list[int]]:
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
+    pickle.dump(problem, process.stdin)
+    process.stdin.flush()
+    routes: list[list[int]] = pickle.load(process.stdout)  # noqa: S301 - a private pipe of our own child
+    return routes
 
 
 def _start_worker() -> subprocess.Popen[bytes]:

@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import tornado.web
-from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
 from traitlets import Instance, Unicode
 from traitlets.config import Config
 from voila.app import Voila
+from voila.configuration import VoilaConfiguration
 
 from stormplay.errors import BadInput, PortTaken
 from stormplay.server import assets
 from stormplay.server.book import Shelf
-from stormplay.server.channels import Cells, Channels, EndVisit, Owner, Quiet
+from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere
 from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
@@ -46,7 +46,10 @@ _SETTINGS: dict[str, Any] = {
         "show_tracebacks": False,
         "extension_allowlist": list(assets.EXTENSIONS),
     },
-    "KernelManager": {"autorestart": False},  # a restarted kernel has forgotten its page
+    "KernelManager": {
+        "autorestart": False,  # a restarted kernel has forgotten its page
+        "transport": "ipc",  # sockets in a folder of ours: no port of a kernel is open to anybody on this machine
+    },
     "KernelSpecManager": {"allowed_kernelspecs": {"python3"}},
     "Voila": {
         "authorizer_class": Owner,
@@ -69,7 +72,11 @@ class StormplayServer(Voila):
 
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
     shelf = Instance(Shelf)
-    config_file_paths: list[str] = []  # a file that lies about must not weaken a door  # noqa: RUF012
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Take what the constructor was given. No file that lies about may weaken a door, and no argument."""
+        self.voila_configuration = VoilaConfiguration(parent=self)
+        self.setup_template_dirs()
 
     def setup_template_dirs(self) -> None:
         """One template, ours, wherever this package is installed."""
@@ -90,7 +97,6 @@ class StormplayServer(Voila):
             "log_function": self._log_request,
             "serve_traceback": False,
             "stormplay": self,
-            "ws_ping_timeout": 30_000,
             "xsrf_cookie_kwargs": {"samesite": "Lax", **secure},
         }
 
@@ -100,7 +106,7 @@ class StormplayServer(Voila):
         return [
             (base, Home),
             (rf"{base}voila/render/(?P<name>[^/]+)\.ipynb", NotebookPage),
-            (rf"{base}api/kernels/{_KERNEL}", KernelHandler),
+            (rf"{base}api/kernels/{_KERNEL}", KernelState),
             (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
             (rf"{base}voila/execution/{_KERNEL}", Cells),
             (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
@@ -119,7 +125,7 @@ class StormplayServer(Voila):
 
     def is_https(self, request: HTTPServerRequest) -> bool:
         """Whether the visitor's browser speaks TLS, with us or with the proxy before us."""
-        return urlsplit(self.public_url).scheme == "https" or request.protocol == "https"
+        return "https" in (urlsplit(self.public_url).scheme, request.protocol)
 
     async def check(self, function: Callable[..., T], *args: Any) -> T:
         """Check a password in a thread of its own kind: a crowd at the login must not hold up those inside."""
@@ -127,11 +133,11 @@ class StormplayServer(Voila):
 
     async def run(self, sockets: list[socket.socket], ready: Callable[[str], None] | None) -> None:
         """Serve on bound sockets until SIGINT or SIGTERM, then end every kernel and close every login."""
-        self.connection_dir = tempfile.mkdtemp(prefix="stormplay-")  # readable by us alone
+        self.connection_dir = _run_folder()
         stop = asyncio.Event()
         try:
             settings = self.init_settings()
-            self.app = tornado.web.Application(self.init_handlers(), **settings)
+            self.app = Application(self.init_handlers(), **settings)
             server = HTTPServer(self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024)
             server.add_sockets(sockets)
             self.kernel_manager.watch()
@@ -148,10 +154,16 @@ class StormplayServer(Voila):
     def _is_loopback(self) -> bool:
         return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
 
-    def _log_request(self, handler: tornado.web.RequestHandler) -> None:
+    def _log_request(self, handler: RequestHandler) -> None:
         request, status = handler.request, handler.get_status()
         note = self.log.error if status >= 500 and status != 503 else self.log.info
         note("%d %s %s %.0f ms", status, request.method, request.path, 1000 * request.request_time())
+
+
+def _run_folder() -> str:
+    """A folder readable by us alone, for the kernels' sockets; their paths end at 107 bytes, so it must be short."""
+    short = Path("/tmp")  # noqa: S108 - a folder of its own is made in it
+    return tempfile.mkdtemp(prefix="stormplay-", dir=short if short.is_dir() else None)
 
 
 class _signals:  # noqa: N801 - used like a function
@@ -179,10 +191,12 @@ def bind(ip: str, port: int) -> list[socket.socket]:
         PortTaken: Somebody else listens there.
         BadInput: There is no such address or port on this machine, or it may not be used.
     """
+    if not 1 <= port <= 65_535:  # a larger one would be wrapped around
+        raise BadInput(f"There is no port {port}.", "Expected one from 1 to 65535.")
     try:
-        return bind_sockets(port, ip)
-    except (OSError, OverflowError) as error:
-        code = getattr(error, "errno", None)
+        return list(bind_sockets(port, ip))
+    except OSError as error:
+        code = error.errno
         if code == errno.EADDRINUSE:
             raise PortTaken(
                 f"Port {port} is in use.", remedy=f"Stop what listens there, or choose another: --port {port + 1}."
@@ -227,10 +241,16 @@ def serve(
         BadInput: There is no such address or port on this machine, or it may not be used.
     """
     sockets = bind(ip, port)
+    server = made(port, ip, notebooks, public_url, settings or {})
+    asyncio.run(server.run(sockets, ready))
+
+
+def made(port: int, ip: str, notebooks: Path, public_url: str, settings: dict[str, Any]) -> StormplayServer:
+    """A server as `serve` runs it, before it listens."""
     config = Config(_SETTINGS)
-    config.merge(Config(settings or {}))
+    config.merge(Config(settings))
     server = StormplayServer(
         config=config, port=port, ip=ip, root_dir=str(notebooks), public_url=public_url, shelf=Shelf(notebooks)
     )
-    server.initialize([])
-    asyncio.run(server.run(sockets, ready))
+    server.initialize()
+    return server

@@ -14,7 +14,7 @@ from jupyter_core.paths import jupyter_path
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyterlab_server.config import get_federated_extensions
-from tornado import web
+from tornado.web import HTTPError, StaticFileHandler, authenticated
 from voila.utils import get_voila_labextensions_path
 
 from stormplay.server.frame import STATIC
@@ -24,7 +24,7 @@ EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-
 _FOREVER = "private, max-age=31536000, immutable"
 
 
-class Static(JupyterHandler, web.StaticFileHandler):
+class Static(JupyterHandler, StaticFileHandler):
     """A folder of files, for visitors only.
 
     Files whose address changes with their content are kept by the browser for good.
@@ -35,19 +35,19 @@ class Static(JupyterHandler, web.StaticFileHandler):
         super().initialize(path=path)
         self._immutable = immutable
 
-    @web.authenticated
+    @authenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file."""
         await super().get(path, include_body)
 
-    @web.authenticated
+    @authenticated
     async def head(self, path: str) -> None:
         """Say what a file is."""
         await super().head(path)
 
     def get_login_url(self) -> str:
         """No way to the login from here: a script that is refused should not become a login page."""
-        raise web.HTTPError(403)
+        raise HTTPError(403)
 
     def set_extra_headers(self, path: str) -> None:
         """Say how long the file may be kept."""
@@ -66,7 +66,7 @@ class OwnStatic(Static):
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file."""
         if path in PUBLIC:
-            await web.StaticFileHandler.get(self, path, include_body)
+            await StaticFileHandler.get(self, path, include_body)
         else:
             await super().get(path, include_body)
 
@@ -119,10 +119,11 @@ def page_config(base_url: str) -> dict[str, Any]:
         "extensionConfig": {},
         "federated_extensions": [build for _, build in extensions().values()],
         "fullLabextensionsUrl": f"{base_url}voila/labextensions",
-        "fullMathjaxUrl": None,
+        # No formulas, or MathJax (0.9 MB) is loaded and takes the text between two prices for one.
+        "fullMathjaxUrl": f"{base_url}static/no_math.js",
         "fullStaticUrl": f"{base_url}voila/static/{voila.__version__}",
         "jupyterLabTheme": "light",
-        "mathjaxConfig": None,
+        "mathjaxConfig": "none",
         "progressiveRendering": False,
         "terminalsAvailable": False,
     }

@@ -16,9 +16,12 @@ from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
-from tornado import web
+from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from stormplay.server.frame import HEADERS
 
 ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
 OWN_ONLY = frozenset({
@@ -26,6 +29,7 @@ OWN_ONLY = frozenset({
     "update_display_data",
 })  # fmt: skip
 _SORRY = "Something went wrong here. Nothing else was changed. Reload the page and try again."
+_ERROR: dict[str, Any] = {"ename": "Error", "evalue": _SORRY, "traceback": [_SORRY]}
 
 
 class Owner(Authorizer):
@@ -53,11 +57,13 @@ class Quiet(ZMQChannelsWebsocketConnection):
             if kind == "stream" and self.session.unpack(parts[4]).get("name") != "stdout":
                 return
             if kind == "error":
-                parts[4] = self.session.pack({"ename": "Error", "evalue": _SORRY, "traceback": [_SORRY]})
-                self._sign_again(parts)
+                self._replace(parts, _ERROR)
+        elif b'"output_type"' in parts[4] and (b'"traceback"' in parts[4] or b'"stderr"' in parts[4]):
+            self._replace(parts, quiet(self.session.unpack(parts[4])))  # the state of an Output widget
         super().handle_outgoing_message(stream, [*identities, b"<IDS|MSG>", *parts])
 
-    def _sign_again(self, parts: list[bytes]) -> None:
+    def _replace(self, parts: list[bytes], content: dict[str, Any]) -> None:
+        parts[4] = self.session.pack(content)
         parts[0] = self.session.sign(parts[1:5])
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -68,7 +74,35 @@ class Quiet(ZMQChannelsWebsocketConnection):
             self.log.warning("unreadable message to kernel %s: %s", self.kernel_id, type(error).__name__)
 
 
-class Channels(KernelWebsocketHandler):
+def quiet(value: Any) -> Any:
+    """A widget's state without the tracebacks and warnings among the outputs in it."""
+    if isinstance(value, list):
+        return [quiet(each) for each in value if not _is_warning(each)]
+    if not isinstance(value, dict):
+        return value
+    if value.get("output_type") == "error":
+        return {"output_type": "error", **_ERROR}
+    return {name: quiet(each) for name, each in value.items()}
+
+
+def _is_warning(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("output_type") == "stream" and value.get("name") == "stderr"
+
+
+class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """A socket that says nothing about why it is refused."""
+
+    def set_default_headers(self) -> None:
+        """The headers of a refusal."""
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Say nothing about it."""
+        self.finish()
+
+
+class Channels(Socket, KernelWebsocketHandler):
     """`/api/kernels/<id>/channels`: the widget messages."""
 
     async def open(self, kernel_id: str) -> None:
@@ -84,7 +118,7 @@ class Channels(KernelWebsocketHandler):
         super().on_close()
 
 
-class Cells(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class Cells(Socket):
     """`/voila/execution/<id>`: what the notebook's cells show, from the first on. Nothing is taken in."""
 
     auth_resource = "kernels"
@@ -94,7 +128,7 @@ class Cells(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def get(self, kernel_id: str) -> None:
         """Open the socket for the kernel's owner."""
         if not self.authorizer.is_authorized(self, self.current_user, "read", "kernels"):
-            raise web.HTTPError(403)
+            raise HTTPError(403)
         await super().get(kernel_id=kernel_id)
 
     async def open(self, kernel_id: str) -> None:
@@ -123,12 +157,24 @@ class Cells(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._sending.cancel()
 
 
+class KernelState(KernelHandler):
+    """`/api/kernels/<id>`: how the kernel is, and its end."""
+
+    @authenticated
+    @authorized
+    async def delete(self, kernel_id: str) -> None:
+        """End the kernel and its login."""
+        await self.kernel_manager.end(kernel_id, "closed")
+        self.set_status(204)
+        self.finish()
+
+
 class EndVisit(APIHandler):
     """`/voila/api/shutdown/<id>`: the page is being closed."""
 
     auth_resource = "kernels"
 
-    @web.authenticated
+    @authenticated
     @authorized
     async def post(self, kernel_id: str) -> None:
         """End the kernel and its login."""

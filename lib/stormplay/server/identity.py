@@ -15,7 +15,7 @@ from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
-from traitlets import Instance
+from traitlets import Instance, Unicode
 
 from stormplay import broker
 from stormplay.broker import Person
@@ -80,7 +80,7 @@ class Identity(IdentityProvider):
     sessions = Instance(Sessions, ())
     throttle = Instance(Throttle, ())
 
-    token = ""
+    token = Unicode("")
     auth_enabled = True
 
     def get_user(self, handler: Any) -> Visitor | None:

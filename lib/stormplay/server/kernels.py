@@ -12,10 +12,11 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -78,6 +79,8 @@ class Kernels(AsyncMappingKernelManager):
         self.visits: dict[str, Visit] = {}
         self._opening: Counter[str] = Counter()
         self._ending: set[asyncio.Task[None]] = set()
+        self._ends: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="broker")
         self._watch = PeriodicCallback(self.look_after, TICK_S * 1000)
         self._reaped_s = float("-inf")
@@ -103,10 +106,8 @@ class Kernels(AsyncMappingKernelManager):
         try:
             login = await self.off_loop(broker.open_kernel, visitor.username, LOGIN_S, "voila")
             try:
-                environment = kernel_environment(
-                    os.environ, request, database_url=login.url, username=visitor.username
-                )
-                environment["IPYTHONDIR"] = os.path.join(self.connection_dir, "ipython")  # noqa: PTH118
+                environment = kernel_environment(os.environ, request, database_url=login.url, username=visitor.username)
+                environment["IPYTHONDIR"] = str(Path(self.connection_dir) / "ipython")  # nobody's start-up files
                 kernel_id = str(await self._async_start_kernel(path="", env=environment))
             except BaseException:
                 self._close(login)
@@ -129,11 +130,12 @@ class Kernels(AsyncMappingKernelManager):
             kernel_id: Which.
             why: One word for the page: 'closed', 'idle', 'expired', 'left', 'died', 'signed-out', 'stopped'.
         """
+        if kernel_id in self._ends:
+            return self._ends[kernel_id]
         if visit := self.visits.get(kernel_id):
             visit.why = why
-        task = asyncio.get_running_loop().create_task(self._end(kernel_id))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        task = self._ends[kernel_id] = self._later(self._end(kernel_id))
+        task.add_done_callback(lambda _: self._ends.pop(kernel_id, None))
         return task
 
     def end_session(self, session: str) -> None:
@@ -142,12 +144,13 @@ class Kernels(AsyncMappingKernelManager):
             self.end(kernel_id, "signed-out")
 
     async def end_all(self) -> None:
-        """End every kernel and close every login; the server stops."""
+        """End every kernel, those that are just being opened too, and close every login; the server stops."""
         self._watch.stop()
-        for kernel_id in list(self.visits):
-            self.end(kernel_id, "stopped")
-        while self._ending:
-            await asyncio.wait(self._ending)
+        self._stopping = True
+        while self._opening.total() or self.visits or self._ending:
+            for kernel_id in list(self.visits):
+                self.end(kernel_id, "stopped")
+            await asyncio.wait(self._ending) if self._ending else await asyncio.sleep(0.05)
         self._threads.shutdown()
 
     async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
@@ -203,8 +206,10 @@ class Kernels(AsyncMappingKernelManager):
     # ---- ending
 
     def _make_room(self, visitor: Visitor) -> None:
+        if self._stopping:
+            raise Busy("The server is being stopped.", remedy="Try again in a minute.")
         own = [(visit.opened_s, kernel_id) for kernel_id, visit in self.visits.items()
-               if visit.username == visitor.username]  # fmt: skip
+               if visit.username == visitor.username and kernel_id not in self._ends]  # fmt: skip
         if len(own) + self._opening[visitor.username] >= self.most_per_person:
             alone = [found for found in sorted(own) if self.visits[found[1]].left_s is not None]
             if not alone:
@@ -216,6 +221,8 @@ class Kernels(AsyncMappingKernelManager):
             raise Busy(f"All {self.most} places on this server are taken.", remedy="Try again in a minute.")
 
     async def _end(self, kernel_id: str) -> None:
+        if visit := self.visits.get(kernel_id):
+            visit.run.cancel()
         if kernel_id in self._kernels:
             try:
                 await self._async_shutdown_kernel(kernel_id, now=True)
@@ -235,9 +242,13 @@ class Kernels(AsyncMappingKernelManager):
         return super().remove_kernel(kernel_id)
 
     def _close(self, login: KernelLogin) -> None:
-        task = asyncio.get_running_loop().create_task(self._close_login(login))
+        self._later(self._close_login(login))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+        return task
 
     async def _close_login(self, login: KernelLogin) -> None:
         try:

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import voila
-from tornado import web
 from tornado.httputil import HTTPServerRequest, split_host_and_port
+from tornado.web import HTTPError, authenticated
 
 from stormplay.errors import NotAllowed, StormplayError
 from stormplay.server.book import FIRST
@@ -47,7 +47,7 @@ def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, 
 class Home(Page):
     """`/`: on to the first act, with the same query."""
 
-    @web.authenticated
+    @authenticated
     def get(self) -> None:
         """Redirect."""
         acts = list(self.stormplay.shelf.acts())
@@ -62,14 +62,14 @@ class Home(Page):
 class NotebookPage(Page):
     """`/voila/render/<name>.ipynb`: a notebook with a kernel of its own."""
 
-    @web.authenticated
+    @authenticated
     async def get(self, name: str) -> None:
         """Open a kernel and send the page; what the cells show follows by `channels.Cells`."""
         book = self.stormplay.shelf.find(name)
         if book is None:
-            raise web.HTTPError(404)
+            raise HTTPError(404)
         if len(self.request.query) > LONGEST_QUERY:
-            raise web.HTTPError(414)
+            raise HTTPError(414)
         try:
             kernel_id = await self.kernel_manager.open(
                 self.current_user, book, request_environment(self.request, self.base_url)

@@ -44,6 +44,7 @@ class Run:
         self._messages: list[Message] = [{"status": "Starting a private session"}]
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
 
     def start(self, kernel: Any) -> None:
         """Begin, as soon as the kernel answers."""
@@ -51,6 +52,7 @@ class Run:
 
     def cancel(self) -> None:
         """Stop; the kernel is gone or about to go."""
+        self._cancelled = True
         if self._task is not None:
             self._task.cancel()
         self._end()
@@ -74,6 +76,8 @@ class Run:
         except asyncio.CancelledError:
             raise
         except Exception:
+            if self._cancelled:  # the client turns a cancellation into a kernel that died
+                return
             log.exception("%s: the kernel could not run the notebook", self._book.name)
             self._tell({"status": "", "failed": _sorry()})
         finally:

@@ -3,8 +3,8 @@
 function stormplayDraw(map, data) {
   "use strict";
   const DIM = 0.16, NUMBERS_FROM_ZOOM = 17;
-  const coarse = window.matchMedia("(pointer: coarse)").matches;
-  const canvas = L.canvas({ padding: 0.3, tolerance: coarse ? 12 : 4 });
+  const coarse = window.matchMedia("(pointer: coarse)");
+  const canvas = L.canvas({ padding: 0.3, tolerance: coarse.matches ? 12 : 4 });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -258,7 +258,15 @@ function stormplayDraw(map, data) {
     moved = false;
   }
   map.on("dragstart", () => { moved = true; });
-  new ResizeObserver(() => { map.invalidateSize({ animate: false }); if (!moved) fit(); drawGrid(); }).observe(map.getContainer());
+  let seen = false;
+  new ResizeObserver(() => {
+    map.invalidateSize({ animate: false });
+    if (!map.getSize().x) return;
+    if (!seen) legendBox.open = map.getSize().x > 640; /* a frame may be loaded before it has a width */
+    seen = true;
+    if (!moved) fit();
+    drawGrid();
+  }).observe(map.getContainer());
 
   /* ---- controls */
   const corner = (position, node) => {
@@ -274,10 +282,10 @@ function stormplayDraw(map, data) {
   corner("topright", chip);
   corner("bottomleft", gridLabel);
   L.control.scale({ position: "bottomleft" }).addTo(map);
-  corner("bottomright", legend());
+  const legendBox = legend();
+  corner("bottomright", legendBox);
   function legend() {
     const box = make("details", "sp-legend"), list = make("div", "sp-legend-body");
-    box.open = window.innerWidth > 640;
     box.append(make("summary", "", "Legend"), list);
     if (levels.length) {
       list.append(make("b", "", "Modelled hail size (in)"));
@@ -309,13 +317,14 @@ function stormplayDraw(map, data) {
   /* ---- a map inside a page must not catch the page's scrolling */
   map.scrollWheelZoom.disable();
   map.on("click focus", () => map.scrollWheelZoom.enable()).on("mouseout", () => map.scrollWheelZoom.disable());
-  if (coarse) {
-    map.dragging.disable();
-    const hint = make("div", "sp-hint", "Use two fingers to move the map");
-    map.getContainer().append(hint);
-    map.getContainer().addEventListener("touchmove", (e) => { hint.classList.toggle("sp-on", e.touches.length === 1); }, { passive: true });
-    map.getContainer().addEventListener("touchend", () => hint.classList.remove("sp-on"), { passive: true });
-  }
+  const hint = make("div", "sp-hint", "Use two fingers to move the map");
+  map.getContainer().append(hint);
+  const oneFinger = (e) => coarse.matches && e.touches.length === 1;
+  map.getContainer().addEventListener("touchmove", (e) => { hint.classList.toggle("sp-on", oneFinger(e)); }, { passive: true });
+  map.getContainer().addEventListener("touchend", () => hint.classList.remove("sp-on"), { passive: true });
+  const fingers = () => (coarse.matches ? map.dragging.disable() : map.dragging.enable());
+  coarse.addEventListener("change", fingers); /* a convertible is turned, or the frame is told late */
+  fingers();
 
   /* ---- the page around the frame */
   function post(message) { if (window.parent !== window) window.parent.postMessage(message, "*"); }
