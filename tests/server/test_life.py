@@ -26,6 +26,7 @@ STORMPLAY = Path(sys.executable).with_name("stormplay")
 def narrow(database, notebooks, tmp_path_factory):
     folder, given = tmp_path_factory.mktemp("narrow"), {"Kernels": NARROW, "Voila": {"log_level": 20}}
     with serving(folder, database, notebooks, public_url="https://play.example.org/", settings=given) as running:
+        eventually(lambda: not logins(), seconds=20)  # of tests before this
         yield running
 
 
@@ -80,22 +81,17 @@ def test_the_places_of_a_person_hold_against_a_crowd(narrow, visitor):
 
 def test_what_is_left_behind_is_tidied_up(narrow, visitor):
     """A page never seen, one that was left, one whose kernel was killed: none of them keeps a kernel or a login."""
-    eventually(lambda: not logins(), seconds=20)
-    ana, ben = visitor("ana", at=narrow), visitor("ben", at=narrow)
-    ana.open("plain")
-    left = held(ana.open("plain"))
-    killed = ben.open("who")
-    process = psutil.Process(killed.printed()["pid"])
-    channel = killed.channel()
-    channel.info()
+    ana, ben, before = visitor("ana", at=narrow), visitor("ben", at=narrow), len(narrow.said())
+    unseen, left, killed = ana.open("plain"), held(ana.open("who")), held(ben.open("who"))
+    saw = {left: left.printed(), killed: killed.printed()}
+    assert {each["login"] for each in saw.values()} <= logins()
     left.channel_open.socket.close()
-    assert len(logins()) == 3
-    process.kill()
-    eventually(lambda: not logins() | roles(), seconds=20)
+    psutil.Process(saw[killed]["pid"]).kill()
+    eventually(lambda: not logins() | roles(), seconds=30)
     eventually(lambda: not narrow.kernels())
-    assert ben.get(f"/api/kernels/{killed.kernel_id}").status == 403
-    for why in ("left", "died"):
-        assert f": {why}" in narrow.said()
+    for page, why in ((unseen, "left"), (left, "left"), (killed, "died")):
+        assert f"ending kernel {page.kernel_id}: {why}" in narrow.said(before)
+        assert page.visitor.get(f"/api/kernels/{page.kernel_id}").status == 403
 
 
 def test_stopping_leaves_nothing_behind(database, notebooks, visitor, tmp_path):

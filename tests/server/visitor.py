@@ -224,7 +224,7 @@ class Visitor:
             self.post("/logout")
 
 
-@dataclass
+@dataclass(eq=False)
 class Page:
     """A notebook's page that was opened, with its kernel."""
 

@@ -61,7 +61,7 @@ def solve(
 
     Returns:
         The plan. Every row is on exactly one route or in `Plan.unassigned` with a reason. For the same input and
-        seed, a run that ends "converged" gives the same plan; one that ends by the clock depends on the machine.
+        seed it is the same plan, unless the clock cut the run or one of its searches (a second each) short.
 
     Raises:
         BadInput: A limit below 1, wrong shapes, a negative time, a depot that is no place, an unknown metric.
