@@ -26,6 +26,11 @@ def stormplay(*arguments, home, **environment):
     return done
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 def report(*arguments, home, out, **environment):
     return stormplay("report", *arguments, "--out", out, home=home, **environment)
 
@@ -60,7 +65,12 @@ def test_bad_input_is_exit_2_and_nothing_is_written(demo, tmp_path, arguments, s
 
 def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
     url = "postgresql://someone:geheim@127.0.0.1:1/none"
-    for arguments in (("migrate",), ("demo",), ("up", "--port", "0"), ("report", "phase3_routes", *TENANT, *STORM)):
+    for arguments in (
+        ("migrate",),
+        ("demo",),
+        ("up", "--port", free_port()),
+        ("report", "phase3_routes", *TENANT, *STORM),
+    ):
         done = stormplay(*arguments, home=demo, STORMPLAY_DATABASE_URL=url)
         assert done.returncode == 1, arguments
         assert done.stderr.startswith("The database does not answer")

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from stormplay.errors import StormplayError
 
@@ -111,7 +111,7 @@ class _bar:  # noqa: N801 - used like a function
     def __enter__(self) -> Callable[[str, float], None]:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
         self._progress = Progress(*columns, TimeElapsedColumn(), console=_err)
-        self._task = None
+        self._task: TaskID | None = None
         return self._show
 
     def _show(self, what: str, fraction: float) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,7 +103,7 @@ def test_stopping_leaves_nothing_behind(database, notebooks, visitor, tmp_path):
         assert folder.stat().st_mode & 0o077 == 0, "its sockets are for this account alone"
         with ThreadPoolExecutor(4) as crowd:
             opening = [crowd.submit(ana.get, "/voila/render/plain.ipynb") for _ in range(4)]
-            time.sleep(0.15)
+            eventually(lambda: len(logins() - before) > 1, every=0.001)  # the first of them is on its way
             kernels = site.kernels()
             assert site.stop(signal.SIGTERM) == 0
             for each in opening:
@@ -130,11 +128,6 @@ def test_the_command_stops_at_ctrl_c_without_a_word_of_python(database, visitor,
         ana.open("phase3_routes")
         kernels = site.kernels()
         assert len(kernels) == len(logins() - before) == 1
-        taken = subprocess.run(process.args, capture_output=True, text=True, check=False)
-        assert taken.returncode == 1
-        assert taken.stderr == (
-            f"Port {port} is in use. Stop what listens there, or choose another: --port {port + 1}.\n"
-        )
         assert site.stop(signal.SIGINT) == 0
     finally:
         process.kill()
@@ -144,6 +137,7 @@ def test_the_command_stops_at_ctrl_c_without_a_word_of_python(database, visitor,
     assert f"Stormplay is ready: http://127.0.0.1:{port}" in site.said()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # tornado forgets a socket that it could not bind
 def test_a_port_that_cannot_be_had_is_a_sentence(narrow, notebooks):
     with pytest.raises(PortTaken) as taken:
         server.serve(port=narrow.port, notebooks=notebooks)

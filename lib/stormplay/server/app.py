@@ -241,8 +241,14 @@ def serve(
         BadInput: There is no such address or port on this machine, or it may not be used.
     """
     sockets = bind(ip, port)
+    logging.getLogger("tornado.general").addFilter(_is_news)
     server = made(port, ip, notebooks, public_url, settings or {})
     asyncio.run(server.run(sockets, ready))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """All but one: Jupyter counts its pings in milliseconds, Tornado takes them for seconds and warns at each start."""
+    return "websocket_ping_timeout" not in record.getMessage()
 
 
 def made(port: int, ip: str, notebooks: Path, public_url: str, settings: dict[str, Any]) -> StormplayServer:
