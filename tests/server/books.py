@@ -70,7 +70,10 @@ with out:
 """,
 ]
 
-BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "speaks": SPEAKS, "widgets": WIDGETS}
+# Cells that print into an Output widget; in each of them a reply may come in unannounced.
+OUTPUTS = ["import ipywidgets as widgets\nout = widgets.Output()", *["with out:\n    print('x')\n    print('y')"] * 40]
+
+BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "speaks": SPEAKS, "widgets": WIDGETS, "outputs": OUTPUTS}
 
 
 def write(folder: Path) -> Path:

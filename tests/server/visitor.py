@@ -284,21 +284,24 @@ class Channel:
     def message(self, comm_id: str, data: dict) -> str:
         return self.send("comm_msg", {"comm_id": comm_id, "data": data})
 
-    def hear(self, *, until: str, seconds: float = 20) -> list[dict]:
-        """Everything up to the kernel's being idle again after a message."""
+    def hear(self, *, until: str, reply: str = "", seconds: float = 20) -> list[dict]:
+        """Everything up to the kernel's being idle again after a message, and to its reply where one is awaited."""
         heard, deadline = [], time.monotonic() + seconds
+        missing = {"idle", reply} - {""}
         while time.monotonic() < deadline:
             self.socket.settimeout(max(0.1, deadline - time.monotonic()))
             raw = self.socket.recv()
             heard.append(json.loads(raw if isinstance(raw, str) else _without_buffers(raw)))
             last = heard[-1]
-            if last["parent_header"].get("msg_id") == until and last["content"].get("execution_state") == "idle":
+            if last["parent_header"].get("msg_id") == until:
+                missing -= {last["msg_type"], last["content"].get("execution_state")}
+            if not missing:
                 return heard
         raise AssertionError(f"no end of {[message['msg_type'] for message in heard]}")
 
     def info(self) -> list[dict]:
         """Ask for the kernel's info, which is always answered: what went before has been dealt with by then."""
-        return self.hear(until=self.send("kernel_info_request", {}))
+        return self.hear(until=self.send("kernel_info_request", {}), reply="kernel_info_reply")
 
 
 def _without_buffers(raw: bytes) -> bytes:

@@ -12,7 +12,9 @@ import copy
 import html
 import logging
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from queue import Empty
 from typing import Any
 
 from nbclient import NotebookClient
@@ -22,6 +24,7 @@ from stormplay import errors
 from stormplay.server.book import Book
 
 CELL_TIMEOUT_S = 600
+_TURN_S = 0.25
 Message = dict[str, Any]
 
 _SPOKEN = {name for name, found in vars(errors).items()
@@ -87,6 +90,8 @@ class Run:
         cells = copy.deepcopy(self._book.node)
         client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, startup_timeout=60, log=_silent)
         client.kc = await client.async_start_new_kernel_client()
+        replies = client.kc.shell_channel
+        replies.get_msg = _looking_again(replies.get_msg)
         try:
             for index, cell in enumerate(cells.cells):
                 if cell.cell_type == "code" and not await self._cell(client, index, cell):
@@ -114,6 +119,25 @@ class Run:
     def _end(self) -> None:
         if not self._messages[-1].get("done"):
             self._tell({"done": True})
+
+
+def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awaitable[Message]]:
+    """Wait for a reply in short turns.
+
+    A cell that prints into an Output widget makes the client send on the socket that it waits at, behind asyncio's
+    back; a reply that has just come in is then never announced. 5 of 39 such cells waited for their whole time.
+    """
+
+    async def get_msg(timeout: float | None = None) -> Message:
+        end_s = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return await get(timeout=max(0.0, min(_TURN_S, end_s - time.monotonic())))
+            except Empty:
+                if time.monotonic() >= end_s:
+                    raise
+
+    return get_msg
 
 
 def shown(outputs: list[Any]) -> list[Message]:
