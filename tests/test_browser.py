@@ -14,8 +14,7 @@ from site_up import PASSWORD, serving, sign_in, wait_for_lines
 
 from stormplay import RouteBuilder
 
-# One server, one browser, one worker; generating for lone-star happens here alone.
-pytestmark = pytest.mark.xdist_group("browser")
+# One server and one browser for the file (--dist loadfile); generating for lone-star happens here alone.
 MAIN = ("lone-star", "2021-04-28")
 
 

@@ -18,8 +18,6 @@ from websocket import WebSocketBadStatusException, WebSocketConnectionClosedExce
 from stormplay.server.channels import quiet
 from stormplay.server.environment import kernel_environment
 
-pytestmark = pytest.mark.xdist_group("site")  # one server, one worker
-
 LEAKS = (SECRET, "Traceback", 'File "', "ipython-input", "site-packages", "/tmp/ipykernel")
 
 

@@ -10,8 +10,6 @@ from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from visitor import PASSWORD, serving
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 STORY = [
     new_markdown_cell("# Routes\n\nWho drives where?\n\nFor the manager."),
     new_code_cell("import ipywidgets as widgets\nfrom IPython.display import HTML, Markdown, display"),

@@ -14,8 +14,6 @@ from stormplay import broker, database
 from stormplay.server.identity import Sessions, local_path
 from stormplay.server.throttle import FREE_FAILURES, LONGEST_WAIT_S, Throttle
 
-pytestmark = pytest.mark.xdist_group("site")  # one server, one worker
-
 WRONG = "This user name and password do not belong together."
 
 

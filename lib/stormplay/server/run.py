@@ -24,6 +24,8 @@ from stormplay import errors
 from stormplay.server.book import Book
 
 CELL_TIMEOUT_S = 600
+START_TIMEOUT_S = 60.0
+START_POLL_S = 0.1
 _TURN_S = 0.25
 Message = dict[str, Any]
 
@@ -88,11 +90,12 @@ class Run:
 
     async def _execute(self, kernel: Any) -> None:
         cells = copy.deepcopy(self._book.node)
-        client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, startup_timeout=60, log=_silent)
-        client.kc = await client.async_start_new_kernel_client()
-        replies = client.kc.shell_channel
-        replies.get_msg = _looking_again(replies.get_msg)
+        client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
+        client.kc = kernel.client()
+        client.kc.start_channels()
+        client.kc.allow_stdin = False
         try:
+            await _answers(kernel, client.kc)
             for index, cell in enumerate(cells.cells):
                 if cell.cell_type == "code" and not await self._cell(client, index, cell):
                     return
@@ -138,6 +141,20 @@ def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awai
                     raise
 
     return get_msg
+
+
+async def _answers(kernel: Any, channels: Any) -> None:
+    """Wait until the kernel answers and we hear it; nbclient's own way to wait takes 0.3 s longer."""
+    for _ in range(round(START_TIMEOUT_S / START_POLL_S)):
+        channels.kernel_info()
+        try:
+            await channels.get_iopub_msg(timeout=START_POLL_S)
+        except Empty:
+            if not await kernel.is_alive():
+                break
+        else:
+            return
+    raise RuntimeError("the kernel did not answer")
 
 
 def shown(outputs: list[Any]) -> list[Message]:
