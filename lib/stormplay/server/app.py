@@ -145,6 +145,7 @@ class StormplayServer(Voila):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
+            threading.excepthook = _while_stopping
             server.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
@@ -164,6 +165,12 @@ def _run_folder() -> str:
     """A folder readable by us alone, for the kernels' sockets; their paths end at 107 bytes, so it must be short."""
     short = Path("/tmp")  # noqa: S108 - a folder of its own is made in it
     return tempfile.mkdtemp(prefix="stormplay-", dir=short if short.is_dir() else None)
+
+
+def _while_stopping(failed: threading.ExceptHookArgs) -> None:
+    """A kernel's heartbeat that was just about to begin finds its sockets closed; anything else is told as ever."""
+    if not isinstance(failed.exc_value, zmq.ZMQError):
+        threading.__excepthook__(failed)
 
 
 class _signals:  # noqa: N801 - used like a function
