@@ -1,5 +1,6 @@
 """What `solve` promises beside the plan: progress, an end on time or on demand, the same again, nothing left behind."""
 
+import contextlib
 import itertools
 import subprocess
 import sys
