@@ -94,6 +94,8 @@ class Run:
         client.kc = kernel.client()
         client.kc.start_channels()
         client.kc.allow_stdin = False
+        for channel in (client.kc.shell_channel, client.kc.iopub_channel):
+            channel.get_msg = _looking_again(channel.get_msg)
         try:
             await _answers(kernel, client.kc)
             for index, cell in enumerate(cells.cells):
