@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stormplay import broker, embedded, migrations
+from stormplay import accounts, broker, embedded, migrations
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -32,16 +32,16 @@ def database(home):
     ana is a member of lone-star, ben of trinity, vic of both.
     """
     migrations.migrate()
-    broker.add_tenant("lone-star", "Lone Star Roofing (demo)", is_synthetic=True, depot=(32.84, -97.29))
-    broker.add_tenant("trinity", "Trinity Roof & Restoration (demo)", is_synthetic=True)
+    accounts.add_tenant("lone-star", "Lone Star Roofing (demo)", is_synthetic=True, depot=(32.84, -97.29))
+    accounts.add_tenant("trinity", "Trinity Roof & Restoration (demo)", is_synthetic=True)
     for username, shown, tenants in (
         ("ana", "Ana Torres", ["lone-star"]),
         ("ben", "Ben Okafor", ["trinity"]),
         ("vic", "Vic Larsen", ["lone-star", "trinity"]),
     ):
-        broker.add_person(username, shown, PASSWORD)
+        accounts.add_person(username, shown, PASSWORD)
         for slug in tenants:
-            broker.add_member(username, slug, "admin")
+            accounts.add_member(username, slug, "admin")
     return home
 
 

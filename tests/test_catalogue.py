@@ -34,18 +34,21 @@ PLANTED = {
     "no policy": "CREATE TABLE planted (tenant_id uuid, id uuid, PRIMARY KEY (tenant_id, id))",
     "row security off": "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY",
     "not forced": "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY",
-    "policy dropped": "DROP POLICY tenant ON jobs",
-    "policy loosened": "ALTER POLICY tenant ON jobs USING (true)",
+    "policy dropped": "DROP POLICY reads ON jobs",
+    "policy loosened": "ALTER POLICY reads ON jobs USING (true)",
+    "a viewer may write": "ALTER POLICY adds ON jobs WITH CHECK (tenant_id = (SELECT sec.tenant_for('viewer')))",
+    "anybody of the tenant may change": "ALTER POLICY changes ON jobs USING (tenant_id = (SELECT sec.tenant()))",
+    "policy for one role alone": "ALTER POLICY reads ON jobs TO stormplay_owner",
     "second policy": "CREATE POLICY more ON jobs USING (true)",
-    "check loosened": "ALTER POLICY tenant ON jobs WITH CHECK (true)",
+    "check loosened": "ALTER POLICY adds ON jobs WITH CHECK (true)",
     "key without tenant": "ALTER TABLE jobs ADD CONSTRAINT planted UNIQUE (job_id)",
     "index without tenant": "CREATE INDEX planted ON jobs (status)",
     "foreign key across tenants": (
         "CREATE TABLE planted (tenant_id uuid, id uuid, who uuid REFERENCES sec.person, PRIMARY KEY (tenant_id, id));"
-        "CALL sec.protect('planted')"
+        "CALL sec.protect('planted', 'operator')"
     ),
     "no tenant column": "CREATE TABLE planted (id uuid PRIMARY KEY)",
-    "tenant may be null": ("CREATE TABLE planted (tenant_id uuid, a int); CALL sec.protect('planted')"),
+    "tenant may be null": ("CREATE TABLE planted (tenant_id uuid, a int); CALL sec.protect('planted', 'admin')"),
     "delete granted": "GRANT DELETE ON jobs TO stormplay_kernel",
     "truncate granted": "GRANT TRUNCATE ON jobs TO PUBLIC",
     "update of a key granted": "GRANT UPDATE (tenant_id) ON jobs TO stormplay_kernel",
@@ -67,6 +70,12 @@ PLANTED = {
     "owner is a superuser": "ALTER TABLE jobs OWNER TO CURRENT_USER",
     "statistics on a personal column": "ALTER TABLE properties ALTER phone SET STATISTICS 100",
     "sequence": "CREATE SEQUENCE planted",
+    "audit dropped": "DROP TRIGGER audit_update ON jobs",
+    "audit disabled": "ALTER TABLE jobs DISABLE TRIGGER audit_delete",
+    "audit log readable": "GRANT SELECT ON sec.audit_entry TO stormplay_kernel",
+    "a kernel in the owner's role": "CREATE ROLE planted; GRANT stormplay_owner TO planted",
+    "somebody else in the kernels' role": "CREATE ROLE planted; GRANT stormplay_kernel TO planted",
+    "renewing granted": "GRANT EXECUTE ON FUNCTION sec.renew(name[], interval) TO stormplay_kernel",
 }
 
 

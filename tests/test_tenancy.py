@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from world import make_world
 
-from stormplay import broker, tenancy
+from stormplay import accounts, broker, tenancy
 from stormplay import database as db
 from stormplay.errors import DatabaseUnavailable, NotAllowed, UnknownStorm, UnknownTenant
 
@@ -23,8 +23,8 @@ from stormplay.errors import DatabaseUnavailable, NotAllowed, UnknownStorm, Unkn
 def two(database):
     """Two companies with rows: ana is a member of the first, ben of the second."""
     first, second = make_world(treat=12), make_world(treat=7)
-    broker.add_member("ana", first.tenant, "analyst")
-    broker.add_member("ben", second.tenant, "analyst")
+    accounts.add_member("ana", first.tenant, "analyst")
+    accounts.add_member("ben", second.tenant, "analyst")
     return first, second
 
 
@@ -153,7 +153,7 @@ def test_the_pool_carries_no_tenant_over(two, as_person, ending):
 def test_many_threads_never_see_a_wrong_tenant(two, as_person):
     first, second = two
     for world in two:
-        broker.add_member("vic", world.tenant, "viewer")
+        accounts.add_member("vic", world.tenant, "viewer")
     as_person("vic")
     wrong: list[int] = []
     done: list[int] = []

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import broker, tenancy
+from stormplay import accounts, tenancy
 
 _number = itertools.count(1)
 
@@ -27,7 +27,7 @@ def make_world(treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, s
     """A fresh tenant (local person is a member) whose storm has these numbers of decided homes."""
     rng = np.random.default_rng(seed)
     slug = f"world-{next(_number)}-{uuid4().hex[:6]}"
-    broker.add_tenant(slug, f"World {slug}", is_synthetic=True, depot=depot)
+    accounts.add_tenant(slug, f"World {slug}", is_synthetic=True, depot=depot)
     n = treat + hold_out + skip
     properties = pd.DataFrame({
         "property_id": [str(uuid4()) for _ in range(n)],

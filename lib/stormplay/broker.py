@@ -1,13 +1,13 @@
-"""The broker: people, their passwords, and one short-lived database login per kernel.
+"""The broker: who somebody is, and one short-lived database login per kernel.
 
-Only the Voilà server, the report runner and `stormplay lab` call `open_kernel`. The broker's own role may mint
-and end logins and read a password's hash; it can read no tenant's row. Accounts and memberships are made as the
-database's administrator (`make up`, `stormplay user`, `stormplay tenant`).
+Only the Voilà server, the report runner and `stormplay lab` call `open_kernel`. The broker's own role may mint,
+renew and end logins and check a password; it can read no tenant's row. Accounts are made in `accounts`.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from stormplay import database
 from stormplay.errors import BadInput, NotAllowed
 
-ROLES = ("viewer", "operator", "analyst", "admin")
 LOCAL = "local"
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 
 _hasher = PasswordHasher()
 
@@ -63,6 +63,42 @@ def check_password(username: str, password: str) -> Person | None:
 @cache
 def _no_hash() -> str:
     return _hasher.hash(secrets.token_urlsafe(16))
+
+
+def find_person(username: str) -> Person | None:
+    """The person of an open account, for a server whose trusted proxy has checked who asks."""
+    with database.transaction(database.broker_url()) as connection:
+        row = connection.execute(text("SELECT * FROM sec.find_person(:name)"), {"name": username}).one()
+    return Person(str(row.person_id), username, row.display_name) if row.person_id else None
+
+
+def change_password(username: str, old: str, new: str) -> bool:
+    """Give a person a new password, if the old one is right. Returns whether it was.
+
+    Raises:
+        BadInput: The new one is too short or too long.
+    """
+    new_hash = hashed(new)
+    with database.transaction(database.broker_url()) as connection:
+        row = connection.execute(text("SELECT hash FROM sec.password_hash(:name)"), {"name": username}).one()
+        try:
+            _hasher.verify(row.hash or _no_hash(), old)
+        except (VerificationError, InvalidHashError):
+            return False
+        values = {"name": username, "old": row.hash, "new": new_hash}
+        return bool(connection.execute(text("SELECT sec.change_password(:name, :old, :new)"), values).scalar_one())
+
+
+def hashed(password: str) -> str:
+    """The argon2id hash of a password.
+
+    Raises:
+        BadInput: It has fewer than 8 signs or more than 1,024.
+    """
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        what = "short" if len(password) < SHORTEST_PASSWORD else "long"
+        raise BadInput(f"The password is too {what}.", f"Expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} signs.")
+    return _hasher.hash(password)
 
 
 def open_kernel(username: str, ttl_s: int = 28_800, purpose: str = "voila") -> KernelLogin:
@@ -109,77 +145,20 @@ def close_kernel(login: str) -> None:
         connection.execute(text("SELECT sec.close_kernel(:login)"), {"login": login})
 
 
-def reap() -> int:
-    """End the logins whose time is up. Returns how many."""
-    with database.transaction(database.broker_url()) as connection:
-        return int(connection.execute(text("SELECT sec.reap()")).scalar_one())
-
-
-def add_person(username: str, display_name: str, password: str | None = None) -> str:
-    """Make an account, or change the name and password of one. Returns its person_id.
-
-    Raises:
-        BadInput: The user name has signs that are not allowed, or the password is shorter than 8.
-    """
-    if password is not None and len(password) < 8:
-        raise BadInput("The password is too short.", "Expected at least 8 signs.")
-    hashed = _hasher.hash(password) if password is not None else None
-    with database.transaction(database.admin_url()) as connection:
-        found = connection.execute(
-            text("""INSERT INTO sec.person (username, display_name, password_hash) VALUES (:name, :shown, :hash)
-                    ON CONFLICT (username) DO UPDATE SET display_name = excluded.display_name,
-                        password_hash = coalesce(excluded.password_hash, sec.person.password_hash)
-                    RETURNING person_id"""),
-            {"name": username, "shown": display_name, "hash": hashed},
-        )
-        return str(found.scalar_one())
-
-
-def add_tenant(slug: str, org_name: str, *, is_synthetic: bool = False, time_zone: str = "America/Chicago",
-               depot: tuple[float, float] | None = None) -> str:  # fmt: skip
-    """Make a tenant, or find the one of that slug. The local person becomes its admin. Returns its tenant_id.
+def renew(logins: Iterable[str], ttl_s: int) -> set[str]:
+    """Give logins more time, to a day in all. Returns those that are still open; the others have been ended.
 
     Args:
-        slug: Small letters, digits and hyphens.
-        org_name: The company's name as people read it.
-        is_synthetic: Whether its rows are made up; pages say so.
-        time_zone: IANA name, for quiet hours and dates.
-        depot: Latitude and longitude in degrees where crews start, or None for open routes.
+        logins: Their names.
+        ttl_s: Seconds from now on.
     """
-    latitude, longitude = depot or (None, None)
-    with database.transaction(database.admin_url()) as connection:
-        tenant_id = connection.execute(
-            text("""INSERT INTO sec.tenant_entry (slug, org_name) VALUES (:slug, :name)
-                    ON CONFLICT (slug) DO UPDATE SET slug = excluded.slug RETURNING tenant_id"""),
-            {"slug": slug, "name": org_name},
-        ).scalar_one()
-        connection.execute(
-            text("""INSERT INTO tenants (tenant_id, slug, org_name, time_zone, depot_latitude, depot_longitude,
-                                         is_synthetic)
-                    VALUES (:id, :slug, :name, :zone, :lat, :lon, :synthetic) ON CONFLICT DO NOTHING"""),
-            {"id": tenant_id, "slug": slug, "name": org_name, "zone": time_zone, "lat": latitude,
-             "lon": longitude, "synthetic": is_synthetic},
-        )  # fmt: skip
-    add_person(LOCAL, "Local person")
-    add_member(LOCAL, slug, "admin")
-    return str(tenant_id)
+    with database.transaction(database.broker_url()) as connection:
+        values = {"logins": list(logins), "ttl": timedelta(seconds=ttl_s)}
+        found = connection.execute(text("SELECT sec.renew(CAST(:logins AS name[]), :ttl)"), values)
+        return set(found.scalars())
 
 
-def add_member(username: str, tenant_slug: str, role: str = "analyst") -> None:
-    """Give a person a role in a tenant, or change it.
-
-    Raises:
-        BadInput: No such role, person or tenant.
-    """
-    if role not in ROLES:
-        raise BadInput(f"There is no role '{role}'.", f"Expected one of {', '.join(ROLES)}.")
-    with database.transaction(database.admin_url()) as connection:
-        done = connection.execute(
-            text("""INSERT INTO sec.membership (person_id, tenant_id, role)
-                    SELECT p.person_id, t.tenant_id, :role FROM sec.person p, sec.tenant_entry t
-                     WHERE p.username = :who AND t.slug = :slug
-                    ON CONFLICT (person_id, tenant_id) DO UPDATE SET role = excluded.role"""),
-            {"role": role, "who": username, "slug": tenant_slug},
-        )
-        if not done.rowcount:
-            raise BadInput(f"There is no person '{username}' or no tenant '{tenant_slug}'.")
+def reap() -> int:
+    """End the logins whose time is up, and roles that no login stands for any more. Returns how many."""
+    with database.transaction(database.broker_url()) as connection:
+        return int(connection.execute(text("SELECT sec.reap()")).scalar_one())

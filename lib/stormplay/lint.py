@@ -8,8 +8,9 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-# The lock, as PostgreSQL prints it back.
-_LOCK = "(tenant_id = ( SELECT sec.tenant() AS tenant))"
+# The lock, as PostgreSQL prints it back: who may read, and who of these may write.
+_READ = "(tenant_id = ( SELECT sec.tenant() AS tenant))"
+_WRITE = r"^\(tenant_id = \( SELECT sec\.tenant_for\('(operator|analyst|admin)'::text\) AS tenant_for\)\)$"
 _PERSONAL = "address owner_name phone email value notes claim_intel photos crew_name"
 
 _TABLES = """tenant_table AS (
@@ -22,10 +23,19 @@ CHECKS: dict[str, str] = {
            AND a.attname = 'tenant_id' AND a.attnotnull AND a.atttypid = 'uuid'::regtype)""",
     "{} has row security off or not forced": f"""WITH {_TABLES}
         SELECT relname FROM tenant_table WHERE NOT (relrowsecurity AND relforcerowsecurity)""",
-    "{} has not exactly the one policy": f"""WITH {_TABLES}
-        SELECT t.relname FROM tenant_table t LEFT JOIN pg_policy p ON p.polrelid = t.oid GROUP BY t.relname
-        HAVING count(p.oid) <> 1 OR NOT bool_and(p.polcmd = '*' AND p.polpermissive AND p.polroles = '{{0}}'
-           AND pg_get_expr(p.polqual, p.polrelid) = :lock AND pg_get_expr(p.polwithcheck, p.polrelid) = :lock)""",
+    "{} has not exactly the four policies of sec.protect": f"""WITH {_TABLES}
+        SELECT t.relname FROM tenant_table t LEFT JOIN pg_policy p ON p.polrelid = t.oid GROUP BY t.oid, t.relname
+        HAVING string_agg(p.polcmd::text, '' ORDER BY p.polcmd) IS DISTINCT FROM 'adrw' OR NOT bool_and(
+            p.polpermissive AND p.polroles = '{{0}}'
+            AND CASE p.polcmd WHEN 'r' THEN pg_get_expr(p.polqual, p.polrelid) = :read
+                              WHEN 'a' THEN pg_get_expr(p.polwithcheck, p.polrelid) ~ :write
+                              WHEN 'w' THEN pg_get_expr(p.polqual, p.polrelid) ~ :write
+                                   AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid)
+                              ELSE pg_get_expr(p.polqual, p.polrelid) ~ :write END)""",
+    "changes of {} are not all kept in the audit log": f"""WITH {_TABLES}
+        SELECT t.relname FROM tenant_table t LEFT JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgenabled = 'O'
+           AND g.tgfoid = 'sec.audit'::regproc AND g.tgtype & 1 = 0
+         GROUP BY t.relname HAVING coalesce(bit_or(g.tgtype & 28), 0) <> 28""",
     "index {} does not begin with tenant_id": f"""WITH {_TABLES}
         SELECT i.indexrelid::regclass::text FROM pg_index i JOIN tenant_table t ON t.oid = i.indrelid
           JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'tenant_id' WHERE i.indkey[0] <> a.attnum""",
@@ -63,12 +73,17 @@ CHECKS: dict[str, str] = {
            AND has_function_privilege('public', p.oid, 'EXECUTE')""",
     "a kernel may call {}": """
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
-           AND p.proname NOT IN ('tenant', 'my_tenants', 'my_name', 'tenant_of_storm')
+           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'audit_trail')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
         SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who
          WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
            AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
+    "role {} is a member of one that it should not be": """
+        SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
+         WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')
+            OR m.roleid::regrole::text = 'stormplay_kernel' AND m.member::regrole::text NOT LIKE 'k\\_%'
+               AND m.member <> 'stormplay_sec'::regrole""",
     "role {} can pass row security by": """
         SELECT rolname FROM pg_roles WHERE rolname LIKE 'stormplay%' AND (rolsuper OR rolbypassrls)""",
     "everybody may {}": """
@@ -90,6 +105,6 @@ def faults(connection: Connection) -> list[str]:
     """
     found = []
     for sentence, query in CHECKS.items():
-        parameters = {"lock": _LOCK} if ":lock" in query else {}
+        parameters = {name: value for name, value in (("read", _READ), ("write", _WRITE)) if f":{name}" in query}
         found += [sentence.format(name) for name in connection.execute(text(query), parameters).scalars()]
     return found

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from stormplay import broker, embedded, tenancy
+from stormplay import accounts, broker, embedded, tenancy
 from stormplay import demo as package
 from stormplay.demo import COMPANIES
 from stormplay.errors import BadInput, Conflict, NotAllowed, UnknownTenant
@@ -72,12 +72,12 @@ def test_people_can_sign_in_and_see_their_own_company_alone(demo, as_person):
 
 
 def test_an_account_that_exists_keeps_its_password(database, company):
-    broker.add_person("ben", "Ben Okafor", "a-secret-of-bens")
+    accounts.add_person("ben", "Ben Okafor", "a-secret-of-bens")
     try:
         package.load(companies=[company])
         assert broker.check_password("ben", "a-secret-of-bens") and not broker.check_password("ben", package.PASSWORD)
     finally:
-        broker.add_person("ben", "Ben Okafor", package.PASSWORD)
+        accounts.add_person("ben", "Ben Okafor", package.PASSWORD)
 
 
 def test_progress_rises_to_one(company):
@@ -89,7 +89,7 @@ def test_progress_rises_to_one(company):
 
 
 def test_a_load_that_fails_leaves_nothing(company):
-    broker.add_tenant(company.slug, company.org_name, is_synthetic=True)
+    accounts.add_tenant(company.slug, company.org_name, is_synthetic=True)
     home = package.build(companies=[company]).tenants[company.slug].tables["properties"].iloc[-1]
     with tenancy.session(company.slug) as connection:
         tenancy.insert(connection, "properties", home.to_frame().T[["property_id", "address"]])
@@ -100,7 +100,7 @@ def test_a_load_that_fails_leaves_nothing(company):
 
 
 def test_a_real_tenant_of_that_name_is_not_touched(company):
-    broker.add_tenant(company.slug, "A real company")
+    accounts.add_tenant(company.slug, "A real company")
     with pytest.raises(BadInput, match="is a real one"):
         package.load(companies=[company])
     assert set(counts(company.slug).values()) == {0}

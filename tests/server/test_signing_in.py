@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from visitor import PASSWORD, Visitor, eventually, logins
 
-from stormplay import broker, database
+from stormplay import accounts, broker, database
 from stormplay.server.identity import Sessions, local_path
 from stormplay.server.throttle import FREE_FAILURES, LONGEST_WAIT_S, Throttle
 
@@ -50,7 +50,7 @@ def test_unknown_takes_as_long_as_wrong(visitor):
 
 
 def test_the_fifth_failure_is_the_last_free_one(visitor, database):
-    broker.add_person("gus", "Gus Guessed", PASSWORD)
+    accounts.add_person("gus", "Gus Guessed", PASSWORD)
     stranger = visitor()
     assert [stranger.sign_in("gus", f"guess-{n}-xx").status for n in range(FREE_FAILURES)] == [401] * FREE_FAILURES
     refused = stranger.sign_in("GUS", PASSWORD)
@@ -201,7 +201,7 @@ def test_somebody_else_in_the_same_browser_starts_afresh(visitor, site):
 
 
 def test_a_closed_account_is_out_at_the_next_page(visitor, home):
-    broker.add_person("eve", "Eve Ended", PASSWORD)
+    accounts.add_person("eve", "Eve Ended", PASSWORD)
     eve = visitor("eve")
     assert eve.get("/voila/render/plain.ipynb").status == 200
     with database.transaction(database.admin_url()) as connection:

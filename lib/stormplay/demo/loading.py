@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import broker, database, tenancy
+from stormplay import accounts, broker, database, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.errors import BadInput, Conflict, NotAllowed
@@ -86,7 +86,7 @@ def _tell_the_planner() -> None:
 def _add_tenants(companies: Sequence[Company]) -> None:
     try:
         for company in companies:
-            broker.add_tenant(company.slug, company.org_name, is_synthetic=True, depot=company.depot)
+            accounts.add_tenant(company.slug, company.org_name, is_synthetic=True, depot=company.depot)
     except DBAPIError as error:
         if database.sqlstate(error) != "42501":
             raise
@@ -103,9 +103,9 @@ def _add_people() -> None:
         there = set(connection.execute(text("SELECT username FROM sec.person")).scalars())
     for person in PEOPLE:
         if person.username not in there:
-            broker.add_person(person.username, person.shown, PASSWORD)
+            accounts.add_person(person.username, person.shown, PASSWORD)
             for slug in person.tenants:
-                broker.add_member(person.username, slug, person.role)
+                accounts.add_member(person.username, slug, person.role)
 
 
 @contextmanager
