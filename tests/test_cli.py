@@ -99,8 +99,8 @@ def test_a_second_migrate_and_demo_do_nothing(demo):
     assert "nothing was loaded" in again.stdout
 
 
-@pytest.mark.parametrize("command", ["up", "migrate", "demo", "report"])
+@pytest.mark.parametrize("command", ["up", "migrate", "demo", "report", "audit", "user add", "user list", "tenant add"])
 def test_help_tells_what_it_does_and_its_exit_codes(demo, command):
-    told = stormplay(command, "--help", home=demo).stdout
+    told = stormplay(*command.split(), "--help", home=demo).stdout
     assert "Exit codes:" in told
     assert "Usage:" in told

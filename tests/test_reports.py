@@ -104,7 +104,7 @@ def test_papermill_needs_no_other_set_up(demo, tmp_path):
 
 def test_a_parameter_is_never_an_authority(demo, tmp_path):
     """ben may not see lone-star, whatever the parameters say, even where the check before the run is passed by."""
-    with reports._login_of("ben"), pytest.raises(Exception, match="no tenant 'lone-star'"):
+    with tenancy.as_person("ben", "report"), pytest.raises(Exception, match="no tenant 'lone-star'"):
         reports._execute(
             PHASE3, tmp_path / "x.ipynb", {"tenant": "lone-star", "interactive": False}, tmp_path / "y.ipynb"
         )

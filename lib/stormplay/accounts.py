@@ -8,9 +8,10 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import available_timezones
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -128,6 +129,8 @@ def add_tenant(slug: str, org_name: str, *, is_synthetic: bool = False, time_zon
     Raises:
         BadInput: The slug has signs that are not allowed, or the name is empty or too long.
     """
+    if time_zone not in available_timezones():
+        raise BadInput(f"There is no time zone '{time_zone}'.", "Expected an IANA name such as America/Chicago.")
     latitude, longitude = depot or (None, None)
     with database.transaction(database.admin_url()) as connection:
         try:
@@ -168,8 +171,7 @@ def add_member(username: str, tenant_slug: str, role: str = "analyst") -> None:
     Raises:
         BadInput: No such role, person or tenant.
     """
-    if role not in ROLES:
-        raise BadInput(f"There is no role '{role}'.", f"Expected one of {', '.join(ROLES)}.")
+    check_members(role, [])
     with database.transaction(database.admin_url()) as connection:
         done = connection.execute(
             text("""INSERT INTO sec.membership (person_id, tenant_id, role)
@@ -184,6 +186,19 @@ def add_member(username: str, tenant_slug: str, role: str = "analyst") -> None:
                 remedy="'stormplay user list' and 'stormplay tenant list' show who and what there is.",
             )
         _note(connection, "made a member", username, tenant=tenant_slug, role=role)
+
+
+def check_members(role: str, tenant_slugs: Iterable[str]) -> None:
+    """Refuse a role or a tenant that there is not, before anything is done.
+
+    Raises:
+        BadInput: No such role or tenant.
+    """
+    if role not in ROLES:
+        raise BadInput(f"There is no role '{role}'.", f"Expected one of {', '.join(ROLES)}.")
+    wanted = set(tenant_slugs)
+    for slug in sorted(wanted - {each.slug for each in tenants()} if wanted else ()):
+        raise BadInput(f"There is no tenant '{slug}'.", remedy="'stormplay tenant list' shows what there is.")
 
 
 def remove_member(username: str, tenant_slug: str) -> None:

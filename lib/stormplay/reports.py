@@ -7,18 +7,16 @@ stays.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import nbformat
 
-from stormplay import broker, database, parameters, tenancy
+from stormplay import broker, parameters, tenancy
 from stormplay.errors import BadInput, ReportFailed
 
 
@@ -51,7 +49,7 @@ def run(notebook: Path, given: Mapping[str, object], out: Path, person: str = br
     if "interactive" in known:
         values["interactive"] = False
     name = "-".join(_plain(str(part)) for part in (notebook.stem, *_subject(known, values)))
-    with _login_of(person):
+    with tenancy.as_person(person, "report"):
         _check_subject(known, values)
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".making-") as making:
@@ -118,29 +116,6 @@ def _execute(notebook: Path, target: Path, values: Mapping[str, object], aside: 
             f"{notebook.stem} failed in cell {error.exec_count}: {error.ename}: {_plain_text(error.evalue)}",
             remedy=f"What it did until then is in {aside}; the last good report was left as it is.",
         ) from None
-
-
-@contextmanager
-def _login_of(person: str) -> Iterator[None]:
-    """Ask as the person, here and in the kernel that is started: through a login of its own, then none.
-
-    Where the configured address is a kernel's own login already, it stays.
-    """
-    address = os.environ.get("STORMPLAY_DATABASE_URL")
-    if address and str(database.configured_url().username).startswith("k_"):
-        yield
-        return
-    login = broker.open_kernel(person, ttl_s=3_600, purpose="report")
-    os.environ["STORMPLAY_DATABASE_URL"] = login.url
-    try:
-        yield
-    finally:
-        database.engine(database.configured_url()).dispose()
-        if address is None:
-            del os.environ["STORMPLAY_DATABASE_URL"]
-        else:
-            os.environ["STORMPLAY_DATABASE_URL"] = address
-        broker.close_kernel(login.login)
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,7 @@ import atexit
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pandas as pd
@@ -65,6 +66,37 @@ def _explained(error: Exception, cause: BaseException | None) -> Exception:
     )
 
 
+@contextmanager
+def as_person(username: str, purpose: str, ttl_s: int = 3_600) -> Iterator[None]:
+    """Ask as a person for a while, here and in processes started meanwhile: through a login of their own.
+
+    Where this process holds a kernel's login already, that one stays: nobody becomes somebody else.
+
+    Args:
+        username: Who; the caller has checked it.
+        purpose: What the login is for, kept beside it and in the audit log.
+        ttl_s: Seconds after which it ends by itself.
+
+    Raises:
+        NotAllowed: There is no open account of that name, or this process may not mint logins.
+    """
+    before = os.environ.get("STORMPLAY_DATABASE_URL")
+    if before and str(database.configured_url().username).startswith("k_"):
+        yield
+        return
+    login = broker.open_kernel(username, ttl_s=ttl_s, purpose=purpose)
+    os.environ["STORMPLAY_DATABASE_URL"] = login.url
+    try:
+        yield
+    finally:
+        database.engine(database.configured_url()).dispose()
+        if before is None:
+            del os.environ["STORMPLAY_DATABASE_URL"]
+        else:
+            os.environ["STORMPLAY_DATABASE_URL"] = before
+        broker.close_kernel(login.login)
+
+
 def my_tenants() -> pd.DataFrame:
     """The tenants open to this person: tenant_id, slug, org_name, role; empty where there are none."""
     with database.transaction(_address()) as connection:
@@ -91,6 +123,21 @@ def tenant_of_storm(storm: str | UUID) -> str:
         if found is not None:
             return str(found)
     raise UnknownStorm(f"There is no storm '{storm}' open to you.", "Expected the id of one of your storms.")
+
+
+def audit_trail(connection: Connection, since: datetime | None = None, at_most: int = 1_000) -> pd.DataFrame:
+    """Who changed what in the session's tenant, newest first: at, username, purpose, table_name, action, row_count,
+    changes (`[{"key": {...}, "set": {column: [old, new]}}]` for statements of up to 50 rows, else None).
+
+    Personal columns are named and their values are not repeated. For admins of the tenant.
+
+    Args:
+        connection: An open session.
+        since: The earliest moment; None for all there is.
+        at_most: Rows, at most 10,000.
+    """
+    values = {"since": since or datetime.min.replace(tzinfo=UTC), "n": at_most}
+    return frame(connection, "SELECT * FROM sec.audit_trail(:since, :n)", values)
 
 
 def frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 
 import pandas as pd
 from sqlalchemy import text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from stormplay import accounts, broker, database, tenancy
@@ -64,13 +63,13 @@ def load(progress: Progress | None = None, *, seed: int = SEED, companies: Seque
     """
     start = perf_counter()
     _add_tenants(companies)
-    with _as_local_person():
+    with _as_local():
         missing = [company for company in companies if not _is_loaded(company)]
     rows: dict[str, dict[str, int]] = {}
     if missing:
         # Before the rows: a load that fails halfway must not leave tenants without people.
         _add_people()
-        with _as_local_person():
+        with _as_local():
             rows = _load_tenants(missing, seed, progress or (lambda _what, _share: None))
         _tell_the_planner()
     already = tuple(company.slug for company in companies if company.slug not in rows)
@@ -108,21 +107,9 @@ def _add_people() -> None:
                 accounts.add_member(person.username, slug, person.role)
 
 
-@contextmanager
-def _as_local_person() -> Iterator[None]:
+def _as_local() -> AbstractContextManager[None]:
     """Ask as the local person. The embedded database does so by itself; elsewhere a login is minted for a while."""
-    if database.is_embedded():
-        yield
-        return
-    administrator = os.environ["STORMPLAY_DATABASE_URL"]
-    login = broker.open_kernel(broker.LOCAL, ttl_s=600, purpose="demo")
-    os.environ["STORMPLAY_DATABASE_URL"] = login.url
-    try:
-        yield
-    finally:
-        database.engine(make_url(login.url).set(drivername="postgresql+psycopg2")).dispose()
-        os.environ["STORMPLAY_DATABASE_URL"] = administrator
-        broker.close_kernel(login.login)
+    return nullcontext() if database.is_embedded() else tenancy.as_person(broker.LOCAL, "demo", ttl_s=600)
 
 
 def _is_loaded(company: Company) -> bool:

@@ -1,0 +1,40 @@
+"""The command line: `stormplay up | lab | migrate | demo | report | user | tenant | audit | backup | restore`.
+
+Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else, 130 stopped by hand. An error is
+one sentence on standard error, never a traceback.
+
+serve     up, lab
+data      migrate, demo, backup, restore, audit
+people    user and tenant
+headless  report
+say       consoles, progress bar, tables
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from stormplay.cli import data, headless, people, say, serve
+from stormplay.errors import StormplayError
+
+app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
+for module in (serve, headless, data):
+    app.registered_commands += module.commands.registered_commands
+app.add_typer(people.users, name="user")
+app.add_typer(people.companies, name="tenant")
+
+
+def main() -> None:
+    """Run the command line; one sentence and an exit code where something is wrong."""
+    try:
+        app(standalone_mode=True)
+    except StormplayError as error:
+        say.error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+__all__ = ["app", "main"]
