@@ -41,7 +41,7 @@ def world(database):
     for role in ROLES:
         accounts.add_person(f"{role}-one", role.title(), "hailstorm-1")
         accounts.add_member(f"{role}-one", made.tenant, role)
-    RouteBuilder(made.tenant, made.storm).generate_routes(max_per_route=6)
+    RouteBuilder(made.tenant, made.storm).generate_routes(max_per_route=6, time_limit_s=0.5)
     with tenancy.session(made.tenant) as connection:
         connection.execute(text("INSERT INTO properties (address) VALUES ('1 Undecided Street')"))
     return made
@@ -74,7 +74,7 @@ def test_a_viewer_generates_no_routes_and_changes_nothing(world, as_person):
     builder = RouteBuilder(world.tenant, world.storm)
     before = builder.get_routes()
     with pytest.raises(NotAllowed, match="your role in this company is viewer"):
-        builder.generate_routes(max_per_route=4)
+        builder.generate_routes(max_per_route=4, time_limit_s=0.5)
     with pytest.raises(NotAllowed, match="needs operator"):
         builder.assign_crew(before["route_id"].iloc[0], "Crew Nobody")
     assert builder.get_routes().equals(before)
@@ -83,7 +83,7 @@ def test_a_viewer_generates_no_routes_and_changes_nothing(world, as_person):
 def test_an_operator_generates_and_assigns(world, as_person):
     as_person("operator-one")
     builder = RouteBuilder(world.tenant, world.storm)
-    made = builder.generate_routes(max_per_route=5)
+    made = builder.generate_routes(max_per_route=5, time_limit_s=0.5)
     builder.assign_crew(made[0].route_id, "Crew Alvarez")
     assert "Crew Alvarez" in set(builder.get_routes()["crew_name"])
 
@@ -151,7 +151,7 @@ def test_what_is_rolled_back_is_not_told(world, as_person, trail):
 
 def test_generating_routes_tells_what_was_taken_back(world, as_person, trail):
     as_person("operator-one")
-    RouteBuilder(world.tenant, world.storm).generate_routes(max_per_route=4)
+    RouteBuilder(world.tenant, world.storm).generate_routes(max_per_route=4, time_limit_s=0.5)
     found = trail()
     assert {"delete", "insert"} == set(found[found["table_name"] == "routes"]["action"])
     assert set(found["username"]) == {"operator-one"}

@@ -73,6 +73,28 @@ def test_a_company_without_a_storm_says_so(builder):
     assert page.work.button.disabled
 
 
+def test_a_viewer_sees_the_plan_and_no_way_to_change_it(builder):
+    before = opened(builder)
+    press(before)
+    world = memory.world(builder)
+    page = controls.phase3(
+        "lone-star", "2021-04-28", **world | {"tenants": lambda: memory.TENANTS.assign(role="viewer")}
+    )
+    choice, form, read_only, *_ = page.generate().children
+    assert choice.children, "choosing a storm is no change"
+    assert (form.layout.display, read_only.layout.display) == ("none", None)
+    assert "Your role here is viewer" in read_only.value
+    page.select("r0")
+    hand_out = page._hand_out
+    assert {hand_out.crew.layout.display, hand_out.button.layout.display, hand_out.back_button.layout.display} == {
+        "none"
+    }
+    assert "Download CSV" in hand_out.file.value
+    page._refresh()
+    page._draw()
+    assert form.layout.display == "none"
+
+
 # ---- generating
 
 

@@ -59,7 +59,10 @@ class Board:
             value=int(asked["max_per_route"]), description="Stops per route, at most",
             style={"description_width": "initial"}, layout=widgets.Layout(width="18em"),
         )  # fmt: skip
+        self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
+        self._form = widgets.Box([self._limit, self.work.button]).add_class("sp-row")
+        self._form.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="8px")
         for widget in (self._map, self._table):
             widget.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
         self._selectors: Selectors | None = None
@@ -77,9 +80,7 @@ class Board:
 
     def generate(self) -> widgets.Widget:
         """Choose company and storm, and generate the routes, with progress and cancel."""
-        row = widgets.Box([self._limit, self.work.button]).add_class("sp-row")
-        row.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
-        return widgets.VBox([self._choice, row, self.work.running, self.work.message.widget])
+        return widgets.VBox([self._choice, self._form, self._read_only, self.work.running, self.work.message.widget])
 
     def map(self) -> widgets.Widget:
         """Show the routes over the hail; a click picks one."""
@@ -191,13 +192,15 @@ class Board:
         for widget in (self._map, self._table, self._ledger, self._hand_out.widget):
             widget.layout.display = shown
         self._limit.disabled = self.work.button.disabled = plan is None
+        may_plan = plan is None or plan.may_plan
+        self._form.layout.display, self._read_only.layout.display = ("flex", "none") if may_plan else ("none", None)
         if plan is None:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""
             return
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)
         ids, rows = sections.table_rows(plan)
-        self._table.empty = sections.NO_ROUTES if plan.eligible else sections.NOTHING_DECIDED
+        self._table.empty = sections.no_routes(plan) if plan.eligible else sections.NOTHING_DECIDED
         self._table.show(ids, rows, self.selected if self.selected in ids else "")
         if same_routes:
             self._map.notes = maps.route_notes(plan.routes)

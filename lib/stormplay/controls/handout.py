@@ -49,12 +49,13 @@ class HandOut:
             self.message.clear()
         self._shown = route_id
         if route is None:
-            self.head.value = markup.empty(sections.NO_ROUTES if plan.routes.empty else sections.PICK_FIRST)
+            self.head.value = markup.empty(sections.no_routes(plan) if plan.routes.empty else sections.PICK_FIRST)
             self.file.value = self.stops.value = ""
             return
         crew = route["crew_name"] if isinstance(route["crew_name"], str) else ""
         self.crew.options, self.crew.value = plan.crews, crew
-        self.back_button.layout.display = None if crew else "none"
+        self.crew.layout.display = self.button.layout.display = None if plan.may_plan else "none"
+        self.back_button.layout.display = None if crew and plan.may_plan else "none"
         self.head.value = sections.route_head(route, crew)
         self.stops.value = sections.stop_list(plan, route_id)
         self.file.value = markup.download("Download CSV", f"{route['route_name']}.csv", self._csv())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ class Plan:
         depot: Where routes start, or None.
         reports: The real hail reports of the day.
         contours: GeoJSON of the modelled hail, or None where there are no reports.
+        may_plan: Whether this person's role lets them change the plan; the database decides, this only shows it.
     """
 
     company: str
@@ -50,6 +51,7 @@ class Plan:
     depot: tuple[float, float] | None
     reports: pd.DataFrame
     contours: dict[str, Any] | None
+    may_plan: bool = True
 
     @property
     def eligible(self) -> int:
@@ -67,7 +69,8 @@ class Plan:
 
     def again(self, builder: Builder) -> Plan:
         """Read what may have changed."""
-        return read(builder, (self.company, self.storm_name, self.storm_status), self.reports, self.contours)
+        names = self.company, self.storm_name, self.storm_status
+        return replace(read(builder, names, self.reports, self.contours), may_plan=self.may_plan)
 
     def route(self, route_id: str) -> Mapping[str, Any] | None:
         """Return a route's row, or None."""
@@ -81,7 +84,7 @@ class Sources:
 
     Attributes:
         builder: Makes a `Builder` from a tenant and a storm, such as `stormplay.RouteBuilder`.
-        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`.
+        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
@@ -106,7 +109,8 @@ class Sources:
         reports = self.reports(found["event_date"])
         contours = self.swath(reports).contours() if len(reports) else None
         names = str(company["org_name"]), str(found["name"]), str(found["status"])
-        return builder, read(builder, names, reports, contours)
+        may_plan = company.get("role") != "viewer"
+        return builder, replace(read(builder, names, reports, contours), may_plan=may_plan)
 
 
 def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from stormplay.controls import markup
 from stormplay.controls.plan import Plan, totals
 
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
-NO_ROUTES = "No routes yet. Press 'Generate routes'."
+READ_ONLY = "You may look at this plan. Your role here is viewer: making routes and handing them out is for operators."
 PICK_FIRST = "Choose a route in the table or on the map."
 DEMO = "(demo)"  # in the name of a company whose homes are made up
 NO_STORM = "This company has no storm yet."
@@ -30,6 +30,11 @@ COLUMNS: list[dict[str, Any]] = [
 ]
 
 
+def no_routes(plan: Plan) -> str:
+    """What to do where there is no route yet."""
+    return "No routes yet. " + ("Press 'Generate routes'." if plan.may_plan else "An operator can make them.")
+
+
 def answer(plan: Plan) -> str:
     """Say what the plan is, in sentences and cards, with the age of its data."""
     head = f"<h3>{markup.text(plan.storm_name)} {markup.badge(plan.storm_status)}</h3>"
@@ -39,7 +44,7 @@ def answer(plan: Plan) -> str:
     if plan.routes.empty:
         ready = markup.count(plan.homes("ready"), "home")
         waiting = f"Of {plan.eligible:,} homes with a decision, {ready} can be put on a route. "
-        return head + markup.empty(waiting + NO_ROUTES) + stamp
+        return head + markup.empty(waiting + no_routes(plan)) + stamp
     return head + markup.sentence(_sentences(plan)) + _cards(plan) + _capacity(plan) + stamp
 
 
@@ -115,7 +120,7 @@ def _numbers(column: pd.Series[Any], form: str) -> list[list[Any]]:
 def routes_table(plan: Plan) -> str:
     """Return the route table as it stands in a report."""
     if plan.routes.empty:
-        return markup.empty(NO_ROUTES if plan.eligible else NOTHING_DECIDED)
+        return markup.empty(no_routes(plan) if plan.eligible else NOTHING_DECIDED)
     rows = [[cell[0] if isinstance(cell, list) else cell for cell in row] for row in table_rows(plan)[1]]
     return markup.table(
         [c["label"] for c in COLUMNS], rows, numeric=[i for i, c in enumerate(COLUMNS) if c["kind"] == "number"]
@@ -125,7 +130,7 @@ def routes_table(plan: Plan) -> str:
 def crews_table(plan: Plan) -> str:
     """Say which crew has which routes, and how many wait for one."""
     if plan.routes.empty:
-        return markup.empty(NO_ROUTES if plan.eligible else NOTHING_DECIDED)
+        return markup.empty(no_routes(plan) if plan.eligible else NOTHING_DECIDED)
     rows = [
         [crew, ", ".join(group["route_name"]), f"{group['property_count'].sum():,}"]
         for crew, group in plan.routes.fillna({"crew_name": "No crew yet"}).groupby("crew_name")
