@@ -54,6 +54,15 @@ def demo(database):
     return database
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium. For one file only: while it runs, nothing else in this process can use asyncio.run."""
+    from browser import chromium
+
+    with chromium() as running:
+        yield running
+
+
 @pytest.fixture
 def as_person(database, monkeypatch):
     """Make this process ask as a person, through a login of their own, as a kernel does."""

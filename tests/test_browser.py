@@ -9,11 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import chromium
 from site_up import PASSWORD, serving, sign_in, wait_for_lines
 from sqlalchemy import text
 
-from stormplay import RouteBuilder
+from stormplay import RouteBuilder, accounts
 from stormplay import database as db
 
 # One server and one browser for the file (--dist loadfile); generating for lone-star happens here alone.
@@ -24,12 +23,6 @@ MAIN = ("lone-star", "2021-04-28")
 def site(demo):
     with serving(demo) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
@@ -133,6 +126,30 @@ def test_two_people_see_their_own_companies_and_links_open_nothing_else(visit, s
     ana.get_by_text("Lone Star Roofing (demo)").first.wait_for()
     ben.get_by_text("There is no tenant 'lone-star' open to you").first.wait_for()
     assert "Lone Star" not in ben.inner_text("body")
+    assert "Trinity" not in ana.inner_text("body")
+
+
+def test_one_is_thrown_out_and_the_other_works_on(visit, site):
+    accounts.add_person("thrown", "Thrown Out", PASSWORD)
+    accounts.add_member("thrown", "trinity", "operator")
+    ana, thrown = visit(), visit()
+    for page, person in ((ana, "ana"), (thrown, "thrown")):
+        page.goto(site)
+        sign_in(page, person)
+    companies = {}
+    for page, name in ((ana, "ana"), (thrown, "thrown")):
+        page.get_by_role("button", name="Generate routes").wait_for()
+        companies[name] = page.get_by_label("Company").locator("option").all_inner_texts()
+    assert set(companies["thrown"]) & {"Trinity Roof & Restoration (demo)"}
+    assert not set(companies["thrown"]) & set(companies["ana"])
+
+    accounts.disable("thrown")
+    thrown.get_by_text(re.compile("signed out|has ended|is not open")).first.wait_for(timeout=30_000)
+    thrown.goto(site)
+    assert thrown.locator("input[name=password]").is_visible() or thrown.get_by_text("no open account").is_visible()
+    choose(ana, "Storm", ana.get_by_label("Storm").locator("option").all_inner_texts()[1])
+    ana.get_by_text("Lone Star Roofing (demo) ·").wait_for()
+    wait_for_lines(ana, 0)
     assert "Trinity" not in ana.inner_text("body")
 
 

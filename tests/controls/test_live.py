@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser import chromium
 
 from stormplay import maps
 from stormplay.controls import MapFrame, PickTable
@@ -27,12 +26,6 @@ class Model {
 """
 
 XSS = "<img src=x onerror='window.hacked=1'>"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import folium
 import numpy as np
 import pandas as pd
 import pytest
-from browser import chromium
 
 from stormplay import maps
 from stormplay.errors import BadInput
@@ -130,12 +129,6 @@ def test_an_unknown_route_cannot_be_selected():
 
 
 # ---- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
