@@ -135,9 +135,9 @@ def add_tenant(slug: str, org_name: str, *, is_synthetic: bool = False, time_zon
     with database.transaction(database.admin_url()) as connection:
         try:
             tenant_id = connection.execute(
-                text("""INSERT INTO sec.tenant_entry (slug, org_name) VALUES (:slug, :name)
+                text("""INSERT INTO sec.tenant_entry (slug, org_name, is_synthetic) VALUES (:slug, :name, :synthetic)
                         ON CONFLICT (slug) DO UPDATE SET slug = excluded.slug RETURNING tenant_id"""),
-                {"slug": slug, "name": org_name},
+                {"slug": slug, "name": org_name, "synthetic": is_synthetic},
             ).scalar_one()
         except DBAPIError as error:
             raise _refused(error, slug) from None

@@ -98,10 +98,13 @@ def as_person(username: str, purpose: str, ttl_s: int = 3_600) -> Iterator[None]
 
 
 def my_tenants() -> pd.DataFrame:
-    """The tenants open to this person: tenant_id, slug, org_name, role; empty where there are none."""
+    """The tenants open to this person: tenant_id, slug, org_name, role, is_synthetic; empty where there are none."""
+    columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
     with database.transaction(_address()) as connection:
-        rows = connection.execute(text("SELECT tenant_id::text, slug, org_name, role FROM sec.my_tenants()"))
-        return pd.DataFrame(rows.fetchall(), columns=["tenant_id", "slug", "org_name", "role"])
+        rows = connection.execute(
+            text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
+        )
+        return pd.DataFrame(rows.fetchall(), columns=columns)
 
 
 def my_name() -> str:

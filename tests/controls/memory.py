@@ -18,6 +18,8 @@ TENANTS = pd.DataFrame({
     "tenant_id": ["11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"],
     "slug": ["lone-star", "trinity"],
     "org_name": ["Lone Star Roofing (demo)", "Trinity <Roof> & Restoration"],
+    "role": ["operator", "operator"],
+    "is_synthetic": [True, False],
 })  # fmt: skip
 STORMS = {
     "lone-star": pd.DataFrame({

@@ -65,7 +65,7 @@ def phase3(
         time_limit_s: Seconds that the solver may take.
         interactive: Whether to show live controls; False draws each section once, as HTML.
         builder: Makes a route builder from a tenant and a storm, such as `stormplay.RouteBuilder`.
-        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`.
+        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.

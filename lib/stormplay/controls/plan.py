@@ -38,6 +38,7 @@ class Plan:
         depot: Where routes start, or None.
         reports: The real hail reports of the day.
         contours: GeoJSON of the modelled hail, or None where there are no reports.
+        is_synthetic: Whether the company's homes, owners and outcomes are made up.
         may_plan: Whether this person's role lets them change the plan; the database decides, this only shows it.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     depot: tuple[float, float] | None
     reports: pd.DataFrame
     contours: dict[str, Any] | None
+    is_synthetic: bool = False
     may_plan: bool = True
 
     @property
@@ -70,7 +72,8 @@ class Plan:
     def again(self, builder: Builder) -> Plan:
         """Read what may have changed."""
         names = self.company, self.storm_name, self.storm_status
-        return replace(read(builder, names, self.reports, self.contours), may_plan=self.may_plan)
+        read_again = read(builder, names, self.reports, self.contours)
+        return replace(read_again, is_synthetic=self.is_synthetic, may_plan=self.may_plan)
 
     def route(self, route_id: str) -> Mapping[str, Any] | None:
         """Return a route's row, or None."""
@@ -84,7 +87,7 @@ class Sources:
 
     Attributes:
         builder: Makes a `Builder` from a tenant and a storm, such as `stormplay.RouteBuilder`.
-        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`.
+        tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
@@ -109,8 +112,9 @@ class Sources:
         reports = self.reports(found["event_date"])
         contours = self.swath(reports).contours() if len(reports) else None
         names = str(company["org_name"]), str(found["name"]), str(found["status"])
-        may_plan = company.get("role") != "viewer"
-        return builder, replace(read(builder, names, reports, contours), may_plan=may_plan)
+        may_plan, is_synthetic = company.get("role") != "viewer", bool(company.get("is_synthetic"))
+        plan = read(builder, names, reports, contours)
+        return builder, replace(plan, is_synthetic=is_synthetic, may_plan=may_plan)
 
 
 def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, Any]:

@@ -14,7 +14,6 @@ from stormplay.controls.plan import Plan, totals
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
 READ_ONLY = "You may look at this plan. Your role here is viewer: making routes and handing them out is for operators."
 PICK_FIRST = "Choose a route in the table or on the map."
-DEMO = "(demo)"  # in the name of a company whose homes are made up
 NO_STORM = "This company has no storm yet."
 WORKDAY_MINUTES = 8 * 60
 
@@ -50,7 +49,7 @@ def answer(plan: Plan) -> str:
 
 def _origin(plan: Plan) -> str:
     reports = f"Hail reports: {len(plan.reports)} (NOAA, real)."
-    return f"{reports} Homes, owners and outcomes are synthetic." if DEMO in plan.company else reports
+    return f"{reports} Homes, owners and outcomes are synthetic." if plan.is_synthetic else reports
 
 
 def _sentences(plan: Plan) -> str:
