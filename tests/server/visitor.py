@@ -59,7 +59,7 @@ class Site:
 
 def _is_kernel(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return "ipykernel" in " ".join(process.cmdline())
+        return process.name() == "sp-kernel" or "ipykernel" in " ".join(process.cmdline())
     return False
 
 

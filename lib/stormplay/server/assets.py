@@ -38,6 +38,8 @@ class Static(JupyterHandler, StaticFileHandler):
     @authenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file."""
+        if "\0" in path:  # no file has such a name, and asking for one is an error of its own
+            raise HTTPError(404)
         await super().get(path, include_body)
 
     @authenticated

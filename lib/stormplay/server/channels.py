@@ -68,10 +68,17 @@ class Quiet(ZMQChannelsWebsocketConnection):
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Hand a page's message to the kernel; what cannot be read is dropped."""
+        self._touch()
         try:
             super().handle_incoming_message(incoming_msg)
         except Exception as error:
             self.log.warning("unreadable message to kernel %s: %s", self.kernel_id, type(error).__name__)
+
+    def _touch(self) -> None:
+        """Who moves something on a page is there, though no request is made."""
+        handler = self.websocket_handler
+        if visit := handler.kernel_manager.visits.get(self.kernel_id):
+            handler.identity_provider.sessions.touch(visit.session)
 
 
 def quiet(value: Any) -> Any:

@@ -11,10 +11,9 @@ import voila
 from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.web import HTTPError, authenticated
 
-from stormplay.errors import NotAllowed, StormplayError
+from stormplay.errors import Busy, NotAllowed, StormplayError
 from stormplay.server.book import FIRST
 from stormplay.server.frame import Page
-from stormplay.server.kernels import Busy
 
 LONGEST_QUERY = 2_000
 _KEPT = ("tenant", "storm")

@@ -1,0 +1,187 @@
+"""A proxy before us: believed from its own address, and nobody else from anywhere."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tornado.httputil import HTTPHeaders
+from visitor import Visitor, eventually, logins, serving
+
+from stormplay import accounts
+from stormplay.errors import BadInput
+from stormplay.server.app import check_public_url
+from stormplay.server.proxy import Proxy
+
+
+def request(peer="127.0.0.1", **headers):
+    """What the proxy's rules read of a request."""
+    told = HTTPHeaders()
+    for name, value in headers.items():
+        for one in [value] if isinstance(value, str) else value:
+            told.add(name.replace("_", "-"), one, _chars_are_bytes=False)
+    return SimpleNamespace(headers=told, remote_ip=peer)
+
+
+TRUSTING = Proxy(["127.0.0.1", "10.0.0.0/8", "::1"], "X-Forwarded-User")
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "address"),
+    [
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["6.6.6.6, 203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["6.6.6.6", "203.0.113.7, 10.1.2.3"], "203.0.113.7"),
+        ("127.0.0.1", ["10.1.2.3"], "127.0.0.1"),
+        ("127.0.0.1", ["nonsense"], "127.0.0.1"),
+        ("127.0.0.1", ["203.0.113.7, ana"], "127.0.0.1"),
+        ("::1", ["2001:db8::7"], "2001:db8::7"),
+        ("::ffff:10.2.3.4", ["203.0.113.7"], "203.0.113.7"),
+        ("203.0.113.9", ["6.6.6.6"], "203.0.113.9"),
+    ],
+)
+def test_the_visitors_address_is_the_last_one_that_is_no_proxy(peer, told, address):
+    assert TRUSTING.address(request(peer, X_Forwarded_For=told)) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "username"),
+    [
+        ("127.0.0.1", ["ana"], "ana"),
+        ("127.0.0.1", ["Ana@Example.Org"], "ana@example.org"),
+        ("127.0.0.1", ["ana", "ben"], ""),
+        ("127.0.0.1", ["ana,ben"], ""),
+        ("127.0.0.1", [""], ""),
+        ("127.0.0.1", ["ana ben"], ""),
+        ("127.0.0.1", ["ana' OR 1=1"], ""),
+        ("127.0.0.1", ["x" * 65], ""),
+        ("203.0.113.9", ["ana"], ""),
+        ("", ["ana"], ""),
+    ],
+)
+def test_a_name_is_believed_from_the_proxy_alone_and_only_one(peer, told, username):
+    assert TRUSTING.username(request(peer, X_Forwarded_User=told)) == username
+    assert Proxy(["127.0.0.1"]).username(request(peer, X_Forwarded_User=told)) == ""
+    assert TRUSTING.is_forged(request(peer, X_Forwarded_User=told)) == (peer not in ("127.0.0.1",))
+
+
+def test_the_scheme_is_believed_from_the_proxy_alone():
+    assert TRUSTING.is_https(request(X_Forwarded_Proto="https"))
+    for peer, told in (("203.0.113.9", "https"), ("127.0.0.1", "http"), ("127.0.0.1", ["http", "https"])):
+        assert not TRUSTING.is_https(request(peer, X_Forwarded_Proto=told))
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30))
+def test_nothing_that_a_stranger_sends_is_believed(header):
+    made = request("203.0.113.9", X_Forwarded_For=header.strip(), X_Forwarded_User="ana")
+    assert TRUSTING.address(made) == "203.0.113.9"
+    assert TRUSTING.username(made) == ""
+
+
+@pytest.mark.parametrize("trusted", ["everybody", "10.0.0.0/99", "0.0.0.0/0", "::/0", "", "127.0.0.1;10.0.0.1"])
+def test_a_proxy_that_cannot_be_is_refused(trusted):
+    with pytest.raises(BadInput, match="Expected"):
+        Proxy([trusted])
+
+
+@pytest.mark.parametrize("header", ["X User", "X:", "Ünicode", "X" * 99])
+def test_a_header_that_cannot_be_is_refused(header):
+    with pytest.raises(BadInput, match="is not a header's name"):
+        Proxy(["127.0.0.1"], header)
+
+
+def test_a_header_without_a_proxy_is_refused():
+    with pytest.raises(BadInput, match="needs a proxy"):
+        Proxy([], "X-Forwarded-User")
+
+
+@pytest.mark.parametrize("address", ["play.example.org", "ftp://x", "https://", "https://x/below"])
+def test_a_public_address_that_cannot_be_is_refused(address):
+    with pytest.raises(BadInput, match="is not a public address"):
+        check_public_url(address)
+    check_public_url("https://play.example.org/")
+
+
+# ---- a real server
+
+
+@pytest.fixture(scope="module")
+def behind(database, notebooks, tmp_path_factory):
+    """A server that lets the proxy at 127.0.0.1 say who a visitor is."""
+    given_ = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User",
+              "settings": {"Identity": {"proxy_logout_url": "https://id.example.org/out"}}}  # fmt: skip
+    with serving(tmp_path_factory.mktemp("behind"), database, notebooks, **given_) as running:
+        yield running
+
+
+def test_the_proxys_person_is_in_and_sees_their_own(behind):
+    browser = Visitor(behind)
+    page = browser.get("/voila/render/who.ipynb", X_Forwarded_User="ana")
+    assert page.status == 200
+    assert "Ana Torres" in page.body
+    assert browser.session
+    assert browser.get("/voila/render/plain.ipynb").status == 302, "the cookie alone is not enough"
+    assert Visitor(behind).get("/voila/render/who.ipynb").status == 302
+
+
+def test_somebody_else_behind_the_same_browser_gets_nothing_of_the_first(behind):
+    browser = Visitor(behind)
+    before = logins()
+    page = browser.get("/voila/render/who.ipynb", X_Forwarded_User="ana")
+    kernel = page.body.split('"kernelId": "')[1].split('"')[0]
+    opened = logins() - before
+    assert browser.get(f"/api/kernels/{kernel}", X_Forwarded_User="ana").status == 200
+    assert browser.get(f"/api/kernels/{kernel}", X_Forwarded_User="ben").status == 403
+    eventually(lambda: not opened & logins(), 15)
+    assert browser.get(f"/api/kernels/{kernel}", X_Forwarded_User="ana").status == 403, "ended, not handed back"
+
+
+def test_who_has_no_open_account_is_refused(behind):
+    accounts.add_person("closed", "Closed", "hailstorm-1")
+    accounts.disable("closed")
+    for name in ("mallory", "closed"):
+        answer = Visitor(behind).get("/", X_Forwarded_User=name)
+        assert (answer.status, answer.sentence) == (403, "This is not open to you.")
+    assert "the proxy names mallory, who has no open account" in behind.said()
+
+
+def test_there_is_no_password_to_type(behind):
+    stranger = Visitor(behind)
+    form = stranger.get("/login")
+    assert "through your company's own page" in form.body
+    assert 'type="password"' not in form.body
+    assert stranger.sign_in("ana").status == 405
+    ana = Visitor(behind)
+    ana.get("/", X_Forwarded_User="ana")
+    assert 'type="password"' not in ana.get("/password", X_Forwarded_User="ana").body
+    out = ana.post("/logout", X_Forwarded_User="ana")
+    assert out.headers["Location"] == "https://id.example.org/out"
+
+
+def test_a_header_from_who_is_no_proxy_is_loudly_ignored(site, database, notebooks, tmp_path):
+    given_ = {"trusted_proxies": ["192.0.2.1"], "proxy_user_header": "X-Forwarded-User"}
+    with serving(tmp_path / "far", database, notebooks, **given_) as running:
+        stranger = Visitor(running)
+        assert stranger.get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
+        assert "127.0.0.1 sent X-Forwarded-User and is no trusted proxy" in running.said()
+    assert Visitor(site).get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
+
+
+def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(database, notebooks, tmp_path):
+    given_ = {"trusted_proxies": ["127.0.0.1"], "public_url": "https://play.example.org/"}
+    with serving(tmp_path / "tls", database, notebooks, **given_) as running:
+        browser = Visitor(running)
+        answer = browser.sign_in("ana")
+        session = answer.cookies["__Host-stormplay-session"]
+        assert (session["secure"], session["httponly"], session["path"], session["domain"]) == (True, True, "/", "")
+        assert browser.get("/login").headers["Strict-Transport-Security"] == "max-age=31536000"
+        right, far, near = {"username": "ben", "password": "hailstorm-1"}, "198.51.100.7", "198.51.100.8"
+        for n in range(7):
+            Visitor(running).post("/login", {**right, "password": f"guess-{n}-xx"}, X_Forwarded_For=far)
+        assert Visitor(running).post("/login", right, X_Forwarded_For=far).status == 429
+        other = Visitor(running).post("/login", right, X_Forwarded_For=near)
+        assert other.status == 303, "the throttle counts the visitor's address, not the proxy's"
+        assert "signed in from 198.51.100.8" in running.said()
