@@ -9,6 +9,7 @@ import typer
 
 from stormplay.cli import say
 from stormplay.cli.data import load_demo
+from stormplay.errors import MigrationChanged
 
 commands = typer.Typer()
 
@@ -46,6 +47,11 @@ def up(
     server.check_port(ip, port)
     if demo or database.is_embedded():
         migrations.migrate()
+    elif (have := broker.schema_number()) != (wanted := migrations.files()[-1].number):
+        raise MigrationChanged(
+            f"The database's schema is number {have}, and this program is made for {wanted}.",
+            remedy="Run 'stormplay migrate' as the database's administrator, then start the server again.",
+        )
     if demo:
         load_demo()
     broker.reap()

