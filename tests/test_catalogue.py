@@ -69,6 +69,11 @@ PLANTED = {
     "advisory locks allowed": "GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC",
     "owner is a superuser": "ALTER TABLE jobs OWNER TO CURRENT_USER",
     "statistics on a personal column": "ALTER TABLE properties ALTER phone SET STATISTICS 100",
+    "statistics on a number": "ALTER TABLE properties ALTER latitude SET STATISTICS 100",
+    "statistics that were left": "ALTER TABLE properties ALTER zip_code SET STATISTICS 100;"
+    "INSERT INTO properties (tenant_id, address, zip_code) SELECT tenant_id, 'x', '1' FROM tenants LIMIT 1;"
+    "ANALYZE properties; ALTER TABLE properties ALTER zip_code SET STATISTICS 0",
+    "the policy's first condition dropped": "ALTER POLICY reads ON jobs USING (tenant_id = (SELECT sec.tenant()))",
     "sequence": "CREATE SEQUENCE planted",
     "audit dropped": "DROP TRIGGER audit_update ON jobs",
     "audit disabled": "ALTER TABLE jobs DISABLE TRIGGER audit_delete",
