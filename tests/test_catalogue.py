@@ -75,6 +75,9 @@ PLANTED = {
     "ANALYZE properties; ALTER TABLE properties ALTER zip_code SET STATISTICS 0",
     "the policy's first condition dropped": "ALTER POLICY reads ON jobs USING (tenant_id = (SELECT sec.tenant()))",
     "sequence": "CREATE SEQUENCE planted",
+    "the policy's first condition no longer first": "ALTER FUNCTION sec.same(uuid, uuid) COST 1",
+    "a definer function without its own path": "ALTER FUNCTION retire_planned_routes(uuid) "
+    "SET search_path = pg_catalog, public",
     "audit dropped": "DROP TRIGGER audit_update ON jobs",
     "audit disabled": "ALTER TABLE jobs DISABLE TRIGGER audit_delete",
     "audit log readable": "GRANT SELECT ON sec.audit_entry TO stormplay_kernel",

@@ -82,6 +82,14 @@ CHECKS: dict[str, str] = {
         SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who
          WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
            AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
+    "the first condition of a policy, {}, is not what it was": """
+        SELECT 'sec.same' WHERE NOT EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('sec.same(uuid, uuid)')
+           AND prosrc = 'uuid_eq' AND proleakproof AND procost < 1e-20)""",
+    "definer function {} looks for names where others may put theirs": """
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+         WHERE p.pronamespace IN ('public'::regnamespace, 'sec'::regnamespace) AND p.prosecdef AND p.prosqlbody IS NULL
+           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c
+                            WHERE c = 'search_path=""' OR c LIKE 'search_path=%, pg_temp')""",
     "role {} is a member of one that it should not be": """
         SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
          WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')

@@ -49,7 +49,8 @@ _CATALOGUE = """
         (SELECT string_agg(m::text, ',' ORDER BY m::text) FROM sec.membership m),
         (SELECT string_agg(p::text, ',' ORDER BY p::text) FROM sec.person p),
         (SELECT string_agg(t::text, ',' ORDER BY t::text) FROM sec.tenant_entry t),
-        (SELECT string_agg(l::text, ',' ORDER BY l::text) FROM sec.login l),
+        (SELECT string_agg(l::text, ',' ORDER BY l::text) FROM sec.login l JOIN sec.person p USING (person_id)
+            WHERE p.username = ANY (%s)),
         (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM sec.audit_entry a
             WHERE tenant_id = ANY (%s::uuid[]) AND username <> %s)
     ))"""
@@ -88,7 +89,7 @@ class Side:
 
     def connect(self, who: str = "attacker", tenant: str | None = "own", options: str = ""):
         """A connection that has chosen a tenant for its whole life (None: none), in no transaction yet."""
-        limits = "-c lock_timeout=500ms -c statement_timeout=20s -c client_min_messages=warning"
+        limits = "-c lock_timeout=250ms -c statement_timeout=20s -c client_min_messages=warning"
         connection = psycopg2.connect(self.urls[who], options=f"{limits} {options}")
         self.opened.append(connection)
         self.enter(connection, who)
@@ -119,7 +120,8 @@ class Side:
         return self.asked(_ROWS, [self.facts[tenant] for tenant in tenants or ("own", "foreign")])
 
     def catalogue(self):
-        return self.asked(_CATALOGUE, [self.facts["own"], self.facts["foreign"]], self.facts["rival"])
+        both, people = [self.facts["own"], self.facts["foreign"]], [self.facts["me"], self.facts["rival"]]
+        return self.asked(_CATALOGUE, people, both, self.facts["rival"])
 
     def settle(self, connection) -> None:
         """Keep what an attack did with us, to be found; undo it in the naive world, where it worked."""

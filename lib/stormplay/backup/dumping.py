@@ -60,7 +60,7 @@ def dump(target: Path, *, force: bool = False, progress: Progress | None = None)
             options = (
                 "--format=custom",
                 f"--snapshot={cursor.fetchone()[0]}",
-                f"--exclude-table-data={inventory.LIVE}",
+                *(f"--exclude-table-data={name}" for name in inventory.LIVE),
                 f"--lock-wait-timeout={_LOCK_WAIT_MS}",
             )
             with running("pg_dump", address, *options) as process:

@@ -164,7 +164,7 @@ def _occupied(server: inventory.Cursor, address: URL) -> bool:
 
 def _has_rows(cursor: inventory.Cursor) -> bool:
     for schema, name, _ in inventory.tables(cursor):
-        if f"{schema}.{name}" in (inventory.LIVE, "public.schema_migrations"):
+        if f"{schema}.{name}" in (*inventory.LIVE, "public.schema_migrations"):
             continue
         cursor.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(schema, name)))
         if cursor.rowcount:
