@@ -17,7 +17,6 @@ from jupyterhub.singleuser.extension import JupyterHubSingleUser
 from traitlets.config import Config
 
 from stormplay.lab import inside, workspace
-from stormplay.lab.keeper import say
 
 KERNEL_IDLE_S = 4 * 3600
 UNUSED_S = 3600
@@ -33,8 +32,8 @@ def main() -> None:
         os.environ["JUPYTER_RUNTIME_DIR"] = runtime
         app = JupyterHubSingleUser.initialize_server(argv=[], config=Config(settings(given, Path(runtime))))
         _forget_the_token(app)
-        say(ready=True, notes=notes)
-        os.dup2(2, 1)
+        app.no_browser_open_file = True
+        app.io_loop.add_callback(inside.listens, notes)  # after the callback that takes the port
         app.start()
     finally:
         shutil.rmtree(runtime, ignore_errors=True)

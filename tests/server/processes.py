@@ -23,8 +23,8 @@ def of(site: Site, *names: str) -> list[psutil.Process]:
 
 
 def nursery(site: Site) -> psutil.Process:
-    """The one nursery, once it is there."""
-    eventually(lambda: len(of(site, NURSERY)) == 1)
+    """The one nursery, once it is there and has imported what it will."""
+    eventually(lambda: len(of(site, NURSERY)) == 1, seconds=60)
     return of(site, NURSERY)[0]
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from contextlib import contextmanager
 
+import processes
 import psycopg2
 import pytest
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from visitor import eventually, logins, roles, serving
 
 from stormplay import broker, database
 
-LOGIN_S = 5
+LOGIN_S = 6
 BRIEF = {"Kernels": {"login_s": LOGIN_S, "renew_s": 1.0, "tick_s": 0.5}}
 DEAF = "logins could not be renewed"
 
@@ -21,6 +22,7 @@ DEAF = "logins could not be renewed"
 @pytest.fixture(scope="module")
 def brief(database, notebooks, tmp_path_factory):
     with serving(tmp_path_factory.mktemp("brief"), database, notebooks, settings=BRIEF) as running:
+        processes.nursery(running)  # a login must not have to wait for it
         yield running
 
 
@@ -98,6 +100,7 @@ def test_a_page_whose_login_could_not_be_renewed_ends_with_it(brief, visitor):
 def test_logins_of_a_server_that_was_killed_end_by_themselves(database, notebooks, visitor, tmp_path):
     before = logins() | roles()
     with serving(tmp_path / "killed", database, notebooks, settings=BRIEF) as site:
+        processes.nursery(site)
         saw = [held(visitor(name, at=site).open("who")) for name in ("ana", "ben")]
         assert all(works(each) for each in saw)
         site.process.kill()

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visitor import PLANTED, eventually, logins, serving
 
-from stormplay import accounts
+from stormplay import accounts, broker
 from stormplay.server.environment import nursery_environment
 from stormplay.server.forks import Forks
 from stormplay.server.nursery import forget_the_dice
@@ -52,7 +52,6 @@ def cold(database, notebooks, tmp_path_factory):
 
 def test_the_nursery_knows_nothing_and_does_nothing(warm):
     nursery = processes.nursery(warm)
-    eventually(lambda: nursery.memory_info().rss > 60e6)  # it has imported
     assert nursery.num_threads() == 1
     assert nursery.net_connections() == [], "nobody can connect to it"
     known = nursery.environ()
@@ -229,6 +228,16 @@ def test_a_kernel_that_ends_by_itself_is_buried_with_what_it_left_running(warm, 
     assert psutil.pid_exists(before)
 
 
+@pytest.fixture
+def tidied():
+    """End what servers leave in the database when they are killed; by themselves it would end in a while."""
+    before = logins()
+    yield
+    for login in logins() - before:
+        broker.close_kernel(login)
+
+
+@pytest.mark.usefixtures("tidied")
 @pytest.mark.parametrize("with_it", ["server", "server and nursery"])
 def test_a_server_that_is_killed_leaves_no_process(with_it, database, notebooks, visitor, tmp_path):
     """Forked kernels, one that no signal handler and no thread can reach, and a cold one whose nursery was lost."""
@@ -249,6 +258,7 @@ def test_a_server_that_is_killed_leaves_no_process(with_it, database, notebooks,
         eventually(lambda: not processes.of(site))
 
 
+@pytest.mark.usefixtures("tidied")
 def test_a_cold_kernel_ends_with_a_server_that_is_killed(database, notebooks, visitor, tmp_path):
     settings = {"Kernels": {"warm": False}}
     with serving(tmp_path / "cold", database, notebooks, settings=settings) as site:

@@ -138,15 +138,17 @@ def socket_folder(root: Path) -> Path:
 
 
 def make_sockets(place: Place) -> None:
-    """Make the socket's folder, readable by the server's account alone.
+    """Make the socket's folder: others may walk through it to the socket, where a password is asked.
 
     Raises:
         PermissionError: Another account made it first.
     """
     owner = pwd.getpwnam(place.account).pw_uid if place.account else os.geteuid()
-    place.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.sockets.mkdir(mode=0o711 if place.account else 0o700, parents=True, exist_ok=True)
     if place.account and place.sockets.stat().st_uid == 0:
         os.chown(place.sockets, owner, -1)
     # In a shared /tmp somebody else could have made it first and would see our passwords.
     if place.sockets.is_symlink() or place.sockets.stat().st_uid != owner:
         raise PermissionError(1, f"{place.sockets} belongs to another account")
+    if place.account:
+        place.sockets.chmod(0o711)  # an earlier version made it narrower

@@ -1,6 +1,7 @@
 """JupyterLab for one analyst: a database login of their own, the notebooks, and nobody else's credentials.
 
 serving    mints the login, renews it, and ends it with the lab
+order      what the lab's keeper is told: as whom, where, with which environment
 lodging    the account and the folder that a person's lab lives in
 keeper     the process around JupyterLab: takes it in, and ends all that it started
 room       what JupyterLab can see of the machine, and as whom

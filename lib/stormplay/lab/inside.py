@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jupyterlab.labapp import LabApp
 from traitlets.config import Config
 
 from stormplay.lab import workspace
@@ -55,10 +54,12 @@ def main() -> None:
     quiet()
     runtime = tempfile.mkdtemp(prefix="stormplay-lab-")  # short: the path of a kernel's socket ends at 107 bytes
     try:
-        os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+        os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.tempdir = runtime
+        from jupyterlab.labapp import LabApp  # noqa: PLC0415 - makes a folder for temporary files already
+
         app = LabApp.initialize_server(argv=[], config=Config(settings(given, Path(runtime))))
-        say(ready=True, notes=notes)
-        os.dup2(2, 1)
+        app.no_browser_open_file = True  # it would hold the token
+        app.io_loop.add_callback(listens, notes)  # after the callback that takes the port
         app.start()
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
@@ -71,6 +72,8 @@ def settings(given: dict[str, Any], runtime: Path) -> dict[str, Any]:
         given: `ip`, `port`, `token`, and `terminals`: whether there are any.
         runtime: A folder for files that end with the lab.
     """
+    from jupyterlab.labapp import LabApp  # noqa: PLC0415 - see `main`
+
     page = runtime / "settings"
     page.mkdir()
     (page / "page_config.json").write_text(json.dumps({"disabledExtensions": _DISABLED}))
@@ -84,12 +87,13 @@ def settings(given: dict[str, Any], runtime: Path) -> dict[str, Any]:
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
             "news_url": None,
+            "user_settings_dir": str(Path.cwd() / ".jupyter/lab/user-settings"),
+            "workspaces_dir": str(Path.cwd() / ".jupyter/lab/workspaces"),
         },
         "ServerApp": {
             "allow_unauthenticated_access": False,
             "ip": given["ip"],
             "log_level": logging.WARNING,
-            "no_browser_open_file": True,
             "open_browser": False,
             "port": given["port"],
             "port_retries": 0,
@@ -101,6 +105,12 @@ def settings(given: dict[str, Any], runtime: Path) -> dict[str, Any]:
             },
         },
     }
+
+
+def listens(notes: list[str]) -> None:
+    """Tell the server that JupyterLab answers; whatever else is printed goes to the log."""
+    say(ready=True, notes=notes)
+    os.dup2(2, 1)
 
 
 def quiet() -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import site
 import subprocess
 import sys
 import threading
@@ -16,17 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
-from stormplay import broker, database, embedded
+from stormplay import broker, database
 from stormplay.errors import BadInput, DatabaseUnavailable, NotAllowed, StormplayError
 from stormplay.lab.lodging import Lodging, lodge
-from stormplay.server.environment import kernel_environment
+from stormplay.lab.order import Order, order_for
 from stormplay.server.listening import check_port
 
 _END_S = 20.0
-_SHIFTED = {"TMPDIR", "TEMP", "TMP", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}  # places of whoever started us
-_Answer = dict[str, Any]
+_GONE = (DatabaseUnavailable, OperationalError)  # no answer at all, or no answer to the end
 
 
 class LabEnded(StormplayError):
@@ -87,12 +85,12 @@ def _watch(
 def _is_open(login: broker.KernelLogin, ttl_s: int) -> bool:
     try:
         return login.login in broker.renew([login.login], ttl_s)
-    except DatabaseUnavailable:
+    except _GONE:
         return True  # it may come back; a login that ended meanwhile is found then
 
 
 def _why_ended(person: str) -> NotAllowed:
-    with contextlib.suppress(DatabaseUnavailable):
+    with contextlib.suppress(*_GONE):
         if broker.find_person(person) is None:
             return NotAllowed(f"The account '{person}' has been disabled, so JupyterLab was stopped.")
     return NotAllowed(
@@ -106,7 +104,7 @@ def _why_ended(person: str) -> NotAllowed:
 
 
 @contextmanager
-def keeper_of(order: _Answer) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+def keeper_of(order: Order) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
     """A running JupyterLab: its keeper's process, and what its person should read. Ended with the block."""
     tries = (True, False) if order["account"] is not None else (False,)
     for namespaces in tries:
@@ -122,7 +120,7 @@ def keeper_of(order: _Answer) -> Iterator[tuple[subprocess.Popen[bytes], list[st
             _end(keeper)
 
 
-def _started(order: _Answer) -> subprocess.Popen[bytes]:
+def _started(order: Order) -> subprocess.Popen[bytes]:
     # Neither the folder nor the packages of the person may have a say here: this may be root.
     kept = {name: value for name, value in order["environment"].items() if name in ("PYTHONPATH", "LD_LIBRARY_PATH")}
     keeper = subprocess.Popen(
@@ -139,25 +137,28 @@ def _started(order: _Answer) -> subprocess.Popen[bytes]:
     return keeper
 
 
-def _answer(keeper: subprocess.Popen[bytes]) -> _Answer:
-    said: _Answer = json.loads((keeper.stdout.readline() if keeper.stdout else b"") or b"{}")
+def _answer(keeper: subprocess.Popen[bytes]) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads((keeper.stdout.readline() if keeper.stdout else b"") or b"{}")
     return said
 
 
-def _refuse(answer: _Answer, order: _Answer) -> None:
+def _refuse(answer: dict[str, Any], order: Order) -> None:
     if closed := answer.get("closed"):
-        mend = (
-            "Choose another one with --folder."
-            if answer["path"] == order["folder"]
-            else "Install Stormplay and its Python where every account may read them, such as /opt."
-        )
         raise BadInput(
             f"The lab runs on an account of its own, which may not walk through {closed} to {answer['path']}.",
-            remedy=mend,
+            remedy=_mend(answer["path"], order),
         )
     if not answer.get("ready"):
         why = f" ({answer['failed']})" if "failed" in answer else ""
         raise _ended(f"JupyterLab did not start{why}.", Lodging(Path(order["folder"]), None))
+
+
+def _mend(path: str, order: Order) -> str:
+    if path == order["folder"]:
+        return "Choose another one with --folder."
+    if path == order["socket"]:
+        return "Let every account reach the database's socket, or give its address as host and port."
+    return "Install Stormplay and its Python where every account may read them, such as /opt."
 
 
 def _ended(what: str, lodging: Lodging) -> LabEnded:
@@ -177,67 +178,7 @@ def _end(keeper: subprocess.Popen[bytes]) -> None:
         keeper.wait()
 
 
-# ---- what JupyterLab is told
-
-
-def order_for(
-    person: str, lodging: Lodging, login: broker.KernelLogin, notebooks: Path, ip: str, port: int, token: str
-) -> _Answer:
-    """What the keeper is ordered: as whom, where, with which environment and settings."""
-    return {
-        "account": lodging.account,
-        "command": [sys.executable, "-P", "-m", "stormplay.lab.inside"],
-        "environment": _environment(person, lodging, login.url),
-        "folder": str(lodging.folder),
-        "hidden": [str(embedded.home())],
-        "needed": list(_needed(notebooks, login.url)),
-        "settings": {
-            "ip": ip,
-            "notebooks": str(notebooks.resolve()),
-            "port": port,
-            "terminals": lodging.account is not None,
-            "token": token,
-        },
-    }
-
-
-def _environment(person: str, lodging: Lodging, url: str) -> dict[str, str]:
-    """The environment of JupyterLab and its kernels: what a kernel of the server may know, and the person's places."""
-    allowed = kernel_environment(os.environ, {}, database_url=url, username=person)
-    home = str(lodging.folder)
-    places = {
-        "HOME": home,
-        "IPYTHONDIR": f"{home}/.ipython",
-        "JUPYTER_CONFIG_DIR": f"{home}/.jupyter",
-        "JUPYTER_DATA_DIR": f"{home}/.local/share/jupyter",
-        "JUPYTER_NO_CONFIG": "1",  # nobody's settings but those below the folder
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), allowed.get("PATH", os.defpath)]),
-    }
-    if found := _python_path():
-        places["PYTHONPATH"] = os.pathsep.join(found)
-    if lodging.account is not None:
-        places |= {"USER": person, "LOGNAME": person, "SHELL": "/bin/sh"}
-    return {name: value for name, value in allowed.items() if name not in _SHIFTED} | places
-
-
-def _python_path() -> list[str]:
-    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return [str(Path(path).absolute()) for path in named if path and Path(path).exists()]
-
-
-def _needed(notebooks: Path, url: str) -> Iterator[str]:
-    """What the lab's account must be able to read: Python, its packages, Stormplay, the notebooks, the socket."""
-    code = Path(__file__).resolve().parents[2]
-    found = {sys.prefix, sys.base_prefix, *site.getsitepackages(), *_python_path(), str(code), str(notebooks.resolve())}
-    found |= {os.path.realpath(path) for path in found} | {os.path.realpath(sys.executable)}
-    folders = sorted((path for path in found if Path(path).exists()), key=len)
-    for path in folders:
-        if not any(path.startswith(outer + "/") for outer in folders):
-            yield path
-    address = make_url(url)
-    host = str(address.query.get("host") or "")
-    if host.startswith("/"):
-        yield f"{host}/.s.PGSQL.{address.port or 5432}"
+# ---- what is said
 
 
 def _honest() -> str:
@@ -262,7 +203,7 @@ def _login(person: str, ttl_s: int) -> Iterator[broker.KernelLogin]:
     try:
         yield login
     finally:
-        with contextlib.suppress(DatabaseUnavailable):  # then it ends by itself
+        with contextlib.suppress(*_GONE):  # then it ends by itself
             broker.close_kernel(login.login)
 
 

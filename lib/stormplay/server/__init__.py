@@ -7,9 +7,11 @@ book         a notebook, read and ready to be shown
 doors        the way in, the way out, a new password
 identity     who is asking
 sessions     who is signed in
+cookies      their names and flags
 proxy        what a proxy before us may tell
 throttle     slows down who guesses passwords
 listening    a port, and signals to stop
+logs         what the log tells
 kernels      opens and ends kernels and their logins
 environment  what a kernel may know
 visits       a visit and what hangs on it

@@ -15,25 +15,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import zmq
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
-from traitlets import Instance, Unicode
+from traitlets import Float, Instance, Unicode
 from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
-from stormplay.errors import BadInput
 from stormplay.server import assets, doors
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
-from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere
+from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
 from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
+from stormplay.server.logs import tell_of_doors, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
-from stormplay.server.proxy import Proxy
+from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -72,6 +71,8 @@ class StormplayServer(Voila):
     """
 
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
+    # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
+    patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
 
@@ -89,19 +90,18 @@ class StormplayServer(Voila):
         self.page_config = assets.page_config(self.base_url)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
-        is_tls = urlsplit(self.public_url).scheme == "https"
         made_by_voila = super().init_settings()
         self.identity_provider.proxy = self.proxy
         return {
             **made_by_voila,
             "allow_remote_access": not self._is_loopback(),
             "default_handler_class": Elsewhere,
-            "headers": {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if is_tls else {})},
+            "headers": HEADERS | {"Content-Security-Policy": policy(self.identity_provider.proxy_logout_url)},
             "local_hostnames": sorted(filter(None, local)),
             "log_function": self._log_request,
             "serve_traceback": False,
             "stormplay": self,
-            "xsrf_cookie_kwargs": {"samesite": "Lax", **({"secure": True} if is_tls else {})},
+            "xsrf_cookie_kwargs": {},  # `cookies` knows its flags, which differ from request to request
         }
 
     def init_handlers(self) -> list[tuple[Any, ...]]:
@@ -143,14 +143,17 @@ class StormplayServer(Voila):
         try:
             settings = self.init_settings()
             self.app = Application(self.init_handlers(), **settings)
-            server = HTTPServer(self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024)
+            server = HTTPServer(
+                self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024,
+                idle_connection_timeout=self.patience_s, body_timeout=self.patience_s,
+            )  # fmt: skip
             server.add_sockets(sockets)
             self.kernel_manager.watch()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
-            threading.excepthook = _while_stopping
+            threading.excepthook = while_stopping
             server.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
@@ -171,12 +174,6 @@ def _run_folder() -> str:
     """A folder readable by us alone, for the kernels' sockets; their paths end at 107 bytes, so it must be short."""
     short = Path("/tmp")  # noqa: S108 - a folder of its own is made in it
     return tempfile.mkdtemp(prefix="stormplay-", dir=short if short.is_dir() else None)
-
-
-def _while_stopping(failed: threading.ExceptHookArgs) -> None:
-    """A kernel's heartbeat that was just about to begin finds its sockets closed; anything else is told as ever."""
-    if not isinstance(failed.exc_value, zmq.ZMQError):
-        threading.__excepthook__(failed)
 
 
 def serve(
@@ -205,42 +202,15 @@ def serve(
     Raises:
         PortTaken: Somebody else listens on the port.
         BadInput: There is no such address or port on this machine, or it may not be used; or a proxy's address or
-            header, or the public address, cannot be used.
+            header, the public address, or the one to go to after signing out, cannot be used.
     """
     proxy = Proxy(trusted_proxies, proxy_user_header)
     check_public_url(public_url)
+    check_logout_url((settings or {}).get("Identity", {}).get("proxy_logout_url", ""))
     sockets = bind(ip, port)
-    logging.getLogger("tornado.general").addFilter(_is_news)
-    _tell_of_doors()
+    tell_of_doors()
     server = made(port, ip, notebooks, public_url, settings or {}, proxy)
     asyncio.run(server.run(sockets, ready))
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """All but one: Jupyter counts its pings in milliseconds, Tornado takes them for seconds and warns at each start."""
-    return "websocket_ping_timeout" not in record.getMessage()
-
-
-def check_public_url(public_url: str) -> None:
-    """Refuse an address that no browser could use.
-
-    Raises:
-        BadInput: It is not one.
-    """
-    parts = urlsplit(public_url)
-    if public_url and not (parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/")):
-        raise BadInput(f"'{public_url}' is not a public address.", "Expected one such as https://play.example.org/.")
-
-
-def _tell_of_doors() -> None:
-    """Sign-ins, refusals and new passwords go to the log, whatever else does."""
-    told = logging.getLogger("stormplay.server.doors")
-    if not told.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s doors: %(message)s"))
-        told.addHandler(handler)
-    told.setLevel(logging.INFO)
-    told.propagate = False
 
 
 def made(

@@ -14,7 +14,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from stormplay.server.environment import nursery_environment
 from stormplay.server.nursery import LENGTH
@@ -45,7 +45,8 @@ class Fork:
     stdin = stdout = stderr = None
 
     def __init__(self, pid: int, handle: int, line: int) -> None:
-        self.pid, self.returncode = pid, cast("int | None", None)
+        self.pid = pid
+        self.returncode: int | None = None
         self._files = [handle, line]
         self._ended = select.poll()
         self._ended.register(handle, select.POLLIN)
@@ -125,7 +126,10 @@ class Forks:
         if self._process is not None and self._process.poll() is not None:
             self._lose(f"ended by itself ({self._process.returncode})")
         if self._control is None and not self._is_closed and time.monotonic() >= self._not_before_s:
-            self._start()
+            try:
+                self._start()
+            except OSError as error:
+                self._lose(f"could not be started: {error.strerror}")
         return self._control
 
     def _start(self) -> None:

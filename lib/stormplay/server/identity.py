@@ -6,7 +6,9 @@ The cookie holds a random session key, signed. What it stands for is kept in `se
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +18,14 @@ from traitlets import Instance, Integer, Unicode
 
 from stormplay import broker
 from stormplay.broker import Person
-from stormplay.errors import StormplayError
+from stormplay.errors import NotAllowed, StormplayError
 from stormplay.server.proxy import Proxy
 from stormplay.server.sessions import Sessions
 from stormplay.server.throttle import FREE_PER_ADDRESS, Throttle
+
+SESSION, DEVICE = "stormplay-session", "stormplay-device"
+_DEVICE_DAYS = 30
+_TRY_AGAIN = 1012  # a socket's end after which its page connects anew
 
 doors = logging.getLogger("stormplay.server.doors")
 
@@ -36,7 +42,11 @@ class Visitor(User):
 
 
 class Identity(IdentityProvider):
-    """Knows a visitor by the session cookie, or by a trusted proxy's header: no token, no query."""
+    """Knows a visitor by the session cookie, or by a trusted proxy's header: no token, no query.
+
+    Attributes:
+        changes: Passwords changed here since the start.
+    """
 
     sessions = Instance(Sessions, ())
     throttle = Instance(Throttle)
@@ -46,6 +56,7 @@ class Identity(IdentityProvider):
 
     token = Unicode("")
     auth_enabled = True
+    changes = 0
 
     def _throttle_default(self) -> Throttle:
         return Throttle(free_per_address=self.free_per_address)
@@ -59,6 +70,7 @@ class Identity(IdentityProvider):
         key = self.session_of(handler)
         person = self.sessions.find(key) if key else None
         if self.proxy.names_people:
+            handler.current_user = handler._jupyter_current_user = None  # a refusal needs to know that it is nobody
             return await self._told_by_proxy(handler, key, person)
         return self._visitor(key, person) if person is not None else None
 
@@ -66,22 +78,32 @@ class Identity(IdentityProvider):
         """Who the proxy says it is, in a session of ours: a kernel belongs to a session."""
         if self.proxy.is_forged(handler.request):
             doors.warning("%s sent %s and is no trusted proxy", handler.request.remote_ip, self.proxy.user_header)
-        username = self.proxy.username(handler.request)
+        username = self._named_by_proxy(handler, key)
         if person is not None and person.username == username:
             return self._visitor(key, person)
         if key:
             self.end(key)  # somebody else, or nobody, is behind that browser now
         if not username:
             return None
-        handler.current_user = handler._jupyter_current_user = None  # a refusal needs to know that it is nobody
         try:
             named = await self.parent.check(broker.find_person, username)
         except StormplayError:
             raise HTTPError(503) from None
         if named is None:
             doors.warning("the proxy names %s, who has no open account", username)
-            raise HTTPError(403)
+            raise HTTPError(403) from NotAllowed(
+                f"There is no open account '{username}' here.", remedy="Ask your administrator for one."
+            )
         return self._visitor(self.sign_in(handler, named), named)
+
+    def _named_by_proxy(self, handler: Any, key: str) -> str:
+        try:
+            return str(self.proxy.username(handler.request))
+        except NotAllowed as error:
+            doors.warning("the proxy at %s names nobody that can be", handler.request.remote_ip)
+            if key:
+                self.end(key)
+            raise HTTPError(403) from error
 
     def _visitor(self, key: str, person: Person) -> Visitor:
         self.sessions.touch(key)
@@ -89,27 +111,19 @@ class Identity(IdentityProvider):
 
     def session_of(self, handler: Any) -> str:
         """The session key in the request's cookie, '' where it is missing or not signed by this server."""
-        value: bytes | None = handler.get_signed_cookie(self.get_cookie_name(handler), max_age_days=1)
+        value: bytes | None = handler.get_signed_cookie(SESSION, max_age_days=1)
         return value.decode("ascii", "replace") if value else ""
-
-    def get_cookie_name(self, handler: Any) -> str:
-        """A name that browsers let nobody else set where that can be had, else one with the port in it.
-
-        They do not keep the cookies of two ports apart.
-        """
-        bound = self.parent.is_https(handler.request) and handler.base_url == "/"
-        return "__Host-stormplay-session" if bound else f"stormplay-session-{self.parent.port}"
 
     def sign_in(self, handler: Any, person: Person) -> str:
         """Begin a new session; whatever session the browser had before ends. Returns the new one's key."""
         if before := self.session_of(handler):
             self.end(before)
-        key: str = self.sessions.open(person)
-        handler.set_signed_cookie(
-            self.get_cookie_name(handler), key, expires_days=None, path=handler.base_url, httponly=True, samesite="Lax",
-            secure=self.parent.is_https(handler.request),
-        )  # fmt: skip
         doors.info("%s signed in from %s", person.username, self.proxy.address(handler.request))
+        return self._begin(handler, person)
+
+    def _begin(self, handler: Any, person: Person) -> str:
+        key: str = self.sessions.open(person)
+        handler.set_signed_cookie(SESSION, key, expires_days=None, path=handler.base_url, httponly=True)
         return key
 
     def sign_out(self, handler: Any) -> None:
@@ -118,8 +132,7 @@ class Identity(IdentityProvider):
             if person := self.sessions.find(key):
                 doors.info("%s signed out", person.username)
             self.end(key)
-        secure = self.parent.is_https(handler.request)
-        handler.clear_cookie(self.get_cookie_name(handler), path=handler.base_url, secure=secure)
+        handler.clear_cookie(SESSION, path=handler.base_url)
 
     def end(self, session: str) -> None:
         """End a session and every kernel in it."""
@@ -133,6 +146,43 @@ class Identity(IdentityProvider):
             self.end(key)
         return len(others)
 
+    def changed_password(self, handler: Any, visitor: Visitor) -> int:
+        """End every session of a person, and give this browser a new one, into which its kernels go.
+
+        A copy of its cookie, wherever it is, is worthless then. Open pages connect anew with the new one.
+
+        Returns:
+            How many sessions ended elsewhere.
+        """
+        self.changes += 1
+        person = self.sessions.find(visitor.session)
+        if person is None:  # it has ended meanwhile, and stays ended
+            return self.end_others(visitor.username, "")
+        key = self._begin(handler, person)
+        for visit in self.parent.kernel_manager.visits.values():
+            if visit.session == visitor.session:
+                visit.session = key
+                for socket in list(visit.sockets):
+                    socket.close(_TRY_AGAIN)
+        self.sessions.close(visitor.session)
+        return self.end_others(visitor.username, key)
+
+    def device_of(self, handler: Any, username: str) -> str:
+        """The name of the browser in which this person has signed in before; '' for any other."""
+        value: bytes | None = handler.get_signed_cookie(DEVICE, max_age_days=_DEVICE_DAYS)
+        device, _, whose = (value or b"").decode("ascii", "replace").partition(".")
+        return device if secrets.compare_digest(whose, _whose(device, username)) else ""
+
+    def know_device(self, handler: Any, username: str) -> None:
+        """Let this browser be one in which the person has signed in. The cookie opens nothing and names nobody."""
+        device = self.device_of(handler, username) or secrets.token_hex(8)
+        value = f"{device}.{_whose(device, username)}"
+        handler.set_signed_cookie(DEVICE, value, expires_days=_DEVICE_DAYS, path=handler.base_url, httponly=True)
+
     def is_token_authenticated(self, handler: Any) -> bool:
         """Never: so the checks of origin and XSRF token are never skipped."""
         return False
+
+
+def _whose(device: str, username: str) -> str:
+    return hashlib.sha256(f"{device} {username}".encode()).hexdigest()

@@ -28,7 +28,7 @@ from stormplay.server.environment import kernel_environment
 from stormplay.server.forks import Forks, can_fork
 from stormplay.server.identity import Visitor
 from stormplay.server.provision import Provisioner
-from stormplay.server.run import Run
+from stormplay.server.run import Run, listens
 from stormplay.server.visits import Visit
 from stormplay.server.watch import Watch
 
@@ -145,6 +145,16 @@ class Kernels(AsyncMappingKernelManager):
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
     # ---- watching
+
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Hear what a kernel does, from the first word on: a page waits until it is known to have begun."""
+        self._later(self._hear(kernel_id))
+
+    async def _hear(self, kernel_id: str) -> None:
+        kernel = self.kernel_of(kernel_id)
+        await listens(kernel)
+        if self.kernel_of(kernel_id) is kernel and kernel_id not in self._ends:
+            super().start_watching_activity(kernel_id)
 
     def watch(self) -> None:
         """Begin to look after the kernels."""

@@ -59,7 +59,6 @@ def main() -> NoReturn:
     """Import, fork until the server is gone, and in each child be a kernel."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    _call_yourself(NURSERY)
     for name in WARM:
         importlib.import_module(name)
     launcher = find_spec(_LAUNCHER)
@@ -67,6 +66,7 @@ def main() -> NoReturn:
         sys.exit(f"No kernel is forked: an import has started {threads - 1} threads.")
     gc.collect()
     gc.freeze()  # else the collector would write to, and so copy, pages that all kernels share
+    _call_yourself(NURSERY)  # which also says that it is ready
     line = tend(control)
     become(line, str(launcher.origin if launcher else _LAUNCHER))
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported long ago, and for kernels alone

@@ -8,12 +8,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
 
 from tornado.httputil import HTTPServerRequest
 
-from stormplay.errors import BadInput
+from stormplay.errors import BadInput, NotAllowed
 
-_USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -67,12 +68,21 @@ class Proxy:
         return self.is_trusted(request) and told == ["https"]
 
     def username(self, request: HTTPServerRequest) -> str:
-        """The user name that the proxy gives; '' where it gives none, several, or none that an account can have."""
+        """The user name that the proxy gives; '' where it gives none.
+
+        Raises:
+            NotAllowed: It gives several, or none that an account can have. Nothing is made of it: a name that was
+                repaired would be a guess at a person.
+        """
         if not (self.names_people and self.is_trusted(request)):
             return ""
         told = request.headers.get_list(self.user_header)
-        name = told[0].strip().lower() if len(told) == 1 else ""
-        return name if _USERNAME.fullmatch(name) else ""
+        if told and not (len(told) == 1 and USERNAME.fullmatch(told[0])):
+            raise NotAllowed(
+                "The page where you sign in gave no user name that an account here can have.",
+                remedy="Tell your administrator: it has to be one name, in lower case, without blanks.",
+            )
+        return told[0] if told else ""
 
     def is_forged(self, request: HTTPServerRequest) -> bool:
         """Whether somebody who is no proxy of ours sends the header that names people."""
@@ -84,6 +94,39 @@ class Proxy:
         found = ipaddress.ip_address(address)
         found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self._trusted)
+
+
+def check_public_url(public_url: str) -> None:
+    """Refuse an address that no browser could use.
+
+    Raises:
+        BadInput: It is not one.
+    """
+    parts = _parts(public_url)
+    if public_url and not (parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/")):
+        raise BadInput(f"'{public_url}' is not a public address.", "Expected one such as https://play.example.org/.")
+
+
+def check_logout_url(logout_url: str) -> None:
+    """Refuse a place to go to after signing out that is none.
+
+    Raises:
+        BadInput: It is neither an address nor a path.
+    """
+    parts = _parts(logout_url)
+    is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    is_path = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    if logout_url and (re.search(r"[\s;,\\]", logout_url) or not (is_address or is_path)):
+        raise BadInput(
+            f"'{logout_url}' is no place to go to after signing out.", "Expected one such as /oauth2/sign_out."
+        )
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _network(text: str) -> Network:

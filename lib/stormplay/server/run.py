@@ -95,7 +95,7 @@ class Run:
     async def _execute(self, kernel: Any) -> None:
         cells = copy.deepcopy(self._book.node)
         client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
-        await _listens(kernel)
+        await listens(kernel)
         client.kc = kernel.client()
         client.kc.start_channels()
         client.kc.allow_stdin = False
@@ -158,8 +158,8 @@ def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awai
     return get_msg
 
 
-async def _listens(kernel: Any) -> None:
-    """Wait until the kernel's sockets are there. Who connects before waits for a tenth of a second at each try."""
+async def listens(kernel: Any) -> None:
+    """Wait until a kernel's sockets are there, or it has ended. Who connects before waits 0.1 s between two tries."""
     last = Path(f"{kernel.ip}-{kernel.iopub_port}")
     end_s = time.monotonic() + START_TIMEOUT_S
     while kernel.transport == "ipc" and not last.exists() and time.monotonic() < end_s and await kernel.is_alive():

@@ -11,7 +11,7 @@ from stormplay.broker import Person
 
 LIFETIME_S = 12 * 3600.0
 IDLE_S = 2 * 3600.0
-_MOST = 10_000
+MOST_PER_PERSON = 100
 
 
 @dataclass
@@ -23,6 +23,8 @@ class _Session:
 
 class Sessions:
     """Session key -> person, for a limited time.
+
+    A person has so many at once; the oldest ends for a new one. So nobody's can push out another's.
 
     Args:
         lifetime_s: Seconds after which a session ends by itself.
@@ -41,8 +43,8 @@ class Sessions:
         key, now_s = secrets.token_urlsafe(32), self._clock()
         for old in [key for key in self._open if self.find(key) is None]:
             del self._open[old]
-        if len(self._open) >= _MOST:
-            del self._open[next(iter(self._open))]
+        for old in self.of(person.username)[: 1 - MOST_PER_PERSON]:
+            del self._open[old]
         self._open[key] = _Session(person, now_s, now_s)
         return key
 
@@ -63,5 +65,5 @@ class Sessions:
         self._open.pop(key, None)
 
     def of(self, username: str) -> list[str]:
-        """The keys of a person's sessions."""
+        """The keys of a person's sessions, the oldest first."""
         return [key for key, session in self._open.items() if session.person.username == username]

@@ -2,16 +2,21 @@
 
 Failures are counted three ways, and the longest wait holds:
 
-    one name from one address     5 free, then 2, 4, 8 ... 60 seconds      somebody guesses one password
-    one name from everywhere     20 free, then up to 5 minutes             many machines guess one password
-    one address, all names       30 free, then up to 5 minutes             one machine tries a word on everybody
+    one name from one place      5 free, then 2, 4, 8 ... 60 seconds       somebody guesses one password
+    one name from everywhere    20 free, then up to 5 minutes              many machines guess one password
+    one place, all names        30 free, then up to 5 minutes              one machine tries a word on everybody
 
-The second could let a stranger lock a person out. So an address from which a name has signed in is held up by what
-comes from that address alone.
+A place is an IPv4 address, or an IPv6 network of 64 bits: of those a visitor has 2^64 addresses.
+
+The last two let a stranger hold up others, so they do not count for a browser in which a name has signed in before: it
+carries a device's name, and for that name it answers for its own failures alone. Nobody else can spend those, so
+whoever has signed in once from a browser cannot be locked out of it. Who comes with a new browser, while machines guess
+at the name, shares the next try with them; that is why their wait is 5 minutes at most.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -21,8 +26,6 @@ FREE_FAILURES = 5
 FREE_PER_ADDRESS = 30
 LONGEST_WAIT_S = 60.0
 FORGET_AFTER_S = 900.0
-KNOWN_FOR_S = 30 * 86_400.0
-_ANY = ""
 _MOST_ENTRIES = 10_000
 
 Key = tuple[str, str]
@@ -47,7 +50,7 @@ class _Failures:
 
 
 class Throttle:
-    """Failures by user name and address.
+    """Failures by user name, place and device.
 
     Args:
         clock: Seconds that only grow; for tests.
@@ -55,36 +58,46 @@ class Throttle:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, free_per_address: int = FREE_PER_ADDRESS) -> None:
-        self._clock, self._of_address = clock, _Rule(free_per_address, 300.0)
+        self._clock, self._of_place = clock, _Rule(free_per_address, 300.0)
         self._failures: dict[Key, _Failures] = {}
-        self._known: dict[Key, float] = {}
 
-    def wait_s(self, username: str, address: str) -> int:
-        """Whole seconds until this user name may be tried again from this address; 0 where it may be now."""
-        rules = {(username, address): _ONE, (_ANY, address): self._of_address}
-        if not self._is_known(username, address):
-            rules[username, _ANY] = _NAME
-        return max(self._wait_s(key, rule) for key, rule in rules.items())
+    def wait_s(self, username: str, address: str, device: str = "") -> int:
+        """Whole seconds until this user name may be tried again from there; 0 where it may be now.
 
-    def failed(self, username: str, address: str) -> None:
+        Args:
+            username: As an account can have it; the caller lets one word stand for all others.
+            address: Where the attempt comes from.
+            device: The device's name, in a browser in which this name has signed in before.
+        """
+        return max(self._wait_s(key, rule) for key, rule in self._rules(username, address, device).items())
+
+    def failed(self, username: str, address: str, device: str = "") -> None:
         """Count a failure, or an attempt whose outcome is not known yet."""
-        for key in ((username, address), (username, _ANY), (_ANY, address)):
-            found = self._recent(key)
+        for key in self._rules(username, address, device):
+            count = self._recent(key).count
             self._failures.pop(key, None)  # the newest stand last
-            self._failures[key] = _Failures(found.count + 1, self._clock())
+            self._failures[key] = _Failures(count + 1, self._clock())
         while len(self._failures) > _MOST_ENTRIES:
             del self._failures[next(iter(self._failures))]
 
-    def succeeded(self, username: str, address: str) -> None:
-        """Take the attempt back, forget what this name did from this address, and know the address from now on."""
-        self._failures.pop((username, address), None)
-        for key in ((username, _ANY), (_ANY, address)):
+    def withdraw(self, username: str, address: str, device: str = "") -> None:
+        """Take an attempt back that told nothing about the password."""
+        for key in self._rules(username, address, device):
             if found := self._failures.get(key):
-                found.count -= 1
-        self._known.pop((username, address), None)
-        self._known[username, address] = self._clock()
-        if len(self._known) > _MOST_ENTRIES:
-            del self._known[next(iter(self._known))]
+                found.count = max(0, found.count - 1)
+
+    def succeeded(self, username: str, address: str, device: str = "") -> None:
+        """Take the attempt back, and forget what this name did from there."""
+        self.withdraw(username, address, device)
+        first = next(iter(self._rules(username, address, device)))
+        self._failures.pop(first, None)
+
+    def _rules(self, username: str, address: str, device: str) -> dict[Key, _Rule]:
+        """What counts, the narrowest first."""
+        if device:
+            return {(username, f"device {device}"): _ONE}
+        place = _place(address)
+        return {(username, place): _ONE, (username, "anywhere"): _NAME, ("*", place): self._of_place}
 
     def _wait_s(self, key: Key, rule: _Rule) -> int:
         found = self._recent(key)
@@ -93,12 +106,25 @@ class Throttle:
         pause_s = min(rule.longest_s, 2.0 ** min(found.count - rule.free + 1, 20))
         return max(0, math.ceil(found.last_s + pause_s - self._clock()))
 
-    def _is_known(self, username: str, address: str) -> bool:
-        since_s = self._known.get((username, address))
-        return since_s is not None and self._clock() - since_s < KNOWN_FOR_S
-
     def _recent(self, key: Key) -> _Failures:
         found = self._failures.get(key)
         if found is None or self._clock() - found.last_s > FORGET_AFTER_S:
             return _Failures(0, 0.0)
         return found
+
+
+def _place(address: str) -> str:
+    """The address, or the network of it that one visitor has.
+
+    >>> _place("203.0.113.7"), _place("2001:db8::7"), _place("::ffff:203.0.113.7")
+    ('203.0.113.7', '2001:db8::/64', '203.0.113.7')
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return str(found)

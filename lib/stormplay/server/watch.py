@@ -70,7 +70,7 @@ class Watch:
         closed = await self._ask(_closed_accounts, {visit.username for visit in visits.values()}) if visits else set()
         for username in closed:
             self._kernels.sign_out(username)
-        if now_s - self._renewed_s >= self._kernels.renew_s:
+        if now_s - self._renewed_s >= min(self._kernels.renew_s, self._kernels.login_s / 3):
             await self._renew({kernel_id: visit for kernel_id, visit in visits.items() if visit.username not in closed})
             self._renewed_s = now_s
         if now_s - self._reaped_s >= REAP_EVERY_S:
