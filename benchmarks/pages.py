@@ -124,7 +124,7 @@ def measure(rounds: int) -> list[Site]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         home = folder / ".stormplay"
         os.environ["STORMPLAY_HOME"] = str(home)
-        warm = stack.enter_context(serving(home, options=["--warm"]))
+        warm = stack.enter_context(serving(home))
         cold = stack.enter_context(serving(home, options=["--no-warm"]))
         _make_routes()
         stock = stack.enter_context(_stock_voila(home))

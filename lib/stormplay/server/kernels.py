@@ -91,7 +91,7 @@ class Kernels(AsyncMappingKernelManager):
                 environment["IPYTHONDIR"] = str(Path(self.connection_dir) / "ipython")  # nobody's start-up files
                 kernel_id = str(await self._async_start_kernel(path="", env=environment))
             except BaseException:
-                self._close(login)
+                self._later(self._close(login))
                 raise
         finally:
             self._opening[visitor.username] -= 1
@@ -240,13 +240,10 @@ class Kernels(AsyncMappingKernelManager):
         visit = self.visits.pop(kernel_id, None)
         if visit is not None:
             visit.run.cancel()
-            self._close(visit.login)
+            self._later(self._close(visit.login))
             for socket in list(visit.sockets):
                 socket.close(4000, visit.why)
         return super().remove_kernel(kernel_id)
-
-    def _close(self, login: KernelLogin) -> None:
-        self._later(self._close_login(login))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -254,7 +251,7 @@ class Kernels(AsyncMappingKernelManager):
         task.add_done_callback(self._ending.discard)
         return task
 
-    async def _close_login(self, login: KernelLogin) -> None:
+    async def _close(self, login: KernelLogin) -> None:
         try:
             await self.off_loop(broker.close_kernel, login.login)
         except Exception as error:
