@@ -250,7 +250,7 @@ def _local_address() -> URL:
 
 
 def _end(process: int, home: Path) -> None:
-    if (os.getpid(), embedded.home()) == (process, home):
+    if (os.getpid(), embedded.home()) == (process, home) and home.exists():  # a trial server may be gone by now
         minted = _minted.pop((process, home))
         database.engine(make_url(minted.url)).dispose()
         broker.close_kernel(minted.login)
