@@ -1,0 +1,15 @@
+"""Phase 4: jobs. What may follow what, who said what, what was seen on the roof.
+
+workflow  the status machine, pure
+claim     the schema of damage records, pure
+reading   jobs by one and by page, progress
+writing   one change of one job
+tracker   `JobTracker`
+"""
+
+from __future__ import annotations
+
+from stormplay.jobs.tracker import JobTracker
+from stormplay.jobs.workflow import DEFAULT, Status, Workflow
+
+__all__ = ["DEFAULT", "JobTracker", "Status", "Workflow"]
