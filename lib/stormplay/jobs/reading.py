@@ -46,7 +46,7 @@ _ORDER = " ORDER BY r.route_name NULLS LAST, p.address_key, j.job_id LIMIT :n OF
 def workflow(connection: Connection) -> Workflow:
     """The tenant's status machine, or the one that is shipped."""
     own = connection.execute(text("SELECT job_workflow FROM tenants")).scalar_one()
-    return DEFAULT if own is None else Workflow.from_mapping(own)
+    return DEFAULT if own is None else Workflow.from_json(own)
 
 
 def job(connection: Connection, storm_id: str, *, property_id: str = "", job_id: str = "", lock: bool = False,
