@@ -2,6 +2,8 @@
 
 workflow  the status machine, pure
 claim     the schema of damage records, pure
+picture   a picture made fit to keep, pure
+album     pictures of jobs, their bytes in an encrypted store
 reading   jobs by one and by page, progress
 writing   one change of one job
 tracker   `JobTracker`

@@ -10,7 +10,8 @@ import pandas as pd
 
 from stormplay import tenancy
 from stormplay.errors import BadInput, UnknownJob, UnknownRoute
-from stormplay.jobs import reading, writing
+from stormplay.jobs import album, reading, writing
+from stormplay.jobs.picture import missing_shots, prepared
 from stormplay.jobs.workflow import Workflow
 
 MOST_PER_PAGE = 1_000
@@ -108,6 +109,57 @@ class JobTracker:
                            claim_intel=claim_intel)  # fmt: skip
             after = reading.job(connection, self.storm_id, job_id=wanted)
         return after or {}
+
+    def add_photo(self, job_id: str | UUID, data: bytes, *, file_name: str = "picture", shot: str = "other",
+                  keep_location: bool = False) -> str:  # fmt: skip
+        """Keep a picture of a job, turned upright and without the place where it was taken.
+
+        Args:
+            job_id: Which job.
+            data: The file's bytes: a JPEG, PNG or WebP of at most 25 MB.
+            file_name: What it is called.
+            shot: What it shows, one of `jobs.picture.SHOTS`.
+            keep_location: Whether to leave the place in it, on purpose.
+
+        Returns:
+            Its photo_id. The same picture again changes nothing but its shot.
+
+        Raises:
+            UnknownJob: This storm has no such job.
+            BadInput: It is no picture, too large or damaged, or there is no such shot.
+        """
+        fit = prepared(data, file_name, keep_location=keep_location)
+        wanted = _id(job_id, "job")
+        with tenancy.session(self.tenant) as connection:
+            before = reading.job(connection, self.storm_id, job_id=wanted, lock=True)
+            if before is None:
+                raise UnknownJob(f"This storm has no job '{job_id}'.", "Expected a job_id of find() or get_job().")
+            photo_id = album.add(connection, wanted, fit, file_name=file_name, shot=shot)
+            link = f"photo:{photo_id}"
+            if link not in before["photos"]:
+                writing.change(connection, self.workflow, before, status=None, notes=None, claim_intel=None,
+                               photos=[*before["photos"], link])  # fmt: skip
+        return photo_id
+
+    def get_photos(self, job_id: str | UUID) -> list[dict[str, Any]]:
+        """The pictures of a job, oldest first, each with a small one; see `album.listed`."""
+        with tenancy.session(self.tenant) as connection:
+            return album.listed(connection, _id(job_id, "job"))
+
+    def get_photo(self, photo_id: str | UUID) -> tuple[bytes, str]:
+        """A picture's bytes and media type.
+
+        Raises:
+            BadInput: There is no such picture.
+            PictureLost: Its bytes are gone or damaged.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return album.read(connection, _id(photo_id, "picture"))
+
+    def get_missing_shots(self, job_id: str | UUID) -> list[str]:
+        """The kinds of picture that an inspection still lacks, as people read them."""
+        with tenancy.session(self.tenant) as connection:
+            return missing_shots(album.shots(connection, _id(job_id, "job")))
 
     def get_trail(self, job_id: str | UUID) -> pd.DataFrame:
         """What happened to a job, newest first: at, who, what ('status' or 'note'), text."""

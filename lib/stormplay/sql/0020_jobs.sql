@@ -51,6 +51,7 @@ CREATE TABLE job_photos (
     job_id         uuid NOT NULL,
     sha256         text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     media_type     text NOT NULL,
+    thumbnail      bytea NOT NULL,  -- small, so that lists need no store
     width_px       integer NOT NULL CHECK (width_px > 0),
     height_px      integer NOT NULL CHECK (height_px > 0),
     size_bytes     bigint NOT NULL CHECK (size_bytes > 0),
@@ -91,3 +92,16 @@ GRANT INSERT ON job_events, job_notes, job_photos, field_imports TO stormplay_ke
 GRANT UPDATE (shot, removed_at) ON job_photos TO stormplay_kernel;
 GRANT UPDATE (row_version, status_since, furthest) ON jobs TO stormplay_kernel;
 GRANT UPDATE (job_workflow) ON tenants TO stormplay_kernel;
+
+-- Pictures are kept outside the database, in a folder or bucket that several companies share; so each company's are
+-- encrypted with a key that the database gives to its members alone.
+ALTER TABLE sec.tenant_entry ADD COLUMN picture_key bytea NOT NULL
+    DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
+SET LOCAL ROLE stormplay_sec;
+CREATE FUNCTION sec.picture_key() RETURNS bytea LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT t.picture_key FROM sec.tenant_entry t WHERE t.tenant_id = (SELECT sec.tenant());
+END;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION sec.picture_key() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sec.picture_key() TO stormplay_kernel;
