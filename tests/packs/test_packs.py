@@ -29,7 +29,7 @@ def stop(n, **given_):
     values = {
         "stop_id": f"00000000-0000-7000-8000-{n:012d}", "job_id": f"j{n}", "number": n, "route_name": "Route 01",
         "address": f"{n} Oak Street, Keller, 76137", "latitude": 32.9 + n / 1000, "longitude": -97.3,
-        "status": "scheduled", "row_version": 1, "do_not_knock": False, **given_,
+        "status": "scheduled", "do_not_knock": False, **given_,
     }  # fmt: skip
     return Stop(**values)
 
@@ -155,13 +155,7 @@ def test_stops_come_from_a_frame():
     rows = pd.DataFrame([
         {"property_id": "p1", "job_id": None, "route_name": "R", "address": "1 A\nB", "city": None,
          "zip_code": "76137", "latitude": float("nan"), "longitude": -97.0, "status": None,
-         "row_version": float("nan"), "do_not_knock": False},
+         "do_not_knock": False},
     ])  # fmt: skip
     (one,) = stops_of(rows)
-    assert (one.address, one.latitude, one.status, one.row_version, one.job_id) == (
-        "1 A B, 76137",
-        None,
-        "scheduled",
-        0,
-        "",
-    )
+    assert (one.address, one.latitude, one.status, one.job_id) == ("1 A B, 76137", None, "scheduled", "")

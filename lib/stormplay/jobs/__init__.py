@@ -6,6 +6,8 @@ picture   a picture made fit to keep, pure
 album     pictures of jobs, their bytes in an encrypted store
 reading   jobs by one and by page, progress
 writing   one change of one job
+slips     what a crew filled in, checked row by row, pure
+field     slips applied to jobs, in whatever order
 tracker   `JobTracker`
 """
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stormplay import tenancy
 from stormplay.errors import BadInput, UnknownJob, UnknownRoute
-from stormplay.jobs import album, reading, writing
+from stormplay.jobs import album, field, reading, writing
 from stormplay.jobs.picture import missing_shots, prepared
 from stormplay.jobs.workflow import Workflow
 
@@ -160,6 +160,19 @@ class JobTracker:
         """The kinds of picture that an inspection still lacks, as people read them."""
         with tenancy.session(self.tenant) as connection:
             return missing_shots(album.shots(connection, _id(job_id, "job")))
+
+    def import_csv(self, data: bytes | str) -> field.Applied:
+        """Apply the CSV of a route pack that a crew filled in: all of it or nothing, each word once.
+
+        Returns:
+            What became of it: rows, changed, faults (where there is any, nothing was applied), outweighed, again.
+
+        Raises:
+            BadInput: It is no such file at all.
+        """
+        given = data.encode() if isinstance(data, str) else data
+        with tenancy.session(self.tenant) as connection:
+            return field.apply(connection, self.workflow, self.storm_id, given)
 
     def get_trail(self, job_id: str | UUID) -> pd.DataFrame:
         """What happened to a job, newest first: at, who, what ('status' or 'note'), text."""

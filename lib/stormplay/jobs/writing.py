@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +45,9 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
         rows = {"job": before["job_id"], "notes": said, "who": who}
         connection.execute(text("INSERT INTO job_notes (job_id, notes, author) VALUES (:job, :notes, :who)"), rows)
     if wanted is not None and wanted.name != before["status"]:
-        values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index)}
-        _happened(connection, before, wanted, who)
+        at = _happened(connection, before, wanted, who)
+        values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
+                   "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
         if wanted.suppresses:
             _suppress(connection, before, who)
     if values:
@@ -54,20 +56,27 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
 
 def _store(connection: Connection, before: Mapping[str, Any], values: dict[str, Any]) -> None:
     assignments = [f"{name} = :{name}" for name in values]
-    if "status" in values:
-        done = "now()" if values["status"] == "completed" else "NULL"
-        assignments += ["status_since = now()", f"completed_at = {done}"]
     statement = f"""UPDATE jobs SET {", ".join(assignments)}, row_version = row_version + 1, updated_at = now()
                      WHERE job_id = :job_id"""  # noqa: S608 - own words only
     connection.execute(text(statement), {**values, "job_id": before["job_id"]})
 
 
-def _happened(connection: Connection, before: Mapping[str, Any], wanted: Status, who: str) -> None:
-    connection.execute(
+def _happened(connection: Connection, before: Mapping[str, Any], wanted: Status, who: str) -> datetime:
+    """Keep a step in the trail. Returns its moment."""
+    step = {
+        "job": before["job_id"],
+        "before": before["status"],
+        "after": wanted.name,
+        "reach": wanted.reach,
+        "who": who,
+    }
+    made = connection.execute(
         text("""INSERT INTO job_events (job_id, from_status, to_status, reach, said_by)
-                VALUES (:job, :before, :after, :reach, :who)"""),
-        {"job": before["job_id"], "before": before["status"], "after": wanted.name, "reach": wanted.reach, "who": who},
+                VALUES (:job, :before, :after, :reach, :who) RETURNING happened_at"""),
+        step,
     )
+    at: datetime = made.scalar_one()
+    return at
 
 
 def _suppress(connection: Connection, before: Mapping[str, Any], who: str) -> None:

@@ -23,7 +23,6 @@ class Stop:
         address: Street, city and ZIP in one line.
         latitude, longitude: Degrees; None where the place is not known.
         status: The job's status.
-        row_version: The job's version when the pack was made; 0 where there is no job.
         do_not_knock: Whether the owner said no since the plan was made.
     """
 
@@ -35,7 +34,6 @@ class Stop:
     latitude: float | None
     longitude: float | None
     status: str
-    row_version: int
     do_not_knock: bool
 
     def __post_init__(self) -> None:
@@ -89,8 +87,7 @@ def stops_of(rows: pd.DataFrame) -> tuple[Stop, ...]:
     """Stops from a frame in visiting order, numbered anew from 1.
 
     Args:
-        rows: property_id, job_id, route_name, address, city, zip_code, latitude, longitude, status, row_version,
-            do_not_knock.
+        rows: property_id, job_id, route_name, address, city, zip_code, latitude, longitude, status, do_not_knock.
     """
     return tuple(_stop(number, row) for number, row in enumerate(rows.to_dict("records"), start=1))
 
@@ -106,7 +103,6 @@ def _stop(number: int, row: Mapping[Any, Any]) -> Stop:
         latitude=place[0],
         longitude=place[1],
         status=_text(row["status"]) or "scheduled",
-        row_version=0 if pd.isna(row["row_version"]) else int(row["row_version"]),
         do_not_knock=bool(row["do_not_knock"]),
     )
 

@@ -20,16 +20,18 @@ from stormplay import exports
 from stormplay.packs.content import Pack, Stop
 
 KML = "http://www.opengis.net/kml/2.2"
-CSV_COLUMNS = ("stop", "stop_id", "job_id", "row_version", "route", "address", "latitude", "longitude", "do_not_knock",
-               "status", "new_status", "new_note")  # fmt: skip
+CSV_COLUMNS = ("stop", "stop_id", "job_id", "route", "address", "latitude", "longitude", "do_not_knock", "status",
+               "as_of", "new_status", "new_note", "seen_at")  # fmt: skip
 START_HOUR = 9  # nobody is at a door before that
 
 
 def to_csv(pack: Pack) -> str:
-    """The stops as CSV. `new_status` and `new_note` are empty, for the crew; the file comes back by upload."""
+    """The stops as CSV, for a crew without a network: it fills in `new_status`, `new_note` and `seen_at` (when, such
+    as 2021-05-03 14:10), and the file comes back by upload. `status` and `as_of` say what was known when it left."""
+    as_of = pack.as_of.isoformat(timespec="seconds")
     rows = [
-        (stop.number, stop.stop_id, stop.job_id, stop.row_version, stop.route_name, stop.address, stop.latitude,
-         stop.longitude, "yes" if stop.do_not_knock else "", stop.status, "", "")
+        (stop.number, stop.stop_id, stop.job_id, stop.route_name, stop.address, stop.latitude, stop.longitude,
+         "yes" if stop.do_not_knock else "", stop.status, as_of, "", "", "")
         for stop in pack.stops
     ]  # fmt: skip
     return exports.to_csv(pd.DataFrame(rows, columns=list(CSV_COLUMNS)))

@@ -24,11 +24,12 @@ CREATE TABLE job_events (
     to_status   text NOT NULL,
     reach       text NOT NULL,
     said_by     text NOT NULL,
-    happened_at timestamptz NOT NULL DEFAULT now(),
+    source      text NOT NULL DEFAULT 'page',
+    happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant_id, event_id),
+    UNIQUE (tenant_id, job_id, happened_at, to_status),  -- the same file again tells nothing new
     FOREIGN KEY (tenant_id, job_id) REFERENCES jobs
 );
-CREATE INDEX job_events_job ON job_events (tenant_id, job_id, happened_at);
 
 -- Notes with author and time. Never overwritten.
 CREATE TABLE job_notes (
@@ -37,12 +38,13 @@ CREATE TABLE job_notes (
     job_id    uuid NOT NULL,
     notes     text NOT NULL CHECK (length(notes) BETWEEN 1 AND 5000),
     author    text NOT NULL,
-    noted_at  timestamptz NOT NULL DEFAULT now(),
+    noted_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    digest    text NOT NULL GENERATED ALWAYS AS (md5(notes)) STORED,
     PRIMARY KEY (tenant_id, note_id),
+    UNIQUE (tenant_id, job_id, noted_at, digest),
     FOREIGN KEY (tenant_id, job_id) REFERENCES jobs
 );
-CREATE INDEX job_notes_job ON job_notes (tenant_id, job_id, noted_at);
-ALTER TABLE job_notes ALTER notes SET STATISTICS 0;
+ALTER TABLE job_notes ALTER notes SET STATISTICS 0, ALTER digest SET STATISTICS 0;
 
 -- Pictures. The bytes are in the store, under their hash; here is what they are.
 CREATE TABLE job_photos (
