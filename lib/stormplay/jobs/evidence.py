@@ -48,8 +48,9 @@ def sentences(job: Mapping[str, Any], reports: pd.DataFrame, time_zone: str) -> 
     """
     said = []
     if job.get("hail_in") is not None:
-        said.append(f"Modelled hail here: {float(job['hail_in']):.2f} in ({band(float(job['hail_in']))}). Modelled from "
-                    "reports nearby; nobody has measured at this roof.")  # fmt: skip
+        size = float(job["hail_in"])
+        said.append(f"Modelled hail here: {size:.2f} in (band {band(size)} in). It is modelled from reports nearby; "
+                    "nobody has measured at this roof.")  # fmt: skip
     else:
         said.append("No hail is modelled here: the home is outside the swath, or nothing was computed for it yet.")
     if job.get("latitude") is None or job.get("longitude") is None:
@@ -69,5 +70,5 @@ def _report(row: Mapping[Any, Any], time_zone: str) -> str:
         when = f" at {row['reported_at'].tz_convert(time_zone):%H:%M}"
     where = f" near {str(row['location']).title()}" if row.get("location") else ""
     source = f", {row['source']}" if row.get("source") else ""
-    return (f"Reported: {float(row['hail_in']):.2f} in{where}{when}, {row['distance_m'] / METRES_PER_MILE:.1f} miles away "
-            f"(NOAA{source}).")  # fmt: skip
+    miles = row["distance_m"] / METRES_PER_MILE
+    return f"Reported: {float(row['hail_in']):.2f} in{where}{when}, {miles:.1f} miles away (NOAA{source})."
