@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -17,14 +17,14 @@ PASSWORD = "hailstorm-1"
 
 
 @contextmanager
-def serving(home: Path, seconds: float = 90) -> Iterator[str]:
+def serving(home: Path, seconds: float = 90, options: Sequence[str] = ()) -> Iterator[str]:
     """The address of a running server; stopped as by Ctrl-C, which must leave no traceback behind."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = home.with_name(f"server-{port}.log")
     with log.open("w") as said:
         server = subprocess.Popen(
-            [Path(sys.executable).with_name("stormplay"), "up", "--port", str(port)],
+            [Path(sys.executable).with_name("stormplay"), "up", "--port", str(port), *options],
             env={**os.environ, "STORMPLAY_HOME": str(home)},
             stdout=said,
             stderr=said,

@@ -69,7 +69,15 @@ PLANTED = {
     "advisory locks allowed": "GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC",
     "owner is a superuser": "ALTER TABLE jobs OWNER TO CURRENT_USER",
     "statistics on a personal column": "ALTER TABLE properties ALTER phone SET STATISTICS 100",
+    "statistics on a number": "ALTER TABLE properties ALTER latitude SET STATISTICS 100",
+    "statistics that were left": "ALTER TABLE properties ALTER zip_code SET STATISTICS 100;"
+    "INSERT INTO properties (tenant_id, address, zip_code) SELECT tenant_id, 'x', '1' FROM tenants LIMIT 1;"
+    "ANALYZE properties; ALTER TABLE properties ALTER zip_code SET STATISTICS 0",
+    "the policy's first condition dropped": "ALTER POLICY reads ON jobs USING (tenant_id = (SELECT sec.tenant()))",
     "sequence": "CREATE SEQUENCE planted",
+    "the policy's first condition no longer first": "ALTER FUNCTION sec.same(uuid, uuid) COST 1",
+    "a definer function without its own path": "ALTER FUNCTION retire_planned_routes(uuid) "
+    "SET search_path = pg_catalog, public",
     "audit dropped": "DROP TRIGGER audit_update ON jobs",
     "audit disabled": "ALTER TABLE jobs DISABLE TRIGGER audit_delete",
     "audit log readable": "GRANT SELECT ON sec.audit_entry TO stormplay_kernel",

@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "lib" / "ARCHITECTURE.md").read_text()
+PAGES = ["README.md", "lib/ARCHITECTURE.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -78,10 +79,15 @@ def test_the_readmes_commands_exist():
 
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)", README)) <= targets
-    assert set(re.findall(r"bin/stormplay ([a-z]+)", README)) <= set(get_command(app).commands)
+    commands = get_command(app).commands
+    for page in PAGES:
+        said = set(re.findall(r"(?:bin/|`|^)stormplay ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE))
+        assert said <= set(commands), page
+        for group, name in re.findall(r"stormplay (user|tenant) ([a-z]+)", (ROOT / page).read_text()):
+            assert name in commands[group].commands, f"{page}: {group} {name}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "lib/ARCHITECTURE.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
@@ -108,8 +114,8 @@ def test_modules_stay_rooms():
 
 def test_no_address_of_a_machine_or_registry_is_committed():
     pattern = re.compile(r"(?<![\w.$}>])/(?:work|root|home/\w)|pypi\.org|files\.pythonhosted|registry\.npmjs")
-    for folder in ("lib", "notebooks", "tools", "benchmarks", "docs"):
+    for folder in ("lib", "notebooks", "tools", "benchmarks", "docs", "deploy"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".md", ".ipynb", ".sql", ".html", ".css", ".toml", ".yml"}:
+            if path.suffix in {".py", ".md", ".ipynb", ".sql", ".html", ".css", ".toml", ".yml", ".conf", ".service"}:
                 found = pattern.search(path.read_text())
                 assert not found, f"{path}: {found[0]}"

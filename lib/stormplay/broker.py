@@ -158,6 +158,17 @@ def renew(logins: Iterable[str], ttl_s: int) -> set[str]:
         return set(found.scalars())
 
 
+def schema_number() -> int:
+    """The number of the newest migration of the database; 0 where it is no Stormplay database, or an older one."""
+    try:
+        with database.transaction(database.broker_url()) as connection:
+            return int(connection.execute(text("SELECT sec.schema_number()")).scalar_one())
+    except DBAPIError as error:
+        if database.sqlstate(error) in ("3F000", "42883", "42501"):  # no such schema, no such function, not ours
+            return 0
+        raise
+
+
 def reap() -> int:
     """End the logins whose time is up, and roles that no login stands for any more. Returns how many."""
     with database.transaction(database.broker_url()) as connection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,8 @@ from stormplay import embedded
 from stormplay.errors import BadInput, DatabaseUnavailable
 
 SERVER_VERSION = 18
+
+_making = threading.Lock()
 
 
 def is_embedded() -> bool:
@@ -64,18 +67,23 @@ def broker_url() -> URL:
     return make_url(embedded.url("stormplay_broker"))
 
 
-@cache
-def engine(address: URL, *, pool_size: int = 2) -> Engine:
+def engine(address: URL, *, pool_size: int = 4) -> Engine:
     """An engine whose pool carries nothing over: each returned connection is rolled back and wiped.
 
     Args:
         address: The database's address.
-        pool_size: Connections kept; as many again may be opened for a moment.
+        pool_size: Connections at most, half of what a kernel's login may have. Who comes after that waits.
     """
+    with _making:  # threads that begin together would each get an engine of their own, and keep its connections
+        return _engine(address, pool_size)
+
+
+@cache
+def _engine(address: URL, pool_size: int) -> Engine:
     made = sqlalchemy.create_engine(
         address.set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,  # one more would be opened and closed for each use
         pool_pre_ping=True,
         pool_reset_on_return=None,
         hide_parameters=True,  # an error text must not carry a row

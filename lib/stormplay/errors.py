@@ -10,6 +10,7 @@
     │   └── NothingToRoute     the storm has no treated property with a place
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
+    ├── Busy                   all places are taken                 exit 5
     ├── Cancelled              the person stopped it; nothing changed
     ├── DatabaseUnavailable    no database answers                  exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
@@ -76,6 +77,12 @@ class NotAllowed(StormplayError):
 
 class Conflict(StormplayError):
     """Somebody else changed the same thing in the meantime."""
+
+    exit_code = 5
+
+
+class Busy(StormplayError):
+    """All places are taken; somebody has to leave first."""
 
     exit_code = 5
 

@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 # The lock, as PostgreSQL prints it back: who may read, and who of these may write.
-_READ = "(tenant_id = ( SELECT sec.tenant() AS tenant))"
+_MINE = "( SELECT sec.tenant() AS tenant)"
+_READ = f"((tenant_id OPERATOR(sec.===) {_MINE}) AND (tenant_id = {_MINE}))"
 _WRITE = r"^\(tenant_id = \( SELECT sec\.tenant_for\('(operator|analyst|admin)'::text\) AS tenant_for\)\)$"
-_PERSONAL = "address owner_name phone email value notes claim_intel photos crew_name"
 
 _TABLES = """tenant_table AS (
     SELECT c.oid, c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
@@ -59,9 +59,11 @@ CHECKS: dict[str, str] = {
          CROSS JOIN aclexplode(a.attacl) g WHERE g.privilege_type = 'UPDATE' AND (a.attname = 'tenant_id'
             OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid
                 AND i.indisprimary AND a.attnum = ANY (i.indkey)))""",
-    "personal column {} has statistics": f"""WITH {_TABLES}
+    "{} has statistics, and is no id": f"""WITH {_TABLES}
         SELECT t.relname || '.' || a.attname FROM tenant_table t JOIN pg_attribute a ON a.attrelid = t.oid
-         WHERE a.attname = ANY (string_to_array('{_PERSONAL}', ' ')) AND a.attstattarget IS DISTINCT FROM 0""",
+          LEFT JOIN pg_statistic s ON s.starelid = t.oid AND s.staattnum = a.attnum
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND a.atttypid <> 'uuid'::regtype
+           AND (a.attstattarget IS DISTINCT FROM 0 OR s.starelid IS NOT NULL)""",
     "view {} runs with its owner's rights": """
         SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND (c.relkind = 'm'
             OR c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))""",
@@ -73,12 +75,21 @@ CHECKS: dict[str, str] = {
            AND has_function_privilege('public', p.oid, 'EXECUTE')""",
     "a kernel may call {}": """
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
-           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'audit_trail')
+           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'audit_trail',
+                                 'same')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
         SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who
          WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
            AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
+    "the first condition of a policy, {}, is not what it was": """
+        SELECT 'sec.same' WHERE NOT EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('sec.same(uuid, uuid)')
+           AND prosrc = 'uuid_eq' AND proleakproof AND procost < 1e-20)""",
+    "definer function {} looks for names where others may put theirs": """
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+         WHERE p.pronamespace IN ('public'::regnamespace, 'sec'::regnamespace) AND p.prosecdef AND p.prosqlbody IS NULL
+           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c
+                            WHERE c = 'search_path=""' OR c LIKE 'search_path=%, pg_temp')""",
     "role {} is a member of one that it should not be": """
         SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
          WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')

@@ -41,13 +41,17 @@ _ROUTES = """
 SELECT r.route_id, r.route_name, r.zip_code, r.property_count, r.avg_uplift, r.distance_m, r.drive_minutes,
        r.crew_name, r.visit_type, r.created_at,
        CASE WHEN r.status <> 'planned' THEN r.status
-            WHEN count(j.job_id) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) = 0 THEN 'planned'
-            WHEN count(j.job_id) FILTER (WHERE j.completed_at IS NULL AND j.status <> 'completed') = 0 THEN 'done'
+            WHEN work.begun = 0 THEN 'planned'
+            WHEN work.completed = work.jobs THEN 'done'
             ELSE 'started' END AS status,
-       count(j.job_id) FILTER (WHERE j.completed_at IS NOT NULL OR j.status = 'completed') AS completed_count
-  FROM routes r LEFT JOIN jobs j ON j.tenant_id = r.tenant_id AND j.route_id = r.route_id
+       work.completed AS completed_count
+  FROM routes r
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS jobs,
+              count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) AS begun,
+              count(*) FILTER (WHERE j.status = 'completed' OR j.completed_at IS NOT NULL) AS completed
+         FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id) work
  WHERE r.storm_id = :storm_id
- GROUP BY r.tenant_id, r.route_id
  ORDER BY length(r.route_name), r.route_name
 """
 
@@ -130,7 +134,7 @@ class RouteBuilder:
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)
-            before = tenancy.bulk_frame(connection, _ROUTES, this_storm)
+            before = tenancy.frame(connection, _ROUTES, this_storm)
             old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
             kept = retire(connection, self.storm_id, before)
@@ -151,7 +155,7 @@ class RouteBuilder:
             completed_count, work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.bulk_frame(connection, _ROUTES, {"storm_id": self.storm_id})
+            found = tenancy.frame(connection, _ROUTES, {"storm_id": self.storm_id})
         visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
         return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
 
@@ -168,7 +172,9 @@ class RouteBuilder:
         """
         wanted = None if route_id is None else self._known(route_id)
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.bulk_frame(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
+            # The stops of one route are few: there, nesting loops is right.
+            read = tenancy.bulk_frame if wanted is None else tenancy.frame
+            found = read(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
         if wanted is not None and found.empty:
             raise self._unknown(route_id)
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from stormplay import broker, database
 from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
 
 _minted: dict[int, broker.KernelLogin] = {}
+_minting = threading.Lock()
 
 
 @contextmanager
@@ -223,10 +225,11 @@ def _address() -> URL:
 def _local_address() -> URL:
     """The local person's login for this process: minted at the first need, ended with the process."""
     process = os.getpid()  # a forked worker must not share its parent's
-    if process not in _minted:
-        minted = broker.open_kernel(broker.LOCAL, purpose="local")
-        _minted[process] = minted
-        atexit.register(_end, process, minted.login)
+    with _minting:  # threads that begin together share one
+        if process not in _minted:
+            minted = broker.open_kernel(broker.LOCAL, purpose="local")
+            _minted[process] = minted
+            atexit.register(_end, process, minted.login)
     return make_url(_minted[process].url)
 
 

@@ -20,7 +20,9 @@ def notebooks(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def site(database, notebooks, tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("site"), database, notebooks) as running:
+    # Many tests guess from one address, more than a person does.
+    settings = {"Identity": {"free_per_address": 10_000}}
+    with serving(tmp_path_factory.mktemp("site"), database, notebooks, settings=settings) as running:
         yield running
 
 

@@ -15,7 +15,7 @@ from stormplay.server.app import made
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SOME_KERNEL = "0b8e6f3c-2a4d-4c59-9c1a-5a7d1f0e9b11"
-LEAKS = ("Traceback", "site-packages", "stormplay/server", "/tmp/", "/root", '.ipynb"', "tornado", SECRET)
+LEAKS = ("Traceback", "site-packages", "stormplay/server", "/tmp/", "/root", "/notebooks/", "tornado", SECRET)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from visitor import PLANTED, Visitor, eventually, logins, roles, texts
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
 from stormplay.server.channels import quiet
-from stormplay.server.environment import kernel_environment
+from stormplay.server.environment import kernel_environment, nursery_environment
 
 LEAKS = (SECRET, "Traceback", 'File "', "ipython-input", "site-packages", "/tmp/ipykernel")
 
@@ -127,7 +127,9 @@ def test_the_environment_is_a_list_of_what_is_allowed(server, ending):
     assert made["PATH"] == "/bin"
     assert made["STORMPLAY_DATABASE_URL"] == "url"
     assert "PGPASSWORD" not in made
-    leaked = {name for name, value in made.items() if value == "secret"}
+    warm = nursery_environment(given_)
+    assert not {"STORMPLAY_DATABASE_URL", "STORMPLAY_PERSON", "QUERY_STRING", "PGPASSWORD"} & set(warm)
+    leaked = {name for name, value in (made | warm).items() if value == "secret"}
     assert not {name for name in leaked if re.search("KEY|TOKEN|PASSWORD|SECRET|DATABASE", name)}
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
+import processes
 import psutil
 import pytest
 from visitor import Site, Visitor, await_port, eventually, free_port, logins, popen, roles, serving
@@ -37,9 +38,10 @@ def test_behind_tls_the_cookies_are_secure(narrow):
     stranger = Visitor(narrow)
     form = stranger.get("/login", Host="play.example.org")
     assert form.status == 200, "the public name is one of ours"
-    assert (form.cookies["_xsrf"]["secure"], form.cookies["_xsrf"]["samesite"]) == (True, "Lax")
+    token = form.cookies["__Host-_xsrf"]
+    assert (token["secure"], token["samesite"]) == (True, "Lax")
     answer = stranger.sign_in("ana")
-    (session,) = [morsel for name, morsel in answer.cookies.items() if name.startswith("stormplay-session")]
+    session = answer.cookies["__Host-stormplay-session"]
     assert (session["secure"], session["httponly"], session["samesite"]) == (True, True, "Lax")
     stranger.leave()
 
@@ -99,7 +101,7 @@ def test_stopping_leaves_nothing_behind(database, notebooks, visitor, tmp_path):
         ana = visitor("ana", at=site)
         page = held(ana.open("who"))
         saw = page.printed()
-        folder = Path(psutil.Process(saw["pid"]).cmdline()[-1]).parent
+        folder = Path(saw["argv"][-1]).parent
         assert folder.stat().st_mode & 0o077 == 0, "its sockets are for this account alone"
         with ThreadPoolExecutor(4) as crowd:
             opening = [crowd.submit(ana.get, "/voila/render/plain.ipynb") for _ in range(4)]
@@ -110,9 +112,7 @@ def test_stopping_leaves_nothing_behind(database, notebooks, visitor, tmp_path):
                 assert each.exception() is None or isinstance(each.exception(), OSError | HTTPException)
         assert "Traceback" not in site.said()
         assert saw["pid"] in [kernel.pid for kernel in kernels]
-    psutil.wait_procs(kernels, 5)
-    started_here = [p for p in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(p.info["cmdline"] or [])]
-    assert not started_here, "those that began while the server stopped, too"
+    eventually(lambda: not processes.of(site))  # those that began while the server stopped, too
     assert logins() <= before
     assert saw["login"] not in roles()
     assert not folder.exists()

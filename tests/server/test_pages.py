@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from visitor import PASSWORD, serving
+from visitor import PASSWORD, eventually, free_port, serving
 
+from stormplay import RouteBuilder, accounts
+
+ROOT = Path(__file__).resolve().parents[2]
 STORY = [
     new_markdown_cell("# Routes\n\nWho drives where?\n\nFor the manager."),
     new_code_cell("import ipywidgets as widgets\nfrom IPython.display import HTML, Markdown, display"),
@@ -73,9 +77,9 @@ def page(browser, acts):
     assert away == []
 
 
-def enter(page, path="/"):
+def enter(page, path="/", username="vic"):
     page.goto(page.base + path)
-    page.fill("input[name=username]", "vic")
+    page.fill("input[name=username]", username)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
 
@@ -162,6 +166,132 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_buttons_fit_a_finger(pa
         box = button.bounding_box()
         assert box["height"] >= 40
         assert box["x"] + box["width"] <= 390
+
+
+def test_back_after_signing_out_shows_no_page(page):
+    enter(page)
+    page.wait_for_function(READY)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    page.go_back()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    assert "1,904" not in page.content()
+
+
+def test_a_new_password_in_one_tab_leaves_the_other_at_work(page, database):
+    """The other tab's connection is cut, since its session's key has changed, and comes back by itself."""
+    accounts.add_person("tess", "Tess Tabs", PASSWORD)
+    accounts.add_member("tess", "trinity", "operator")
+    enter(page, username="tess")
+    page.wait_for_function(READY)
+    other = page.context.new_page()
+    other.goto(page.base + "/voila/render/score.ipynb?tenant=trinity&x=y%26z")
+    other.get_by_role("link", name="Tess Tabs").click()
+    for label, typed in (("Present password", PASSWORD), ("New password", "a better one"),
+                         ("New password again", "a better one")):  # fmt: skip
+        other.get_by_label(label, exact=True).fill(typed)
+    other.get_by_role("button", name="Change it").click()
+    other.get_by_text("You were signed out everywhere else.").wait_for()
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("42 routes").wait_for()
+    assert page.locator(".sp-banner").count() == 0
+    other.get_by_role("link", name="Back to your page").click()
+    other.wait_for_url("**/voila/render/score.ipynb?tenant=trinity&x=y%26z")
+
+
+FORMS = {
+    "login": ("/login", "username", "This user name and password do not belong together."),
+    "password": ("/password", "old", "That is not your present password. Nothing was changed."),
+}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_is_ready_to_be_typed_into_and_says_what_was_wrong(form, width, page, database):
+    page.set_viewport_size({"width": width, "height": 844})
+    path, first, wrong = FORMS[form]
+    if form == "password":
+        accounts.add_person(f"fay{width}", "Fay Forms", PASSWORD)
+        enter(page, "/login", f"fay{width}")
+        page.goto(page.base + path)
+    else:
+        page.goto(page.base + path)
+    focused = "document.activeElement.id"
+    assert page.evaluate(focused) == first
+    for field in page.locator("input:visible").all():
+        field.fill("not-it-at-all")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text(wrong).wait_for()
+    assert page.evaluate(focused) == ("password" if form == "login" else "old"), "where to type on"
+    assert page.locator(":focus").get_attribute("aria-describedby") == "error", "and it is read aloud there"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for field in page.locator("main input:visible, main button").all():
+        box = field.bounding_box()
+        assert box["height"] >= 44
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    kinds = [field.get_attribute("autocomplete") for field in page.locator("input:visible").all()]
+    assert kinds == {"login": ["username", "current-password"],
+                     "password": ["current-password", "new-password", "new-password"]}[form]  # fmt: skip
+
+
+def test_behind_tls_the_front_end_finds_its_token(browser, database, tmp_path, acts):
+    """Cookies with `__Host-` names: the page is drawn, works, and can say that it has been closed."""
+    port = free_port()
+    given = {"port": port, "public_url": f"https://localhost:{port}/"}
+    with serving(tmp_path / "tls", database, acts.notebooks, **given) as running:
+        context = browser.new_context(base_url=f"http://localhost:{port}")
+        page = context.new_page()
+        page.base = f"http://localhost:{port}"
+        enter(page)
+        page.wait_for_function(READY)
+        names = {cookie["name"]: cookie["secure"] for cookie in context.cookies()}
+        assert names == dict.fromkeys(("__Host-_xsrf", "__Host-stormplay-session", "__Host-stormplay-device"), True)
+        page.get_by_role("button", name="Generate").click()
+        page.get_by_text("42 routes").wait_for()
+        assert len(running.kernels()) == 1
+        page.close(run_before_unload=True)
+        eventually(lambda: not running.kernels(), 20)
+        context.close()
+
+
+def test_signing_out_leads_to_where_one_signed_in(browser, database, tmp_path, acts):
+    """A browser follows a form to another host only where the page's policy names it."""
+    out = f"http://localhost:{acts.port}/login?next=/out"
+    given = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User",
+             "settings": {"Identity": {"proxy_logout_url": out}}}  # fmt: skip
+    with serving(tmp_path / "elsewhere", database, acts.notebooks, **given) as running:
+        context = browser.new_context(extra_http_headers={"X-Forwarded-User": "vic"})
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{running.port}/login?next=/password")
+        page.get_by_text("your password is changed there").wait_for()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url(out)
+        context.close()
+
+
+def test_a_crews_name_that_is_markup_runs_nothing(browser, demo, tmp_path):
+    """On the real page: in the table, on the map, in the forms."""
+    builder = RouteBuilder("lone-star", "2021-04-28")
+    if builder.get_routes().empty:
+        builder.generate_routes(time_limit_s=1.0)
+    route = builder.get_routes()["route_id"].iloc[0]
+    name = "<img src=x onerror='top.document.body.dataset.ran=1'>"
+    builder.assign_crew(route, name)
+    with serving(tmp_path / "real", demo, ROOT / "notebooks") as running:
+        context = browser.new_context()
+        page = context.new_page()
+        page.base = f"http://127.0.0.1:{running.port}"
+        enter(page, "/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28")
+        page.wait_for_function(READY, timeout=90_000)
+        page.locator("td", has_text=name).first.click()
+        page.locator(".widget-html", has_text=name).first.wait_for()
+        page.wait_for_timeout(500)
+        for frame in page.frames:
+            assert frame.locator("img[onerror]").count() == 0
+        assert page.evaluate("document.body.dataset.ran") is None
+        context.close()
+    builder.assign_crew(route, None)
 
 
 def test_the_keyboard_shows_where_it_is(page):

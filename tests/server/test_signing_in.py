@@ -11,8 +11,9 @@ from sqlalchemy import text
 from visitor import PASSWORD, Visitor, eventually, logins
 
 from stormplay import accounts, broker, database
-from stormplay.server.identity import Sessions, local_path
-from stormplay.server.throttle import FREE_FAILURES, LONGEST_WAIT_S, Throttle
+from stormplay.server.doors import local_path
+from stormplay.server.sessions import Sessions
+from stormplay.server.throttle import FREE_FAILURES
 
 WRONG = "This user name and password do not belong together."
 
@@ -22,8 +23,9 @@ def test_wrong_unknown_and_impossible_read_the_same(visitor, site):
     answers = [
         stranger.sign_in(name, password)
         for name, password in (
-            ("ben", "not-it-at-all"), ("nobody-here", PASSWORD), ("local", ""), ("-", "x"), ("", ""),
-            ("x' OR 1=1 --", PASSWORD), ("ben\x00x", PASSWORD), ("b" * 5_000, PASSWORD), ("ben", "x" * 5_000),
+            ("ben", "not-it-at-all"), ("nobody-here", PASSWORD), ("local", ""), ("ben", "x" * 5_000),
+            # Names that no account can have are one name to the throttle: five in a quarter of an hour.
+            ("x' OR 1=1 --", PASSWORD), ("ben\x00x", PASSWORD), ("b" * 5_000, PASSWORD),
         )
     ]  # fmt: skip
     assert [answer.status for answer in answers] == [401] * len(answers)
@@ -59,25 +61,6 @@ def test_the_fifth_failure_is_the_last_free_one(visitor, database):
     assert visitor().sign_in("gus", PASSWORD).status == 429, "nor with another cookie"
     assert visitor().sign_in("ana").status == 303, "others are not held up"
     eventually(lambda: visitor().sign_in("gus", PASSWORD).status == 303, seconds=8, every=0.5)
-
-
-def test_a_hundred_guesses_at_once_are_a_hundred():
-    now = [0.0]
-    throttle = Throttle(lambda: now[0])
-    waits = []
-    for _ in range(20):
-        waits.append(throttle.wait_s("ana", "10.0.0.1"))
-        throttle.failed("ana", "10.0.0.1")
-    assert waits[:FREE_FAILURES] == [0] * FREE_FAILURES
-    assert waits[FREE_FAILURES:] == sorted(waits[FREE_FAILURES:])
-    assert waits[FREE_FAILURES] == 2
-    assert waits[-1] == LONGEST_WAIT_S
-    assert throttle.wait_s("ben", "10.0.0.1") == throttle.wait_s("ana", "10.0.0.2") == 0
-    now[0] += LONGEST_WAIT_S
-    assert throttle.wait_s("ana", "10.0.0.1") == 0
-    throttle.succeeded("ana", "10.0.0.1")
-    throttle.failed("ana", "10.0.0.1")
-    assert throttle.wait_s("ana", "10.0.0.1") == 0
 
 
 def test_without_the_forms_token_nobody_comes_in_or_goes_out(visitor):

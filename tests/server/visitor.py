@@ -59,7 +59,7 @@ class Site:
 
 def _is_kernel(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return "ipykernel" in " ".join(process.cmdline())
+        return process.name() == "sp-kernel" or "ipykernel" in " ".join(process.cmdline())
     return False
 
 
@@ -82,7 +82,7 @@ def popen(command: list, folder: Path, home: Path) -> tuple[subprocess.Popen, Pa
 @contextmanager
 def serving(folder: Path, home: Path, notebooks: Path, **given):
     """A running server on a free port. Its end is part of no test that uses it."""
-    port = free_port()
+    port = given.get("port") or free_port()
     script = Path(__file__).with_name("serve_books.py")
     settings = json.dumps({"port": port, "notebooks": str(notebooks), **given})
     process, log, tmp = popen([sys.executable, script, settings], folder, home)
@@ -186,9 +186,10 @@ class Visitor:
         return self.ask("POST", path, urlencode({**token, **(form or {})}), **headers)
 
     def xsrf(self) -> str:
-        if "_xsrf" not in self.cookies:
+        names = ("__Host-_xsrf", "_xsrf")  # the first where the visitor's side is https
+        if not set(names) & set(self.cookies):
             self.get("/login")
-        return self.cookies["_xsrf"]
+        return next(self.cookies[name] for name in names if name in self.cookies)
 
     def cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
@@ -196,7 +197,8 @@ class Visitor:
     @property
     def session(self) -> str:
         """The session cookie."""
-        return self.cookies.get(f"stormplay-session-{self.site.port}", "")
+        names = ("__Host-stormplay-session", f"stormplay-session-{self.site.port}")
+        return next((self.cookies[name] for name in names if name in self.cookies), "")
 
     def sign_in(self, username: str, password: str = PASSWORD, next_: str | None = None) -> Answer:
         form = {"username": username, "password": password} | ({} if next_ is None else {"next": next_})
@@ -302,6 +304,15 @@ class Channel:
     def info(self) -> list[dict]:
         """Ask for the kernel's info, which is always answered: what went before has been dealt with by then."""
         return self.hear(until=self.send("kernel_info_request", {}), reply="kernel_info_reply")
+
+    def states(self) -> dict[str, dict]:
+        """All widgets' states by model id, as a page asks for them."""
+        comm = uuid.uuid4().hex
+        opened = {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}
+        self.hear(until=self.send("comm_open", opened))
+        heard = self.hear(until=self.message(comm, {"method": "request_states"}))
+        reply = next(message for message in heard if message["msg_type"] == "comm_msg")
+        return reply["content"]["data"]["states"]
 
 
 def _without_buffers(raw: bytes) -> bytes:

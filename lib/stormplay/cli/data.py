@@ -1,10 +1,11 @@
-"""`stormplay migrate`, `demo`, `audit`: the database as a whole."""
+"""`stormplay migrate`, `demo`, `backup`, `restore`, `audit`: the database as a whole."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,32 @@ def load_demo() -> None:
     with say.bar() as show:
         loaded = package.load(progress=show)
     say.line(str(loaded))
+
+
+@commands.command(epilog=say.EXITS)
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write. It is as confidential as the database.")],
+    force: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+) -> None:
+    """Write the whole database to one file, while people work: all rows, accounts and rights; no live login."""
+    from stormplay import backup as package  # noqa: PLC0415
+
+    with say.bar() as show:
+        made = package.dump(file, force=force, progress=show)
+    say.line(str(made))
+
+
+@commands.command(epilog=say.EXITS)
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that 'stormplay backup' wrote.")],
+    replace: Annotated[bool, typer.Option(help="Put the present database aside, under another name.")] = False,
+) -> None:
+    """Put a backup in the database's place. It is built and proved beside it first; until then nothing changes."""
+    from stormplay import backup as package  # noqa: PLC0415
+
+    with say.bar() as show:
+        done = package.restore(file, replace=replace, progress=show)
+    say.line(str(done))
 
 
 @commands.command(epilog=say.EXITS)

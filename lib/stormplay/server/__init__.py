@@ -4,10 +4,21 @@ app          the server, its routes, its life
 frame        what every page has in common
 pages        the way in, and a notebook for a visitor
 book         a notebook, read and ready to be shown
+doors        the way in, the way out, a new password
 identity     who is asking
+sessions     who is signed in
+cookies      their names and flags
+proxy        what a proxy before us may tell
 throttle     slows down who guesses passwords
+listening    a port, and signals to stop
+logs         what the log tells
 kernels      opens and ends kernels and their logins
 environment  what a kernel may know
+visits       a visit and what hangs on it
+watch        looks after visits: renews logins, ends what has had its time
+nursery      the process that holds a kernel's imports and forks
+forks        the server's end of it
+provision    a kernel from there, for jupyter_client
 run          runs a notebook ahead of the browser
 channels     the ways to a kernel, each open to its owner alone
 assets       static files
@@ -15,6 +26,20 @@ assets       static files
 
 from __future__ import annotations
 
-from stormplay.server.app import StormplayServer, check_port, serve
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stormplay.server.app import StormplayServer, serve
+    from stormplay.server.listening import check_port
 
 __all__ = ["StormplayServer", "check_port", "serve"]
+
+_HOME = {"StormplayServer": "app", "check_port": "listening", "serve": "app"}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name at its first use: Voilà takes seconds, and a lab needs none of it."""
+    if name in _HOME:
+        return getattr(import_module(f"stormplay.server.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'stormplay.server' has no attribute '{name}'")

@@ -4,37 +4,35 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import shutil
-import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import zmq
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
-from traitlets import Instance, Unicode
+from traitlets import Float, Instance, Unicode
 from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
-from stormplay.errors import BadInput, PortTaken
-from stormplay.server import assets
+from stormplay.server import assets, doors
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
-from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere
+from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
 from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
+from stormplay.server.listening import Signals, bind
+from stormplay.server.logs import tell_of_doors, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
+from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -68,11 +66,15 @@ class StormplayServer(Voila):
     Attributes:
         public_url: The address that visitors use, where it is not the one listened on (behind a TLS proxy).
         shelf: The notebooks.
+        proxy: Which proxies are believed.
         page_config: What the front end reads before it starts.
     """
 
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
+    # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
+    patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
     shelf = Instance(Shelf)
+    proxy = Instance(Proxy, ())
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Take what the constructor was given. No file that lies about may weaken a door, and no argument."""
@@ -88,17 +90,18 @@ class StormplayServer(Voila):
         self.page_config = assets.page_config(self.base_url)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
-        secure = {"secure": True} if urlsplit(self.public_url).scheme == "https" else {}
+        made_by_voila = super().init_settings()
+        self.identity_provider.proxy = self.proxy
         return {
-            **super().init_settings(),
+            **made_by_voila,
             "allow_remote_access": not self._is_loopback(),
             "default_handler_class": Elsewhere,
-            "headers": HEADERS,
+            "headers": HEADERS | {"Content-Security-Policy": policy(self.identity_provider.proxy_logout_url)},
             "local_hostnames": sorted(filter(None, local)),
             "log_function": self._log_request,
             "serve_traceback": False,
             "stormplay": self,
-            "xsrf_cookie_kwargs": {"samesite": "Lax", **secure},
+            "xsrf_cookie_kwargs": {},  # `cookies` knows its flags, which differ from request to request
         }
 
     def init_handlers(self) -> list[tuple[Any, ...]]:
@@ -111,7 +114,7 @@ class StormplayServer(Voila):
             (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
             (rf"{base}voila/execution/{_KERNEL}", Cells),
             (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
-            *((base.rstrip("/") + path, handler) for path, handler in self.identity_provider.get_handlers()),
+            *((base.rstrip("/") + path, handler) for path, handler in doors.handlers()),
             *assets.routes(base),
         ]
 
@@ -126,7 +129,8 @@ class StormplayServer(Voila):
 
     def is_https(self, request: HTTPServerRequest) -> bool:
         """Whether the visitor's browser speaks TLS, with us or with the proxy before us."""
-        return "https" in (urlsplit(self.public_url).scheme, request.protocol)
+        told = self.identity_provider.proxy.is_https(request)
+        return told or "https" in (urlsplit(self.public_url).scheme, request.protocol)
 
     async def check(self, function: Callable[..., T], *args: Any) -> T:
         """Check a password in a thread of its own kind: a crowd at the login must not hold up those inside."""
@@ -139,14 +143,17 @@ class StormplayServer(Voila):
         try:
             settings = self.init_settings()
             self.app = Application(self.init_handlers(), **settings)
-            server = HTTPServer(self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024)
+            server = HTTPServer(
+                self.app, max_body_size=_LARGEST_BODY, max_buffer_size=16 * 1024 * 1024,
+                idle_connection_timeout=self.patience_s, body_timeout=self.patience_s,
+            )  # fmt: skip
             server.add_sockets(sockets)
             self.kernel_manager.watch()
-            with _signals(stop):
+            with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
-            threading.excepthook = _while_stopping
+            threading.excepthook = while_stopping
             server.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
@@ -159,70 +166,14 @@ class StormplayServer(Voila):
     def _log_request(self, handler: RequestHandler) -> None:
         request, status = handler.request, handler.get_status()
         note = self.log.error if status >= 500 and status != 503 else self.log.info
-        note("%d %s %s %.0f ms", status, request.method, request.path, 1000 * request.request_time())
+        address = self.identity_provider.proxy.address(request)
+        note("%d %s %s %s %.0f ms", status, address, request.method, request.path, 1000 * request.request_time())
 
 
 def _run_folder() -> str:
     """A folder readable by us alone, for the kernels' sockets; their paths end at 107 bytes, so it must be short."""
     short = Path("/tmp")  # noqa: S108 - a folder of its own is made in it
     return tempfile.mkdtemp(prefix="stormplay-", dir=short if short.is_dir() else None)
-
-
-def _while_stopping(failed: threading.ExceptHookArgs) -> None:
-    """A kernel's heartbeat that was just about to begin finds its sockets closed; anything else is told as ever."""
-    if not isinstance(failed.exc_value, zmq.ZMQError):
-        threading.__excepthook__(failed)
-
-
-class _signals:  # noqa: N801 - used like a function
-    """Set an event on SIGINT and SIGTERM. A second one of them ends the process at once."""
-
-    def __init__(self, stop: asyncio.Event) -> None:
-        self._stop, self._loop = stop, asyncio.get_running_loop()
-        self._mine = threading.current_thread() is threading.main_thread()
-
-    def __enter__(self) -> None:
-        if self._mine:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.add_signal_handler(number, self._stop.set)
-
-    def __exit__(self, *_: object) -> None:
-        if self._mine:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._loop.remove_signal_handler(number)
-
-
-def bind(ip: str, port: int) -> list[socket.socket]:
-    """Take the port.
-
-    Raises:
-        PortTaken: Somebody else listens there.
-        BadInput: There is no such address or port on this machine, or it may not be used.
-    """
-    if not 1 <= port <= 65_535:  # a larger one would be wrapped around
-        raise BadInput(f"There is no port {port}.", "Expected one from 1 to 65535.")
-    try:
-        return list(bind_sockets(port, ip))
-    except OSError as error:
-        code = error.errno
-        if code == errno.EADDRINUSE:
-            raise PortTaken(
-                f"Port {port} is in use.", remedy=f"Stop what listens there, or choose another: --port {port + 1}."
-            ) from None
-        if code == errno.EACCES:
-            raise BadInput(f"Port {port} may not be used by this account.", "Choose one above 1023.") from None
-        raise BadInput(f"This machine cannot listen on {ip}, port {port}.") from None
-
-
-def check_port(ip: str, port: int) -> None:
-    """Refuse a port that is taken before anything else is done.
-
-    Raises:
-        PortTaken: Somebody else listens there.
-        BadInput: There is no such address or port on this machine, or it may not be used.
-    """
-    for taken in bind(ip, port):
-        taken.close()
 
 
 def serve(
@@ -232,6 +183,8 @@ def serve(
     notebooks: Path,
     ready: Callable[[str], None] | None = None,
     public_url: str = "",
+    trusted_proxies: Sequence[str] = (),
+    proxy_user_header: str = "",
     settings: dict[str, Any] | None = None,
 ) -> None:
     """Serve the notebooks of a folder until SIGINT or SIGTERM; then end every kernel and close every login.
@@ -242,24 +195,27 @@ def serve(
         notebooks: The folder.
         ready: Called with the address once the server listens.
         public_url: The address that visitors use, behind a proxy that speaks TLS.
+        trusted_proxies: Addresses and networks of proxies that are believed; see `server.proxy`.
+        proxy_user_header: The header in which such a proxy names the person; '' where people sign in here.
         settings: More settings by class and name, such as `{"Kernels": {"most": 40}}`.
 
     Raises:
         PortTaken: Somebody else listens on the port.
-        BadInput: There is no such address or port on this machine, or it may not be used.
+        BadInput: There is no such address or port on this machine, or it may not be used; or a proxy's address or
+            header, the public address, or the one to go to after signing out, cannot be used.
     """
+    proxy = Proxy(trusted_proxies, proxy_user_header)
+    check_public_url(public_url)
+    check_logout_url((settings or {}).get("Identity", {}).get("proxy_logout_url", ""))
     sockets = bind(ip, port)
-    logging.getLogger("tornado.general").addFilter(_is_news)
-    server = made(port, ip, notebooks, public_url, settings or {})
+    tell_of_doors()
+    server = made(port, ip, notebooks, public_url, settings or {}, proxy)
     asyncio.run(server.run(sockets, ready))
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """All but one: Jupyter counts its pings in milliseconds, Tornado takes them for seconds and warns at each start."""
-    return "websocket_ping_timeout" not in record.getMessage()
-
-
-def made(port: int, ip: str, notebooks: Path, public_url: str, settings: dict[str, Any]) -> StormplayServer:
+def made(
+    port: int, ip: str, notebooks: Path, public_url: str, settings: dict[str, Any], proxy: Proxy | None = None
+) -> StormplayServer:
     """A server as `serve` runs it, before it listens."""
     config = Config(_SETTINGS)
     config.merge(Config(settings))
@@ -267,4 +223,5 @@ def made(port: int, ip: str, notebooks: Path, public_url: str, settings: dict[st
         config=config, port=port, ip=ip, root_dir=str(notebooks), public_url=public_url, shelf=Shelf(notebooks)
     )
     server.initialize()
+    server.proxy = proxy or Proxy()
     return server

@@ -12,11 +12,11 @@ from typing import Any
 import voila
 from jupyter_core.paths import jupyter_path
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.base.handlers import JupyterHandler
 from jupyterlab_server.config import get_federated_extensions
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 from voila.utils import get_voila_labextensions_path
 
+from stormplay.server.cookies import Guarded
 from stormplay.server.frame import STATIC
 
 PUBLIC = frozenset({"stormplay.css"})
@@ -24,7 +24,7 @@ EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-
 _FOREVER = "private, max-age=31536000, immutable"
 
 
-class Static(JupyterHandler, StaticFileHandler):
+class Static(Guarded, StaticFileHandler):
     """A folder of files, for visitors only.
 
     Files whose address changes with their content are kept by the browser for good.
@@ -38,6 +38,8 @@ class Static(JupyterHandler, StaticFileHandler):
     @authenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file."""
+        if "\0" in path:  # no file has such a name, and asking for one is an error of its own
+            raise HTTPError(404)
         await super().get(path, include_body)
 
     @authenticated

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.decorator import authorized, ws_authenticated
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.handlers import APIHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
@@ -21,6 +21,7 @@ from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from stormplay.server.cookies import ONE_YEAR, Guarded
 from stormplay.server.frame import HEADERS
 
 ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
@@ -68,10 +69,17 @@ class Quiet(ZMQChannelsWebsocketConnection):
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
         """Hand a page's message to the kernel; what cannot be read is dropped."""
+        self._touch()
         try:
             super().handle_incoming_message(incoming_msg)
         except Exception as error:
             self.log.warning("unreadable message to kernel %s: %s", self.kernel_id, type(error).__name__)
+
+    def _touch(self) -> None:
+        """Who moves something on a page is there, though no request is made."""
+        handler = self.websocket_handler
+        if visit := handler.kernel_manager.visits.get(self.kernel_id):
+            handler.identity_provider.sessions.touch(visit.session)
 
 
 def quiet(value: Any) -> Any:
@@ -89,13 +97,15 @@ def _is_warning(value: Any) -> bool:
     return isinstance(value, dict) and value.get("output_type") == "stream" and value.get("name") == "stderr"
 
 
-class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class Socket(WebSocketMixin, WebSocketHandler, Guarded):
     """A socket that says nothing about why it is refused."""
 
     def set_default_headers(self) -> None:
         """The headers of a refusal."""
         for name, value in HEADERS.items():
             self.set_header(name, value)
+        if self.is_https:
+            self.set_header("Strict-Transport-Security", ONE_YEAR)
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Say nothing about it."""
@@ -105,11 +115,23 @@ class Socket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 class Channels(Socket, KernelWebsocketHandler):
     """`/api/kernels/<id>/channels`: the widget messages."""
 
+    _is_over = False
+
     async def open(self, kernel_id: str) -> None:
         """Connect, and be closed when the kernel ends."""
         if visit := self.kernel_manager.visits.get(kernel_id):
             visit.sockets.add(self)
         await super().open(kernel_id)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Take nothing in from now on: who does not answer the farewell could go on speaking for seconds."""
+        self._is_over = True
+        super().close(code, reason)
+
+    def on_message(self, ws_message: Any) -> None:
+        """Hand a message on."""
+        if not self._is_over:
+            super().on_message(ws_message)
 
     def on_close(self) -> None:
         """Let go of the kernel."""
@@ -157,7 +179,7 @@ class Cells(Socket):
             self._sending.cancel()
 
 
-class KernelState(KernelHandler):
+class KernelState(Guarded, KernelHandler):
     """`/api/kernels/<id>`: how the kernel is, and its end."""
 
     @authenticated
@@ -169,7 +191,7 @@ class KernelState(KernelHandler):
         self.finish()
 
 
-class EndVisit(APIHandler):
+class EndVisit(Guarded, APIHandler):
     """`/voila/api/shutdown/<id>`: the page is being closed."""
 
     auth_resource = "kernels"

@@ -14,6 +14,10 @@ _ALLOWED = re.compile(
     r"|MPL(BACKEND|CONFIGDIR)|PGSSLMODE|PGSSLROOTCERT|SSL_CERT_(FILE|DIR)"
 )
 
+# Libraries that start their threads when they are imported. A process with threads cannot be forked safely, and many
+# kernels on few cores gain nothing from them.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 
 def kernel_environment(
     server: Mapping[str, str], request: Mapping[str, str], *, database_url: str, username: str
@@ -33,3 +37,13 @@ def kernel_environment(
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger, unused here, warns at each start
     }
     return allowed | dict(request) | own
+
+
+def nursery_environment(server: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process that warm kernels are forked from: no login, no person, no page.
+
+    Args:
+        server: The server's own environment; only names on the list are taken from it.
+    """
+    allowed = {name: value for name, value in server.items() if _ALLOWED.fullmatch(name)}
+    return allowed | _ONE_THREAD | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}

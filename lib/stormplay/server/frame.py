@@ -7,8 +7,12 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from jupyter_server.base.handlers import JupyterHandler
+from tornado.web import HTTPError
+
+from stormplay.errors import StormplayError
+from stormplay.server.cookies import Guarded
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "share" / "jupyter" / "voila" / "templates" / "stormplay"
 STATIC = TEMPLATES / "static"
@@ -24,23 +28,35 @@ _UNEXPECTED = "Something went wrong on the server. Reload the page; if it stays 
 
 # What a page may load and do. Widgets are compiled in the browser and their scripts come with the kernel's messages,
 # hence unsafe-eval and blob; nothing may come from, or go to, another server.
-POLICY = "; ".join([
-    "default-src 'self'",
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self' data:",
-    "connect-src 'self' data: blob:",
-    "frame-src 'self' blob: data:",
-    "worker-src 'self' blob:",
-    "object-src 'none'",
-    "base-uri 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-])  # fmt: skip
+_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self' data: blob:",
+    "frame-src": "'self' blob: data:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+
+
+def policy(logout_url: str = "") -> str:
+    """The Content-Security-Policy.
+
+    Args:
+        logout_url: Where 'Sign out' leads; a browser follows a form there only if the policy names the place.
+    """
+    parts = urlsplit(logout_url)
+    place = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return "; ".join(f"{name} {sources}{place if name == 'form-action' else ''}" for name, sources in _POLICY.items())
+
 
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": policy(),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -57,7 +73,7 @@ def asset(name: str) -> str:
     return f"static/{name}?v={digest}"
 
 
-class Page(JupyterHandler):
+class Page(Guarded):
     """A handler that answers with a page in the frame."""
 
     @property
@@ -65,15 +81,22 @@ class Page(JupyterHandler):
         """The server."""
         return self.settings["stormplay"]
 
-    def show(self, template: str, **names: Any) -> None:
-        """Write a page. It is made for one person, so nobody on the way may keep it."""
-        self.set_header("Content-Type", "text/html; charset=utf-8")
+    def set_default_headers(self) -> None:
+        """Let nobody keep what is made for one person: no proxy, and no browser that goes back after a sign-out."""
+        super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
+
+    def show(self, template: str, **names: Any) -> None:
+        """Write a page."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
         self.write(self.settings["voila_jinja2_env"].get_template(template).render(**self._common(), **names))
 
-    def write_error(self, status_code: int, **_: Any) -> None:
-        """Say what is wrong in a sentence; never an exception's text."""
-        self.say(_SENTENCES.get(status_code, _UNEXPECTED), status_code)
+    def write_error(self, status_code: int, **given: Any) -> None:
+        """Say what is wrong in a sentence. Our own errors speak for themselves, no other exception does."""
+        _, raised, _ = given.get("exc_info") or (None, None, None)
+        reason = raised.__cause__ if isinstance(raised, HTTPError) else None
+        sentence = _SENTENCES.get(status_code, _UNEXPECTED)
+        self.say(str(reason) if isinstance(reason, StormplayError) else sentence, status_code)
 
     def say(self, sentence: str, status: int, retry: str = "") -> None:
         """Write a page that holds one sentence.
@@ -92,6 +115,7 @@ class Page(JupyterHandler):
             "asset": lambda name: self.base_url + asset(name),
             "base_url": self.base_url,
             "person": visitor.display_name if visitor else "",
+            "here": self.request.uri if self.request.method == "GET" and "/voila/render/" in self.request.path else "",
             "xsrf": self.xsrf_token.decode("ascii"),
             "acts": self.stormplay.acts(self.request) if visitor else [],
         }

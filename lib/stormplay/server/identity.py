@@ -1,35 +1,33 @@
-"""Who is asking: sessions kept on the server, a login page of our own, and nothing else that counts as identity.
+"""Who is asking: the session cookie, or what a trusted proxy says, and nothing else that counts as identity.
 
-The cookie holds a random session key, signed. What it stands for is kept here, so a logout or the end of a
-session's time makes every copy of the cookie worthless.
+The cookie holds a random session key, signed. What it stands for is kept in `sessions`.
 """
-# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
+# mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
 
-import re
+import hashlib
+import logging
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
-from traitlets import Instance, Unicode
+from tornado.web import HTTPError
+from traitlets import Instance, Integer, Unicode
 
 from stormplay import broker
 from stormplay.broker import Person
-from stormplay.errors import StormplayError
-from stormplay.server.frame import Page
-from stormplay.server.throttle import Throttle
+from stormplay.errors import NotAllowed, StormplayError
+from stormplay.server.proxy import Proxy
+from stormplay.server.sessions import Sessions
+from stormplay.server.throttle import FREE_PER_ADDRESS, Throttle
 
-LIFETIME_S = 12 * 3600.0
-_MOST_SESSIONS = 10_000
-_USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-_NOBODY = "-"  # no account can have this name, and asking for it takes as long as for any other
-_LONGEST_PASSWORD = 1024
-_LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-WRONG = "This user name and password do not belong together."
+SESSION, DEVICE = "stormplay-session", "stormplay-device"
+_DEVICE_DAYS = 30
+_TRY_AGAIN = 1012  # a socket's end after which its page connects anew
+
+doors = logging.getLogger("stormplay.server.doors")
 
 
 @dataclass
@@ -43,150 +41,148 @@ class Visitor(User):
     session: str = field(default="", repr=False)
 
 
-class Sessions:
-    """Who is signed in: session key -> person, for a limited time.
+class Identity(IdentityProvider):
+    """Knows a visitor by the session cookie, or by a trusted proxy's header: no token, no query.
 
-    Args:
-        lifetime_s: Seconds after which a session ends by itself.
+    Attributes:
+        changes: Passwords changed here since the start.
     """
 
-    def __init__(self, lifetime_s: float = LIFETIME_S) -> None:
-        self._lifetime_s = lifetime_s
-        self._open: dict[str, tuple[Person, float]] = {}
-
-    def open(self, person: Person) -> str:
-        """Begin a session. Returns its key, 256 random bits."""
-        key = secrets.token_urlsafe(32)
-        for old in [key for key in self._open if self.find(key) is None][:_MOST_SESSIONS]:
-            self._open.pop(old, None)
-        if len(self._open) >= _MOST_SESSIONS:
-            del self._open[next(iter(self._open))]
-        self._open[key] = (person, time.monotonic())
-        return key
-
-    def find(self, key: str) -> Person | None:
-        """The person of a session; None where there is none or its time is up."""
-        person, began_s = self._open.get(key, (None, 0.0))
-        return person if time.monotonic() - began_s < self._lifetime_s else None
-
-    def close(self, key: str) -> None:
-        """End a session. Harmless where there is none."""
-        self._open.pop(key, None)
-
-
-class Identity(IdentityProvider):
-    """Knows a visitor by the session cookie alone: no token, no header, no query."""
-
     sessions = Instance(Sessions, ())
-    throttle = Instance(Throttle, ())
+    throttle = Instance(Throttle)
+    proxy = Instance(Proxy, ())
+    proxy_logout_url = Unicode("", config=True, help="Where to go after signing out, where a proxy signs people in.")
+    free_per_address = Integer(FREE_PER_ADDRESS, config=True, help="Wrong passwords that cost an address nothing.")
 
     token = Unicode("")
     auth_enabled = True
+    changes = 0
 
-    def get_user(self, handler: Any) -> Visitor | None:
-        """The visitor behind a request, or None."""
+    def _throttle_default(self) -> Throttle:
+        return Throttle(free_per_address=self.free_per_address)
+
+    async def get_user(self, handler: Any) -> Visitor | None:
+        """The visitor behind a request, or None.
+
+        Raises:
+            HTTPError: A proxy names somebody who has no open account here (403).
+        """
         key = self.session_of(handler)
         person = self.sessions.find(key) if key else None
-        if person is None:
+        if self.proxy.names_people:
+            handler.current_user = handler._jupyter_current_user = None  # a refusal needs to know that it is nobody
+            return await self._told_by_proxy(handler, key, person)
+        return self._visitor(key, person) if person is not None else None
+
+    async def _told_by_proxy(self, handler: Any, key: str, person: Person | None) -> Visitor | None:
+        """Who the proxy says it is, in a session of ours: a kernel belongs to a session."""
+        if self.proxy.is_forged(handler.request):
+            doors.warning("%s sent %s and is no trusted proxy", handler.request.remote_ip, self.proxy.user_header)
+        username = self._named_by_proxy(handler, key)
+        if person is not None and person.username == username:
+            return self._visitor(key, person)
+        if key:
+            self.end(key)  # somebody else, or nobody, is behind that browser now
+        if not username:
             return None
+        try:
+            named = await self.parent.check(broker.find_person, username)
+        except StormplayError:
+            raise HTTPError(503) from None
+        if named is None:
+            doors.warning("the proxy names %s, who has no open account", username)
+            raise HTTPError(403) from NotAllowed(
+                f"There is no open account '{username}' here.", remedy="Ask your administrator for one."
+            )
+        return self._visitor(self.sign_in(handler, named), named)
+
+    def _named_by_proxy(self, handler: Any, key: str) -> str:
+        try:
+            return str(self.proxy.username(handler.request))
+        except NotAllowed as error:
+            doors.warning("the proxy at %s names nobody that can be", handler.request.remote_ip)
+            if key:
+                self.end(key)
+            raise HTTPError(403) from error
+
+    def _visitor(self, key: str, person: Person) -> Visitor:
+        self.sessions.touch(key)
         return Visitor(person.username, person.display_name, person.display_name, session=key)
 
     def session_of(self, handler: Any) -> str:
         """The session key in the request's cookie, '' where it is missing or not signed by this server."""
-        value = handler.get_signed_cookie(self.get_cookie_name(handler), max_age_days=1)
+        value: bytes | None = handler.get_signed_cookie(SESSION, max_age_days=1)
         return value.decode("ascii", "replace") if value else ""
 
-    def get_cookie_name(self, handler: Any) -> str:
-        """A name with the port in it: browsers do not keep the cookies of two ports apart."""
-        return f"stormplay-session-{self.parent.port}"
+    def sign_in(self, handler: Any, person: Person) -> str:
+        """Begin a new session; whatever session the browser had before ends. Returns the new one's key."""
+        if before := self.session_of(handler):
+            self.end(before)
+        doors.info("%s signed in from %s", person.username, self.proxy.address(handler.request))
+        return self._begin(handler, person)
 
-    def sign_in(self, handler: Any, person: Person) -> None:
-        """Begin a new session; whatever session the browser had before ends."""
-        self.sign_out(handler)
-        handler.set_signed_cookie(
-            self.get_cookie_name(handler),
-            self.sessions.open(person),
-            expires_days=None,
-            path=handler.base_url,
-            httponly=True,
-            samesite="Lax",
-            secure=self.parent.is_https(handler.request),
-        )
+    def _begin(self, handler: Any, person: Person) -> str:
+        key: str = self.sessions.open(person)
+        handler.set_signed_cookie(SESSION, key, expires_days=None, path=handler.base_url, httponly=True)
+        return key
 
     def sign_out(self, handler: Any) -> None:
         """End the browser's session, and everything that runs in it."""
         if key := self.session_of(handler):
-            self.sessions.close(key)
-            self.parent.kernel_manager.end_session(key)
-        handler.clear_cookie(self.get_cookie_name(handler), path=handler.base_url)
+            if person := self.sessions.find(key):
+                doors.info("%s signed out", person.username)
+            self.end(key)
+        handler.clear_cookie(SESSION, path=handler.base_url)
+
+    def end(self, session: str) -> None:
+        """End a session and every kernel in it."""
+        self.sessions.close(session)
+        self.parent.kernel_manager.end_session(session)
+
+    def end_others(self, username: str, session: str) -> int:
+        """End all sessions of a person but one. Returns how many."""
+        others = [key for key in self.sessions.of(username) if key != session]
+        for key in others:
+            self.end(key)
+        return len(others)
+
+    def changed_password(self, handler: Any, visitor: Visitor) -> int:
+        """End every session of a person, and give this browser a new one, into which its kernels go.
+
+        A copy of its cookie, wherever it is, is worthless then. Open pages connect anew with the new one.
+
+        Returns:
+            How many sessions ended elsewhere.
+        """
+        self.changes += 1
+        person = self.sessions.find(visitor.session)
+        if person is None:  # it has ended meanwhile, and stays ended
+            return self.end_others(visitor.username, "")
+        key = self._begin(handler, person)
+        for visit in self.parent.kernel_manager.visits.values():
+            if visit.session == visitor.session:
+                visit.session = key
+                for socket in list(visit.sockets):
+                    socket.close(_TRY_AGAIN)
+        self.sessions.close(visitor.session)
+        return self.end_others(visitor.username, key)
+
+    def device_of(self, handler: Any, username: str) -> str:
+        """The name of the browser in which this person has signed in before; '' for any other."""
+        value: bytes | None = handler.get_signed_cookie(DEVICE, max_age_days=_DEVICE_DAYS)
+        device, _, whose = (value or b"").decode("ascii", "replace").partition(".")
+        return device if secrets.compare_digest(whose, _whose(device, username)) else ""
+
+    def know_device(self, handler: Any, username: str) -> None:
+        """Let this browser be one in which the person has signed in. The cookie opens nothing and names nobody."""
+        device = self.device_of(handler, username) or secrets.token_hex(8)
+        value = f"{device}.{_whose(device, username)}"
+        handler.set_signed_cookie(DEVICE, value, expires_days=_DEVICE_DAYS, path=handler.base_url, httponly=True)
 
     def is_token_authenticated(self, handler: Any) -> bool:
         """Never: so the checks of origin and XSRF token are never skipped."""
         return False
 
-    def get_handlers(self) -> list[tuple[str, object]]:
-        """The login page and the logout."""
-        return [(r"/login", LoginHandler), (r"/logout", LogoutHandler)]
 
-
-def local_path(wanted: str, default: str = "/") -> str:
-    """A path on this server to go on to; anything that could lead elsewhere gives the default.
-
-    >>> local_path("/voila/render/score.ipynb?tenant=a"), local_path("//evil.example"), local_path("https://a.b")
-    ('/voila/render/score.ipynb?tenant=a', '/', '/')
-    """
-    return wanted if _LOCAL_PATH.fullmatch(wanted) else default
-
-
-class LoginHandler(Page):
-    """`/login`: the form, and what becomes of it."""
-
-    @allow_unauthenticated
-    def get(self) -> None:
-        """Show the form; somebody who is signed in goes on at once."""
-        if self.current_user:
-            self.redirect(self._next())
-        else:
-            self._form()
-
-    @allow_unauthenticated
-    async def post(self) -> None:
-        """Check user name and password. Wrong, unknown and closed read, and take, the same."""
-        name = self.get_body_argument("username", "").lower()
-        password = self.get_body_argument("password", "", strip=False)[:_LONGEST_PASSWORD]
-        throttle, address = self.identity_provider.throttle, self.request.remote_ip or ""
-        if wait_s := throttle.wait_s(name, address):
-            self.set_header("Retry-After", str(wait_s))
-            self._form(name, f"Too many wrong passwords. Try again in {wait_s} seconds.", status=429)
-            return
-        throttle.failed(name, address)  # counted before it is known, so that a hundred at once are a hundred
-        known = name if _USERNAME.fullmatch(name) else _NOBODY
-        try:
-            person = await self.stormplay.check(broker.check_password, known, password)
-        except StormplayError as error:
-            self._form(name, str(error), status=503)
-            return
-        if person is None:
-            self._form(name, WRONG, status=401)
-            return
-        throttle.succeeded(name, address)
-        self.log.info("%s signed in from %s", person.username, address)
-        self.identity_provider.sign_in(self, person)
-        self.redirect(self._next(), status=303)
-
-    def _next(self) -> str:
-        return local_path(self.get_argument("next", "/"), self.base_url)
-
-    def _form(self, username: str = "", message: str = "", status: int = 200) -> None:
-        self.set_status(status)
-        self.show("login.html", username=username[:64], message=message, next=self._next())
-
-
-class LogoutHandler(Page):
-    """`/logout`: a POST, so that no link and no picture on another page can do it."""
-
-    @allow_unauthenticated
-    def post(self) -> None:
-        """End the session and every kernel in it."""
-        self.identity_provider.sign_out(self)
-        self.redirect(self.base_url + "login", status=303)
+def _whose(device: str, username: str) -> str:
+    return hashlib.sha256(f"{device} {username}".encode()).hexdigest()

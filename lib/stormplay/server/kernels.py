@@ -1,8 +1,8 @@
 """One kernel and one database login for each visit of a page, and an end for both.
 
 A kernel belongs to the session that opened it. It ends when its page is closed, when nobody has been connected for a
-minute, when nothing has happened for half an hour, when its login runs out, and when its session ends; its login
-ends with it.
+minute, when nothing has happened for half an hour, when its login is no longer renewed, and when its session ends; its
+login ends with it.
 """
 # mypy: disallow-subclassing-any=False
 
@@ -14,55 +14,25 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from tornado.ioloop import PeriodicCallback
-from traitlets import Float, Integer
+from traitlets import Bool, Float, Integer
 
 from stormplay import broker
 from stormplay.broker import KernelLogin
-from stormplay.errors import StormplayError
+from stormplay.errors import Busy
 from stormplay.server.book import Book
 from stormplay.server.environment import kernel_environment
+from stormplay.server.forks import Forks, can_fork
 from stormplay.server.identity import Visitor
-from stormplay.server.run import Run
+from stormplay.server.provision import Provisioner
+from stormplay.server.run import Run, listens
+from stormplay.server.visits import Visit
+from stormplay.server.watch import Watch
 
 T = TypeVar("T")
-LOGIN_S = 8 * 3600
-TICK_S = 5.0
-REAP_EVERY_S = 300.0
-
-
-class Busy(StormplayError):
-    """All places are taken; somebody has to leave first."""
-
-
-@dataclass
-class Visit:
-    """One page in one browser.
-
-    Attributes:
-        session: Key of the session that it belongs to.
-        username: Whose it is.
-        login: Its database login.
-        run: Its notebook's run.
-        opened_s, left_s: Monotonic seconds: when it was opened; when the last connection left, None while there is one.
-        sockets: What to close when it ends.
-    """
-
-    session: str
-    username: str
-    login: KernelLogin
-    run: Run
-    opened_s: float = field(default_factory=time.monotonic)
-    left_s: float | None = field(default_factory=time.monotonic)
-    was_seen: bool = False
-    sockets: set[Any] = field(default_factory=set)
-    why: str = "closed"
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -73,6 +43,11 @@ class Kernels(AsyncMappingKernelManager):
     unseen_s = Float(120.0, config=True, help="Seconds that a kernel waits for its page to connect at all.")
     left_alone_s = Float(60.0, config=True, help="Seconds that a kernel waits for its page to come back.")
     idle_s = Float(1800.0, config=True, help="Seconds without anything happening after which a page is put to sleep.")
+    warm = Bool(True, config=True, help="Fork kernels from a process that holds their imports (Linux alone).")
+    memory_mb = Integer(2048, config=True, help="Most memory of one kernel, in MB; 0 for as much as there is.")
+    login_s = Integer(900, config=True, help="Seconds that a database login lives unless it is renewed.")
+    renew_s = Float(300.0, config=True, help="Seconds between two renewals of the logins in use.")
+    tick_s = Float(5.0, config=True, help="Seconds between two looks at the kernels.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -82,8 +57,8 @@ class Kernels(AsyncMappingKernelManager):
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="broker")
-        self._watch = PeriodicCallback(self.look_after, TICK_S * 1000)
-        self._reaped_s = float("-inf")
+        self.forks = Forks(self.log) if self.warm and can_fork() else None
+        self._watch = Watch(self)
 
     async def open(self, visitor: Visitor, book: Book, request: Mapping[str, str]) -> str:
         """Start a kernel with a login of its own, and the notebook in it.
@@ -104,7 +79,8 @@ class Kernels(AsyncMappingKernelManager):
         self._make_room(visitor)
         self._opening[visitor.username] += 1
         try:
-            login = await self.off_loop(broker.open_kernel, visitor.username, LOGIN_S, "voila")
+            until_s = time.monotonic() + self.login_s
+            login = await self.off_loop(broker.open_kernel, visitor.username, self.login_s, "voila")
             try:
                 environment = kernel_environment(os.environ, request, database_url=login.url, username=visitor.username)
                 environment["IPYTHONDIR"] = str(Path(self.connection_dir) / "ipython")  # nobody's start-up files
@@ -114,9 +90,18 @@ class Kernels(AsyncMappingKernelManager):
                 raise
         finally:
             self._opening[visitor.username] -= 1
-        visit = self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, Run(book))
+        run = Run(book, self.memory_mb)
+        visit = self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, run, until_s)
         visit.run.start(self.get_kernel(kernel_id))
         return kernel_id
+
+    def pre_start_kernel(self, kernel_name: str | None, kwargs: Any) -> tuple[Any, str, str]:
+        """A manager for a kernel that is about to start, which has it from us."""
+        made, name, kernel_id = super().pre_start_kernel(kernel_name, kwargs)
+        made.provisioner = Provisioner(
+            parent=made, kernel_id=kernel_id, kernel_spec=made.kernel_spec, forks=self.forks, memory_mb=self.memory_mb
+        )
+        return made, name, kernel_id
 
     def belongs(self, kernel_id: str, session: str) -> bool:
         """Whether a kernel belongs to a session; an unknown one belongs to nobody."""
@@ -145,12 +130,14 @@ class Kernels(AsyncMappingKernelManager):
 
     async def end_all(self) -> None:
         """End every kernel, those that are just being opened too, and close every login; the server stops."""
-        self._watch.stop()
         self._stopping = True
+        await self._watch.stop()
         while self._opening.total() or self.visits or self._ending:
             for kernel_id in list(self.visits):
                 self.end(kernel_id, "stopped")
             await asyncio.wait(self._ending) if self._ending else await asyncio.sleep(0.05)
+        if self.forks is not None:
+            await self.forks.close()
         self._threads.shutdown()
 
     async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
@@ -159,36 +146,31 @@ class Kernels(AsyncMappingKernelManager):
 
     # ---- watching
 
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Hear what a kernel does, from the first word on: a page waits until it is known to have begun."""
+        self._later(self._hear(kernel_id))
+
+    async def _hear(self, kernel_id: str) -> None:
+        kernel = self.kernel_of(kernel_id)
+        await listens(kernel)
+        if self.kernel_of(kernel_id) is kernel and kernel_id not in self._ends:
+            super().start_watching_activity(kernel_id)
+
     def watch(self) -> None:
         """Begin to look after the kernels."""
-        self._watch.start()
+        self._later(self._watch.start())
 
-    async def look_after(self) -> None:
-        """End what has had its time, and once in a while logins that nobody ended."""
-        for kernel_id, visit in list(self.visits.items()):
-            if why := await self._why_to_end(kernel_id, visit):
-                self.log.info("ending kernel %s: %s", kernel_id, why)
-                self.end(kernel_id, why)
-        if time.monotonic() - self._reaped_s > REAP_EVERY_S:
-            self._reaped_s = time.monotonic()
-            try:
-                await self.off_loop(broker.reap)
-            except StormplayError as error:
-                self.log.warning("%s", error)
+    def kernel_of(self, kernel_id: str) -> Any:
+        """The kernel's manager; None where there is none any more."""
+        return self._kernels.get(kernel_id)
 
-    async def _why_to_end(self, kernel_id: str, visit: Visit) -> str:
-        kernel, now = self._kernels.get(kernel_id), datetime.now(UTC)
-        if kernel is None or not await kernel.is_alive():
-            return "died"
-        if now >= visit.login.expires_at:
-            return "expired"
-        if self.parent.identity_provider.sessions.find(visit.session) is None:
-            return "signed-out"
-        if visit.left_s is not None:
-            patience_s = self.left_alone_s if visit.was_seen else self.unseen_s
-            return "left" if time.monotonic() - visit.left_s > patience_s else ""
-        idle_s = (now - kernel.last_activity).total_seconds()
-        return "idle" if idle_s > self.idle_s and kernel.execution_state != "busy" else ""
+    def is_signed_in(self, session: str) -> bool:
+        """Whether a session goes on."""
+        return self.parent.identity_provider.sessions.find(session) is not None
+
+    def sign_out(self, username: str) -> None:
+        """End every session of a person whose account has been closed."""
+        self.parent.identity_provider.end_others(username, session="")
 
     def notify_connect(self, kernel_id: str) -> None:
         """A page has connected."""

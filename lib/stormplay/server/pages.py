@@ -11,10 +11,10 @@ import voila
 from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.web import HTTPError, authenticated
 
-from stormplay.errors import NotAllowed, StormplayError
+from stormplay import broker
+from stormplay.errors import Busy, NotAllowed, StormplayError
 from stormplay.server.book import FIRST
 from stormplay.server.frame import Page
-from stormplay.server.kernels import Busy
 
 LONGEST_QUERY = 2_000
 _KEPT = ("tenant", "storm")
@@ -70,20 +70,31 @@ class NotebookPage(Page):
             raise HTTPError(404)
         if len(self.request.query) > LONGEST_QUERY:
             raise HTTPError(414)
+        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
         try:
             kernel_id = await self.kernel_manager.open(
                 self.current_user, book, request_environment(self.request, self.base_url)
             )
         except StormplayError as error:
-            self._refuse(error)
+            await self._refuse(error)
             return
         config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
         self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
 
-    def _refuse(self, error: StormplayError) -> None:
+    async def _refuse(self, error: StormplayError) -> None:
         if isinstance(error, NotAllowed):
+            if await self._has_account():
+                self.log.error("%s got no page: %s", self.current_user.username, error)
+                raise HTTPError(503)  # what is wrong is the server's
             self.identity_provider.sign_out(self)
             self.say(str(error), 403)
             return
         self.set_header("Retry-After", "30")
         self.say(str(error), 503, retry=self.request.uri or "" if isinstance(error, Busy) else "")
+
+    async def _has_account(self) -> bool:
+        try:
+            return await self.stormplay.check(broker.find_person, self.current_user.username) is not None
+        except StormplayError:
+            return True

@@ -14,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -25,12 +26,14 @@ from stormplay.server.book import Book
 
 CELL_TIMEOUT_S = 600
 START_TIMEOUT_S = 60.0
-START_POLL_S = 0.1
+START_POLL_S = 0.05
+_LOOK_S = 0.01
 _TURN_S = 0.25
 Message = dict[str, Any]
 
 _SPOKEN = {name for name, found in vars(errors).items()
            if isinstance(found, type) and issubclass(found, errors.StormplayError)}  # fmt: skip
+OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")  # Python's, and NumPy's kind of it
 log = logging.getLogger("stormplay.server")
 
 
@@ -42,10 +45,11 @@ class Run:
 
     Args:
         book: The notebook.
+        memory_mb: Most memory that its kernel gets, in MB; 0 for as much as there is.
     """
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, book: Book, memory_mb: int = 0) -> None:
+        self._book, self._memory_mb = book, memory_mb
         self._messages: list[Message] = [{"status": "Starting a private session"}]
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +95,7 @@ class Run:
     async def _execute(self, kernel: Any) -> None:
         cells = copy.deepcopy(self._book.node)
         client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
+        await listens(kernel)
         client.kc = kernel.client()
         client.kc.start_channels()
         client.kc.allow_stdin = False
@@ -111,10 +116,18 @@ class Run:
             await client.async_execute_cell(cell, index, store_history=False)
         except CellExecutionError as error:
             self._tell({"cell": index, "outputs": shown(cell.outputs)})
-            self._tell({"cell": index, "failed": _sentence(self._book, index, error)})
+            self._tell({"cell": index, "failed": self._sentence(index, error)})
             return False
         self._tell({"cell": index, "outputs": shown(cell.outputs)})
         return True
+
+    def _sentence(self, index: int, error: CellExecutionError) -> str:
+        """What to show for a failed cell: our own errors speak for themselves, all others stay in the log."""
+        if error.ename in _SPOKEN:
+            return _alert(html.escape(str(error.evalue)))
+        reference = secrets.token_hex(4)
+        log.error("%s, cell %d failed [%s]: %s\n%s", self._book.name, index, reference, error.ename, error.traceback)
+        return _alert(too_much(self._memory_mb)) if error.ename in OUT_OF_MEMORY else _sorry(reference)
 
     def _tell(self, message: Message) -> None:
         self._messages.append(message)
@@ -145,6 +158,14 @@ def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awai
     return get_msg
 
 
+async def listens(kernel: Any) -> None:
+    """Wait until a kernel's sockets are there, or it has ended. Who connects before waits 0.1 s between two tries."""
+    last = Path(f"{kernel.ip}-{kernel.iopub_port}")
+    end_s = time.monotonic() + START_TIMEOUT_S
+    while kernel.transport == "ipc" and not last.exists() and time.monotonic() < end_s and await kernel.is_alive():
+        await asyncio.sleep(_LOOK_S)
+
+
 async def _answers(kernel: Any, channels: Any) -> None:
     """Wait until the kernel answers and we hear it; nbclient's own way to wait takes 0.3 s longer."""
     for _ in range(round(START_TIMEOUT_S / START_POLL_S)):
@@ -170,21 +191,22 @@ def shown(outputs: list[Any]) -> list[Message]:
     return kept
 
 
-def _sentence(book: Book, index: int, error: CellExecutionError) -> str:
-    """What to show for a failed cell: our own errors speak for themselves, all others stay in the log."""
-    if error.ename in _SPOKEN:
-        return f'<div class="sp-error" role="alert">{html.escape(str(error.evalue))}</div>'
-    reference = secrets.token_hex(4)
-    log.error("%s, cell %d failed [%s]: %s\n%s", book.name, index, reference, error.ename, error.traceback)
-    return _sorry(reference)
+def too_much(memory_mb: int) -> str:
+    """The sentence for a page that asked for more memory than there is for it."""
+    most = f"a page may have ({memory_mb:,} MB)" if memory_mb else "there is"
+    return f"This page needed more memory than {most}. Reload it and choose less; your administrator can allow more."
 
 
 def _sorry(reference: str = "") -> str:
     where = f" The server's log has the cause under {reference}." if reference else ""
-    return (
-        '<div class="sp-error" role="alert">This page could not be made to its end. '
-        f"Nothing was changed. Reload it; if it stays so, tell your administrator.{where}</div>"
+    return _alert(
+        "This page could not be made to its end. "
+        f"Nothing was changed. Reload it; if it stays so, tell your administrator.{where}"
     )
+
+
+def _alert(text: str) -> str:
+    return f'<div class="sp-error" role="alert">{text}</div>'
 
 
 _silent = logging.getLogger("stormplay.server.nbclient")

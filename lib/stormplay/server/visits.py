@@ -1,0 +1,37 @@
+"""A visit: one page in one browser, with what hangs on it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from stormplay.broker import KernelLogin
+from stormplay.server.run import Run
+
+
+@dataclass
+class Visit:
+    """One page in one browser.
+
+    Attributes:
+        session: Key of the session that it belongs to.
+        username: Whose it is.
+        login: Its database login.
+        run: Its notebook's run.
+        until_s: Monotonic seconds at which its login ends, unless it is renewed.
+        opened_s, left_s: Monotonic seconds: when it was opened; when the last connection left, None while there is one.
+        sockets: What to close when it ends.
+        why: One word for the page, once it has ended.
+    """
+
+    session: str
+    username: str
+    login: KernelLogin
+    run: Run
+    until_s: float
+    opened_s: float = field(default_factory=time.monotonic)
+    left_s: float | None = field(default_factory=time.monotonic)
+    was_seen: bool = False
+    sockets: set[Any] = field(default_factory=set)
+    why: str = "closed"
