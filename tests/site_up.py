@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+from playwright.sync_api import Error as PlaywrightError
+
 PASSWORD = "hailstorm-1"
 
 
@@ -62,7 +64,10 @@ def drawn(page) -> dict[str, int] | None:
     for frame in page.frames[1:]:
         if frame.is_detached():
             continue
-        found = frame.evaluate("window.stormplayMap ? [stormplayMap.polylines, stormplayMap.stops] : null")
+        try:
+            found = frame.evaluate("window.stormplayMap ? [stormplayMap.polylines, stormplayMap.stops] : null")
+        except PlaywrightError:  # another document has just taken its place
+            continue
         if found:
             return {"lines": found[0], "stops": found[1]}
     return None

@@ -178,3 +178,15 @@ def test_roles_without_a_login_are_reaped(database):
 def test_the_demo_people_are_found_for_a_trusted_proxy(database):
     assert broker.find_person("ana").display_name == "Ana Torres"
     assert broker.find_person("nobody-here") is None
+
+
+def test_logins_of_one_person_open_and_close_at_once(database):
+    """A page is opened while another of the same person's is just ending."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def turn(_):
+        login = broker.open_kernel("ana", purpose="crowd")
+        broker.close_kernel(login.login)
+
+    with ThreadPoolExecutor(4) as crowd:
+        list(crowd.map(turn, range(60)))

@@ -141,8 +141,10 @@ def test_each_person_sees_their_own_tenants_and_no_other(ana, ben):
         "        found.append(type(error).__name__)",
         "print(json.dumps(found))",
     ]
-    assert ana.run(*code) == ["lone-star", True, "UnknownTenant"]
-    assert ben.run(*code) == ["trinity", "UnknownTenant", True]
+    # Other tests may have made them members of small worlds of their own.
+    anas, bens = ([each for each in who.run(*code) if "world-" not in str(each)] for who in (ana, ben))
+    assert anas == ["lone-star", True, "UnknownTenant"]
+    assert bens == ["trinity", "UnknownTenant", True]
 
 
 def test_a_kernel_knows_no_secret_of_the_hub_and_no_other_person(hub, provider, one_account, ana, ben):

@@ -16,16 +16,20 @@ from stormplay import tenancy
 # Named steps, so that a person can print the query and run any part of it.
 CANDIDATES = """
 WITH decided AS (          -- eligible: whoever has a decision for this storm
-    SELECT property_id, decision, reason FROM policy_decisions_log WHERE storm_id = :storm_id
+    SELECT tenant_id, property_id, decision, reason FROM policy_decisions_log
+     WHERE tenant_id = :tenant_id AND storm_id = :storm_id
 ), refused AS (            -- said no at the door, now
-    SELECT DISTINCT property_id FROM suppressions WHERE channel IN ('all', 'door') AND lifted_at IS NULL
+    SELECT DISTINCT property_id FROM suppressions
+     WHERE tenant_id = :tenant_id AND channel IN ('all', 'door') AND lifted_at IS NULL
 ), begun AS (              -- routes that somebody has started: their stops stay
-    SELECT r.route_id FROM routes r WHERE r.storm_id = :storm_id AND (r.status <> 'planned' OR EXISTS (
+    SELECT r.route_id FROM routes r
+     WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id AND (r.status <> 'planned' OR EXISTS (
         SELECT FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id
            AND (j.status <> 'scheduled' OR j.completed_at IS NOT NULL)))
 ), job AS (
     SELECT j.property_id, j.route_id, b.route_id IS NOT NULL AS is_begun
-      FROM jobs j LEFT JOIN begun b ON b.route_id = j.route_id WHERE j.storm_id = :storm_id
+      FROM jobs j LEFT JOIN begun b ON b.route_id = j.route_id
+     WHERE j.tenant_id = :tenant_id AND j.storm_id = :storm_id
 )
 SELECT d.property_id, p.zip_code, p.latitude, p.longitude, lu.expected_uplift, d.decision, d.reason,
        job.route_id, coalesce(job.is_begun, false) AS is_locked,
@@ -42,8 +46,8 @@ SELECT d.property_id, p.zip_code, p.latitude, p.longitude, lu.expected_uplift, d
         AND lu.expected_uplift IS NOT NULL AND NOT coalesce(job.is_begun, false)
         AND (job.property_id IS NULL OR job.route_id IS NOT NULL)) AS is_routable
   FROM decided d
-  JOIN properties p ON p.property_id = d.property_id
-  LEFT JOIN lead_uplift lu ON lu.property_id = d.property_id
+  JOIN properties p ON p.tenant_id = d.tenant_id AND p.property_id = d.property_id
+  LEFT JOIN lead_uplift lu ON lu.tenant_id = d.tenant_id AND lu.property_id = d.property_id
   LEFT JOIN refused ON refused.property_id = d.property_id
   LEFT JOIN job ON job.property_id = d.property_id
  ORDER BY d.property_id

@@ -51,15 +51,15 @@ SELECT r.route_id, r.route_name, r.zip_code, r.property_count, r.avg_uplift, r.d
               count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) AS begun,
               count(*) FILTER (WHERE j.status = 'completed' OR j.completed_at IS NOT NULL) AS completed
          FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id) work
- WHERE r.storm_id = :storm_id
+ WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
  ORDER BY length(r.route_name), r.route_name
 """
 
 _STOPS = """
 SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_code, p.owner_name,
        p.latitude, p.longitude, lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,
-       EXISTS (SELECT FROM suppressions s WHERE s.property_id = p.property_id AND s.channel IN ('all', 'door')
-                  AND s.lifted_at IS NULL) AS do_not_knock
+       EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = p.tenant_id AND s.property_id = p.property_id
+                  AND s.channel IN ('all', 'door') AND s.lifted_at IS NULL) AS do_not_knock
   FROM routes r
   JOIN route_properties rp ON rp.tenant_id = r.tenant_id AND rp.route_id = r.route_id
   JOIN properties p ON p.tenant_id = rp.tenant_id AND p.property_id = rp.property_id
@@ -67,7 +67,8 @@ SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_
   LEFT JOIN property_impacts i ON i.tenant_id = p.tenant_id AND i.property_id = p.property_id
                               AND i.storm_id = r.storm_id
   LEFT JOIN jobs j ON j.tenant_id = p.tenant_id AND j.property_id = p.property_id AND j.storm_id = r.storm_id
- WHERE r.storm_id = :storm_id AND (CAST(:route_id AS uuid) IS NULL OR r.route_id = CAST(:route_id AS uuid))
+ WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
+   AND (CAST(:route_id AS uuid) IS NULL OR r.route_id = CAST(:route_id AS uuid))
  ORDER BY length(r.route_name), r.route_name, rp.sequence_order
 """
 

@@ -48,8 +48,12 @@ def session(tenant: str | UUID) -> Iterator[Connection]:
     address = _address()
     try:
         with database.transaction(address) as connection:
-            _choose(connection, tenant)
-            yield connection
+            chosen = connection.info  # the pool keeps it with the connection, and this one may be dead at the end
+            chosen["tenant_id"] = _choose(connection, tenant)
+            try:
+                yield connection
+            finally:
+                chosen.pop("tenant_id", None)
     except OperationalError as error:
         raise database.unavailable(error.orig) from None
     except DBAPIError as error:
@@ -146,8 +150,13 @@ def audit_trail(connection: Connection, since: datetime | None = None, at_most: 
 
 
 def frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
-    """The rows of a query as a DataFrame; ids as text, so that they print and compare alike everywhere."""
-    result = connection.execute(text(query), dict(parameters or {}))
+    """The rows of a query as a DataFrame; ids as text, so that they print and compare alike everywhere.
+
+    A query of several tables also says `tenant_id = :tenant_id`, which is given here: it adds no right, but lets the
+    planner know what the policy finds out only while the query runs.
+    """
+    chosen = {"tenant_id": connection.info.get("tenant_id")}
+    result = connection.execute(text(query), chosen | dict(parameters or {}))
     found = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
     for name in [column for column in found.columns if str(column).endswith("_id")]:
         found[name] = found[name].map(lambda value: None if value is None else str(value))
@@ -173,6 +182,9 @@ def insert(connection: Connection, table: str, rows: pd.DataFrame) -> int:
     """
     if rows.empty:
         return 0
+    if "tenant_id" in connection.info and "tenant_id" not in rows:
+        # Else the column's default asks sec.tenant() once a row; the policy checks what is given here.
+        rows = rows.assign(tenant_id=connection.info["tenant_id"])
     columns = sql.SQL(", ").join(sql.Identifier(str(name)) for name in rows.columns)
     statement = sql.SQL("INSERT INTO {} ({}) VALUES %s").format(sql.Identifier(table), columns)
     plain = rows.astype(object).where(rows.notna(), None)
@@ -202,14 +214,18 @@ def storm_id(connection: Connection, storm: str | UUID) -> str:
     return str(found)
 
 
-def _choose(connection: Connection, tenant: str | UUID) -> None:
-    """Say which tenant, for this transaction only; nothing of it is left for the next user of a connection."""
+def _choose(connection: Connection, tenant: str | UUID) -> str:
+    """Say which tenant, for this transaction only; nothing of it is left for the next user of a connection.
+
+    Returns:
+        The tenant's id. It chooses nothing by itself: whatever a statement says, the policy asks the database.
+    """
     wanted = _as_uuid(tenant)
     rows = connection.execute(text("SELECT tenant_id, slug FROM sec.my_tenants()")).all()
     for tenant_id, slug in rows:
         if tenant_id == wanted or (wanted is None and slug == tenant):
             connection.execute(text("SELECT set_config('app.tenant_id', :id, true)"), {"id": str(tenant_id)})
-            return
+            return str(tenant_id)
     open_ones = ", ".join(slug for _, slug in rows)
     raise UnknownTenant(
         f"There is no tenant '{tenant}' open to you.",

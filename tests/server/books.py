@@ -174,12 +174,24 @@ print(json.dumps({"button": button.model_id, "pid": os.getpid()}))
 """
 ]
 
+# Makes half of its widgets, and the other half a while later.
+HALVES = [
+    """
+import time
+import ipywidgets as widgets
+label = widgets.Label("half")
+time.sleep(2)
+box = widgets.Box([label])
+box
+"""
+]
+
 # Busy where Python cannot be interrupted: no thread of this process gets a turn.
 HOLDS = ["import os\nprint(os.getpid())", "sum(range(10**15))"]
 
 BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "speaks": SPEAKS, "widgets": WIDGETS, "outputs": OUTPUTS,
          "state": STATE, "marks": MARKS, "seeks": SEEKS, "draws": DRAWS, "greedy": GREEDY, "collects": COLLECTS,
-         "spends": SPENDS, "holds": HOLDS}  # fmt: skip
+         "spends": SPENDS, "holds": HOLDS, "halves": HALVES}  # fmt: skip
 
 
 def write(folder: Path) -> Path:

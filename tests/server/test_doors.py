@@ -162,6 +162,7 @@ def test_a_name_that_points_here_from_elsewhere_is_refused(visitor):
     """DNS rebinding: another site's page that asks this machine under its own name."""
     stranger = visitor()
     assert stranger.get("/login", Host="evil.example").status == 403
+    assert stranger.get("/static/stormplay.css", Host="evil.example").status == 403
     for host in (f"localhost:{stranger.site.port}", f"127.0.0.1:{stranger.site.port}"):
         assert stranger.get("/login", Host=host).status == 200
 

@@ -188,6 +188,9 @@ def test_who_has_no_open_account_is_refused(behind):
         sentence = f"There is no open account '{name}' here. Ask your administrator for one."
         assert (answer.status, answer.sentence) == (403, sentence)
         assert Visitor(behind).get("/static/stormplay.js", X_Forwarded_User=name).status == 403
+        assert Visitor(behind).get("/static/stormplay.css", X_Forwarded_User=name).status == 200, (
+            "it is a page like any"
+        )
     assert "the proxy names mallory, who has no open account" in behind.said()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import random
 import re
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -100,6 +102,26 @@ def test_a_forked_kernel_has_no_file_of_the_nurserys(warm, visitor):
     assert saw["files"]["0"] == "/dev/null"
     assert saw["leads"] == [True, True]
     assert "STORMPLAY" not in saw["started_with"]
+
+
+@pytest.mark.parametrize("kind", ["warm", "cold"])
+def test_a_page_that_connects_in_the_middle_hears_all_from_the_beginning(kind, visitor, request):
+    """Else it would hear of a box with a label in it, and not of the label."""
+    ana = visitor("ana", at=request.getfixturevalue(kind))
+    page = ana.open("halves")
+    with contextlib.closing(ana.socket(f"/voila/execution/{page.kernel_id}")) as cells:
+        while "Opening" not in json.loads(cells.recv()).get("status", ""):
+            continue
+        time.sleep(0.5)
+        speaker = page.channel()
+    heard = speaker.info()
+    opened = [message["content"]["data"]["state"]["_model_name"] for message in heard
+              if message["msg_type"] == "comm_open"]  # fmt: skip
+    assert {"LabelModel", "BoxModel"} <= set(opened)
+    assert opened.index("LabelModel") < opened.index("BoxModel")
+    assert len([message["header"]["msg_id"] for message in heard]) == len(
+        {message["header"]["msg_id"] for message in heard}
+    ), "and nothing twice"
 
 
 # ---- of nobody but their visitor

@@ -789,5 +789,5 @@ def test_who_is_shut_out_loses_the_page_while_it_is_open(demo, real):
 
 
 def test_there_are_enough_of_them():
-    named = [NOBODY, KERNEL, CROOKED, CODE, FORGED, ESCAPES]
-    assert sum(map(len, named)) >= 60
+    named = [NOBODY, KERNEL, CROOKED, LARGE, CODE, FORGED, NAMES, ESCAPES, FAR]
+    assert sum(map(len, named)) >= 100

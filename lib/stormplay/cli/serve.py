@@ -35,7 +35,9 @@ def up(
     proxy_logout_url: Annotated[str, typer.Option(help="Where 'Sign out' leads, where a proxy signs people in.")] = "",
     most: Annotated[int, typer.Option(help="Pages open at once, for everybody together.", min=1)] = 24,
     memory_mb: Annotated[int, typer.Option(help="Memory that one page may have, in MB; 0: no limit.", min=0)] = 2048,
-    warm: Annotated[bool, typer.Option(help="Fork pages from a process that holds their imports (Linux).")] = True,
+    warm: Annotated[
+        bool, typer.Option(help="Fork pages from a process that holds their imports (Linux alone).")
+    ] = True,
 ) -> None:
     """Bring the database up to date, load the demo storm, and serve the dashboards until Ctrl-C.
 

@@ -64,6 +64,15 @@ class Static(Guarded, StaticFileHandler):
 class OwnStatic(Static):
     """Our own files, of which the login page's are open to everybody."""
 
+    async def prepare(self) -> None:
+        """Ask who it is, but for what is open to everybody: who is refused should see a page that says so."""
+        if self.path_args[0] not in PUBLIC:
+            await super().prepare()
+            return
+        self.current_user = self._jupyter_current_user = None
+        if not self.check_host():
+            raise HTTPError(403)
+
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send a file."""

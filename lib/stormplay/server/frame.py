@@ -116,6 +116,7 @@ class Page(Guarded):
             "base_url": self.base_url,
             "person": visitor.display_name if visitor else "",
             "here": self.request.uri if self.request.method == "GET" and "/voila/render/" in self.request.path else "",
+            "way_in": "Try again" if self.identity_provider.proxy.names_people else "Sign in",
             "xsrf": self.xsrf_token.decode("ascii"),
             "acts": self.stormplay.acts(self.request) if visitor else [],
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import zmq
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from traitlets import Bool, Float, Integer
 
@@ -28,11 +30,13 @@ from stormplay.server.environment import kernel_environment
 from stormplay.server.forks import Forks, can_fork
 from stormplay.server.identity import Visitor
 from stormplay.server.provision import Provisioner
-from stormplay.server.run import Run, listens
+from stormplay.server.run import Run
 from stormplay.server.visits import Visit
 from stormplay.server.watch import Watch
 
 T = TypeVar("T")
+RETRY_MS = 10  # between two tries to connect to a kernel that is just starting
+_ITS_PAGE = "its page, whoever that will be"
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -57,6 +61,7 @@ class Kernels(AsyncMappingKernelManager):
         self._ends: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="broker")
+        self.context.setsockopt(zmq.RECONNECT_IVL, RETRY_MS)
         self.forks = Forks(self.log) if self.warm and can_fork() else None
         self._watch = Watch(self)
 
@@ -86,13 +91,14 @@ class Kernels(AsyncMappingKernelManager):
                 environment["IPYTHONDIR"] = str(Path(self.connection_dir) / "ipython")  # nobody's start-up files
                 kernel_id = str(await self._async_start_kernel(path="", env=environment))
             except BaseException:
-                self._close(login)
+                self._later(self._close(login))
                 raise
         finally:
             self._opening[visitor.username] -= 1
         run = Run(book, self.memory_mb)
-        visit = self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, run, until_s)
-        visit.run.start(self.get_kernel(kernel_id))
+        self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, run, until_s)
+        self._keep(kernel_id)
+        run.start(self.get_kernel(kernel_id), lambda: self._keeps(kernel_id))
         return kernel_id
 
     def pre_start_kernel(self, kernel_name: str | None, kwargs: Any) -> tuple[Any, str, str]:
@@ -144,17 +150,33 @@ class Kernels(AsyncMappingKernelManager):
         """Call something that blocks, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
+    # ---- what a kernel says before its page is there
+
+    def _keep(self, kernel_id: str) -> None:
+        """Keep all that a kernel says until its page connects.
+
+        That may be in the middle of a cell. Told only the rest of it, the page would hear of widgets within widgets
+        that it does not know, and never show them.
+        """
+        kernel, channels = self.get_kernel(kernel_id), {}
+        for name in ("iopub", "shell", "control", "stdin"):
+            channels[name] = getattr(kernel, f"connect_{name}")(identity=secrets.token_hex(16).encode())
+            channels[name].channel = name
+        self.start_buffering(kernel_id, _ITS_PAGE, channels)
+
+    def _keeps(self, kernel_id: str) -> bool:
+        """Whether what a kernel says is kept, or reaches its page: it may begin."""
+        kept = self._kernel_buffers.get(kernel_id)
+        return kept is None or bool(kept["buffer"])
+
+    def get_buffer(self, kernel_id: str, session_key: str) -> Any:
+        """What was kept, for the first page that connects; only the kernel's owner gets as far as this."""
+        kept = self._kernel_buffers.get(kernel_id)
+        if kept is not None and kept["session_key"] == _ITS_PAGE:
+            kept["session_key"] = session_key
+        return super().get_buffer(kernel_id, session_key)
+
     # ---- watching
-
-    def start_watching_activity(self, kernel_id: str) -> None:
-        """Hear what a kernel does, from the first word on: a page waits until it is known to have begun."""
-        self._later(self._hear(kernel_id))
-
-    async def _hear(self, kernel_id: str) -> None:
-        kernel = self.kernel_of(kernel_id)
-        await listens(kernel)
-        if self.kernel_of(kernel_id) is kernel and kernel_id not in self._ends:
-            super().start_watching_activity(kernel_id)
 
     def watch(self) -> None:
         """Begin to look after the kernels."""
@@ -218,13 +240,10 @@ class Kernels(AsyncMappingKernelManager):
         visit = self.visits.pop(kernel_id, None)
         if visit is not None:
             visit.run.cancel()
-            self._close(visit.login)
+            self._later(self._close(visit.login))
             for socket in list(visit.sockets):
                 socket.close(4000, visit.why)
         return super().remove_kernel(kernel_id)
-
-    def _close(self, login: KernelLogin) -> None:
-        self._later(self._close_login(login))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -232,7 +251,7 @@ class Kernels(AsyncMappingKernelManager):
         task.add_done_callback(self._ending.discard)
         return task
 
-    async def _close_login(self, login: KernelLogin) -> None:
+    async def _close(self, login: KernelLogin) -> None:
         try:
             await self.off_loop(broker.close_kernel, login.login)
         except Exception as error:

@@ -55,9 +55,9 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
 
-    def start(self, kernel: Any) -> None:
-        """Begin, as soon as the kernel answers."""
-        self._task = asyncio.get_running_loop().create_task(self._guarded(kernel))
+    def start(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
+        """Begin, as soon as the kernel answers and is heard by whoever else must not miss a word."""
+        self._task = asyncio.get_running_loop().create_task(self._guarded(kernel, is_heard))
 
     def cancel(self) -> None:
         """Stop; the kernel is gone or about to go."""
@@ -79,9 +79,9 @@ class Run:
             if at == len(self._messages):
                 await told.wait()
 
-    async def _guarded(self, kernel: Any) -> None:
+    async def _guarded(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         try:
-            await self._execute(kernel)
+            await self._execute(kernel, is_heard)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -92,17 +92,17 @@ class Run:
         finally:
             self._end()
 
-    async def _execute(self, kernel: Any) -> None:
+    async def _execute(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         cells = copy.deepcopy(self._book.node)
         client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
-        await listens(kernel)
+        await _listens(kernel)
         client.kc = kernel.client()
         client.kc.start_channels()
         client.kc.allow_stdin = False
         for channel in (client.kc.shell_channel, client.kc.iopub_channel):
             channel.get_msg = _looking_again(channel.get_msg)
         try:
-            await _answers(kernel, client.kc)
+            await _answers(kernel, client.kc, is_heard)
             for index, cell in enumerate(cells.cells):
                 if cell.cell_type == "code" and not await self._cell(client, index, cell):
                     return
@@ -158,7 +158,7 @@ def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awai
     return get_msg
 
 
-async def listens(kernel: Any) -> None:
+async def _listens(kernel: Any) -> None:
     """Wait until a kernel's sockets are there, or it has ended. Who connects before waits 0.1 s between two tries."""
     last = Path(f"{kernel.ip}-{kernel.iopub_port}")
     end_s = time.monotonic() + START_TIMEOUT_S
@@ -166,7 +166,7 @@ async def listens(kernel: Any) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _answers(kernel: Any, channels: Any) -> None:
+async def _answers(kernel: Any, channels: Any, is_heard: Callable[[], bool]) -> None:
     """Wait until the kernel answers and we hear it; nbclient's own way to wait takes 0.3 s longer."""
     for _ in range(round(START_TIMEOUT_S / START_POLL_S)):
         channels.kernel_info()
@@ -176,7 +176,9 @@ async def _answers(kernel: Any, channels: Any) -> None:
             if not await kernel.is_alive():
                 break
         else:
-            return
+            if is_heard():
+                return
+            await asyncio.sleep(_LOOK_S)
     raise RuntimeError("the kernel did not answer")
 
 

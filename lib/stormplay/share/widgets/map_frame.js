@@ -1,20 +1,21 @@
 /* A map document in a sandboxed frame; the selected route goes in and out by messages. */
 function render({ model, el }) {
-  const frame = document.createElement("iframe");
-  frame.className = "sp-map";
-  frame.setAttribute("sandbox", "allow-scripts"); /* no access to this page, whatever an address contains */
+  let frame;
   const load = () => {
-    const height = model.get("height");
-    frame.style.cssText = "display:block;width:100%;border:0;border-radius:8px;max-height:85vh;height:clamp(380px,60vw," + height + "px)";
-    frame.title = model.get("label");
-    frame.srcdoc = model.get("document");
+    /* A frame for each document: a browser that is still busy with one may lose the next. */
+    const next = document.createElement("iframe");
+    next.className = "sp-map";
+    next.setAttribute("sandbox", "allow-scripts"); /* no access to this page, whatever an address contains */
+    next.style.cssText = "display:block;width:100%;border:0;border-radius:8px;max-height:85vh;height:clamp(380px,60vw," + model.get("height") + "px)";
+    next.title = model.get("label");
+    next.srcdoc = model.get("document");
+    if (frame) frame.replaceWith(next);
+    else el.append(next);
+    frame = next;
   };
-  const tell = () => {
-    if (frame.contentWindow) frame.contentWindow.postMessage({ stormplay: "select", route: model.get("selected") || null }, "*");
-  };
-  const note = () => {
-    if (frame.contentWindow) frame.contentWindow.postMessage({ stormplay: "notes", notes: model.get("notes") }, "*");
-  };
+  const post = (message) => frame.contentWindow?.postMessage(message, "*");
+  const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
+  const note = () => post({ stormplay: "notes", notes: model.get("notes") });
   const hear = (event) => {
     if (event.source !== frame.contentWindow || !event.data) return;
     if (event.data.stormplay === "ready") tell();
@@ -23,12 +24,11 @@ function render({ model, el }) {
       model.save_changes();
     }
   };
+  load();
   window.addEventListener("message", hear);
   model.on("change:document", load);
   model.on("change:selected", tell);
   model.on("change:notes", note);
-  load();
-  el.append(frame);
   return () => {
     window.removeEventListener("message", hear);
     model.off("change:document", load);
