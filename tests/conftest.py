@@ -55,6 +55,20 @@ def demo(database):
 
 
 @pytest.fixture(scope="module")
+def fresh_demo(database, tmp_path_factory):
+    """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
+    from stormplay import demo as package
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORMPLAY_HOME", str(tmp_path_factory.mktemp("fresh") / ".stormplay"))
+        migrations.migrate()
+        package.load()
+        yield Path(os.environ["STORMPLAY_HOME"])
+        patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+        embedded.stop()
+
+
+@pytest.fixture(scope="module")
 def browser():
     """A real Chromium. For one file only: while it runs, nothing else in this process can use asyncio.run."""
     from browser import chromium

@@ -615,6 +615,10 @@ def test_into_a_home_where_nothing_was(taken, tmp_path):
         assert figures() == taken.figures
         now = rights()
         assert {kind for kind in now if now[kind] != taken.rights[kind]} == set()
+        with db.transaction(db.admin_url()) as connection:
+            query = """SELECT datname FROM pg_database WHERE datname <> 'template0'
+                          AND has_database_privilege('public', datname, 'CONNECT, TEMP')"""
+            assert connection.execute(text(query)).scalars().all() == [], "open to whom nothing was given"
         assert seen_by("ana", "lone-star")[0]
         assert broker.check_password("ana", demo.PASSWORD) is not None
         assert migrations.migrate() == []

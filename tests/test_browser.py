@@ -20,8 +20,8 @@ MAIN = ("lone-star", "2021-04-28")
 
 
 @pytest.fixture(scope="module")
-def site(demo):
-    with serving(demo) as url:
+def site(fresh_demo):
+    with serving(fresh_demo) as url:
         yield url
 
 

@@ -25,9 +25,9 @@ import sqlalchemy
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from world import make_world
+from world import guests, make_world
 
-from stormplay import accounts, broker, embedded, tenancy
+from stormplay import broker, embedded, tenancy
 from stormplay import database as db
 from stormplay.embedded.place import as_account, place_of
 from stormplay.errors import DatabaseUnavailable, NotAllowed
@@ -37,13 +37,11 @@ from stormplay.errors import DatabaseUnavailable, NotAllowed
 def two(database):
     """Two companies: ana is a member of the first, ben of the second, vic of both."""
     first, second = make_world(treat=3, hold_out=0, skip=0), make_world(treat=5, hold_out=0, skip=0)
-    for username, worlds in (("ana", [first]), ("ben", [second]), ("vic", [first, second])):
-        for world in worlds:
-            accounts.add_member(username, world.tenant, "analyst")
     with db.transaction(db.admin_url()) as connection:
         ids = dict(connection.execute(text("SELECT slug, tenant_id::text FROM sec.tenant_entry")).all())
-    return SimpleNamespace(ana=first.tenant, ben=second.tenant, ids=ids, mine={
-        "ana": [first.tenant], "ben": [second.tenant], "vic": [first.tenant, second.tenant]})  # fmt: skip
+    with guests(first.tenant, "analyst", "ana", "vic"), guests(second.tenant, "analyst", "ben", "vic"):
+        yield SimpleNamespace(ana=first.tenant, ben=second.tenant, ids=ids, mine={
+            "ana": [first.tenant], "ben": [second.tenant], "vic": [first.tenant, second.tenant]})  # fmt: skip
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from world import make_world
+from world import guests, make_world
 
-from stormplay import accounts, broker, tenancy
+from stormplay import broker, tenancy
 from stormplay import database as db
 from stormplay.errors import DatabaseUnavailable, NotAllowed, UnknownStorm, UnknownTenant
 
@@ -23,9 +23,8 @@ from stormplay.errors import DatabaseUnavailable, NotAllowed, UnknownStorm, Unkn
 def two(database):
     """Two companies with rows: ana is a member of the first, ben of the second."""
     first, second = make_world(treat=12), make_world(treat=7)
-    accounts.add_member("ana", first.tenant, "analyst")
-    accounts.add_member("ben", second.tenant, "analyst")
-    return first, second
+    with guests(first.tenant, "analyst", "ana"), guests(second.tenant, "analyst", "ben"):
+        yield first, second
 
 
 def refused(connection, statement, state="42501", **parameters):
@@ -152,8 +151,6 @@ def test_the_pool_carries_no_tenant_over(two, as_person, ending):
 
 def test_many_threads_never_see_a_wrong_tenant(two, as_person):
     first, second = two
-    for world in two:
-        accounts.add_member("vic", world.tenant, "viewer")
     as_person("vic")
     wrong: list[int] = []
     done: list[int] = []
@@ -170,10 +167,11 @@ def test_many_threads_never_see_a_wrong_tenant(two, as_person):
                                        {"id": tenant_id(world.tenant)})  # fmt: skip
 
     threads = [threading.Thread(target=work, args=(world,)) for world in (first, second, first, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with guests(first.tenant, "viewer", "vic"), guests(second.tenant, "viewer", "vic"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert (len(done), wrong) == (240, [])
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+import pytest
 from sqlalchemy import text
 
 from stormplay import accounts, tenancy
@@ -21,6 +24,23 @@ class World:
     storm: str
     storm_id: str
     properties: pd.DataFrame
+
+
+@contextmanager
+def guests(tenant: str, role: str, *usernames: str) -> Iterator[None]:
+    """Members for a while: a test that counts the companies of a person must not count ours."""
+    for username in usernames:
+        as_administrator(accounts.add_member, username, tenant, role)
+    yield
+    for username in usernames:
+        as_administrator(accounts.remove_member, username, tenant)
+
+
+def as_administrator(act: Callable[..., object], *args: str) -> None:
+    """Also where this process asks as a person just now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+        act(*args)
 
 
 def make_world(treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, seed=0, depot=(32.84, -97.29)) -> World:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pandas as pd
@@ -23,10 +24,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import broker, database
+from stormplay import broker, database, embedded
 from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
 
-_minted: dict[int, broker.KernelLogin] = {}
+_minted: dict[tuple[int, Path], broker.KernelLogin] = {}
 _minting = threading.Lock()
 
 
@@ -240,19 +241,19 @@ def _address() -> URL:
 
 def _local_address() -> URL:
     """The local person's login for this process: minted at the first need, ended with the process."""
-    process = os.getpid()  # a forked worker must not share its parent's
+    here = os.getpid(), embedded.home()  # a forked worker must not share its parent's
     with _minting:  # threads that begin together share one
-        if process not in _minted:
-            minted = broker.open_kernel(broker.LOCAL, purpose="local")
-            _minted[process] = minted
-            atexit.register(_end, process, minted.login)
-    return make_url(_minted[process].url)
+        if here not in _minted:
+            _minted[here] = broker.open_kernel(broker.LOCAL, purpose="local")
+            atexit.register(_end, *here)
+    return make_url(_minted[here].url)
 
 
-def _end(process: int, login: str) -> None:
-    if os.getpid() == process:
-        database.engine(make_url(_minted.pop(process).url)).dispose()
-        broker.close_kernel(login)
+def _end(process: int, home: Path) -> None:
+    if (os.getpid(), embedded.home()) == (process, home):
+        minted = _minted.pop((process, home))
+        database.engine(make_url(minted.url)).dispose()
+        broker.close_kernel(minted.login)
 
 
 def _as_uuid(value: str | UUID) -> UUID | None:

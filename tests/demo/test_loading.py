@@ -16,6 +16,11 @@ TABLES = tuple(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def demo(fresh_demo):
+    return fresh_demo
+
+
 def counts(slug):
     with tenancy.session(slug) as connection:
         return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES}

@@ -39,6 +39,20 @@ def make_roles(server: inventory.Cursor, manifest: Manifest) -> list[str]:
     return [name for name in missing if "LOGIN" in manifest.roles[name]]
 
 
+def close_others(server: inventory.Cursor, name: str) -> None:
+    """Let nobody into the other databases of a server that is ours alone, as migration 8 does; no dump has that."""
+    server.execute(
+        """SELECT datname FROM pg_database WHERE datname NOT LIKE ALL (%s) AND datname <> %s""",
+        (["template%", "stormplay\\_before\\_%", "stormplay\\_restore\\_%"], name),
+    )
+    if {other for (other,) in server.fetchall()} <= {"postgres"}:
+        for other in ("postgres", "template1"):
+            if other != name:
+                server.execute(
+                    sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(other))
+                )
+
+
 def create(server: inventory.Cursor, name: str, old: str) -> None:
     """An empty database, closed to everybody, that belongs to whom the old one belongs to."""
     server.execute("SELECT datdba::regrole::text FROM pg_database WHERE datname = %s", (old,))

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL
 from stormplay import database, migrations
 from stormplay.backup import inventory
 from stormplay.backup.archive import Archive, Manifest, Progress, in_words
-from stormplay.backup.building import create, fill, make_roles, prove
+from stormplay.backup.building import close_others, create, fill, make_roles, prove
 from stormplay.errors import BadInput, Conflict, DatabaseUnavailable
 
 _LOCK = 5_230_419  # one restore at a time on a server
@@ -84,6 +84,7 @@ def restore(source: Path, *, replace: bool = False, progress: Progress | None = 
                     "Say --replace to put the present one aside; it is kept under another name.",
                 )
             made_roles = make_roles(server, archive.manifest)
+            close_others(server, address.database or "")
             aside = _rebuilt(server, address, archive, report)
     finally:
         archive.close()
