@@ -30,7 +30,7 @@ PHASES = {
 }
 
 
-def _is_served() -> bool:
+def is_served() -> bool:
     """Whether this kernel is behind a Stormplay page, which has a stylesheet of its own."""
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
@@ -75,7 +75,7 @@ class Board:
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
-        look = [] if _is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
         return widgets.VBox([*look, self.message.widget, self._answer])
 
     def generate(self) -> widgets.Widget:

@@ -21,6 +21,7 @@ from stormplay import tenancy
 from stormplay.jobs import slips
 from stormplay.jobs.slips import Fault, Slip
 from stormplay.jobs.workflow import REACHES, Workflow
+from stormplay.jobs.writing import REFUSED
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def apply(connection: Connection, flow: Workflow, storm_id: str, data: bytes) ->
     again = _known(connection, storm_id, digest)
     who = connection.execute(text("SELECT sec.my_name()")).scalar_one()
     _keep(connection, flow, found, who, digest)
-    changed = _settle(connection, flow, [slip.job_id for slip in found], who)
+    changed = settle(connection, flow, [slip.job_id for slip in found], who)
     if not again:
         tenancy.insert(connection, "field_imports", pd.DataFrame([
             {"storm_id": storm_id, "sha256": digest, "row_count": len(found), "changed": changed, "imported_by": who}
@@ -125,11 +126,11 @@ SELECT j.job_id, :first, j.status, j.furthest, 'before the trail', 'before', j.s
 _SETTLE = """
 WITH latest AS (
     SELECT DISTINCT ON (e.job_id) e.job_id, e.to_status, e.happened_at
-      FROM job_events e WHERE e.job_id = ANY (CAST(:ids AS uuid[]))
+      FROM job_events e WHERE e.undone_at IS NULL AND e.job_id = ANY (CAST(:ids AS uuid[]))
      ORDER BY e.job_id, e.happened_at DESC, array_position(CAST(:reaches AS text[]), e.reach) DESC, e.to_status DESC),
 reached AS (
     SELECT e.job_id, max(array_position(CAST(:reaches AS text[]), e.reach)) AS reach
-      FROM job_events e WHERE e.job_id = ANY (CAST(:ids AS uuid[])) GROUP BY e.job_id),
+      FROM job_events e WHERE e.undone_at IS NULL AND e.job_id = ANY (CAST(:ids AS uuid[])) GROUP BY e.job_id),
 noted AS (
     SELECT DISTINCT ON (n.job_id) n.job_id, n.notes
       FROM job_notes n WHERE n.job_id = ANY (CAST(:ids AS uuid[])) ORDER BY n.job_id, n.noted_at DESC, n.notes DESC)
@@ -152,12 +153,13 @@ UPDATE jobs j
 _SUPPRESS = """
 INSERT INTO suppressions (property_id, channel, reason)
 SELECT DISTINCT j.property_id, 'all', :reason FROM jobs j JOIN job_events e ON e.job_id = j.job_id
- WHERE j.job_id = ANY (CAST(:ids AS uuid[])) AND e.to_status = ANY (CAST(:statuses AS text[]))
-   AND NOT EXISTS (SELECT FROM suppressions s WHERE s.property_id = j.property_id AND s.channel = 'all')
+ WHERE j.job_id = ANY (CAST(:ids AS uuid[])) AND e.undone_at IS NULL AND e.to_status = ANY (CAST(:statuses AS text[]))
+   AND NOT EXISTS (SELECT FROM suppressions s
+                    WHERE s.property_id = j.property_id AND s.channel = 'all' AND s.lifted_at IS NULL)
 """
 
 
-def _settle(connection: Connection, flow: Workflow, job_ids: Sequence[str], who: str) -> int:
+def settle(connection: Connection, flow: Workflow, job_ids: Sequence[str], who: str) -> int:
     """Make jobs what their events say. Returns how many are different now."""
     if not job_ids:
         return 0
@@ -165,5 +167,5 @@ def _settle(connection: Connection, flow: Workflow, job_ids: Sequence[str], who:
     changed = connection.execute(text(_SETTLE), values).rowcount
     refusing = [name for name, status in flow.statuses.items() if status.suppresses]
     connection.execute(text(_SUPPRESS), {"ids": list(job_ids), "statuses": refusing,
-                                         "reason": f"asked at the door not to return (noted by {who})"})  # fmt: skip
+                                         "reason": REFUSED.format(who=who)})  # fmt: skip
     return int(changed)

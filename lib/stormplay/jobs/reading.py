@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -26,21 +28,6 @@ SELECT j.job_id, j.storm_id, j.route_id, j.property_id, j.status, j.notes, j.pho
   LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
  WHERE j.storm_id = :storm_id AND {key} = CAST(:value AS uuid)
 """
-
-_LIST = """
-SELECT j.job_id, j.property_id, j.route_id, r.route_name, r.crew_name, p.address, p.zip_code, p.latitude, p.longitude,
-       j.status, j.status_since, j.row_version, lu.expected_uplift
-  FROM jobs j
-  JOIN properties p ON p.tenant_id = j.tenant_id AND p.property_id = j.property_id
-  LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
-  LEFT JOIN lead_uplift lu ON lu.tenant_id = j.tenant_id AND lu.property_id = j.property_id
- WHERE j.storm_id = :storm_id
-   AND (CAST(:route_id AS uuid) IS NULL OR j.route_id = CAST(:route_id AS uuid))
-   AND (CAST(:statuses AS text[]) IS NULL OR j.status = ANY (CAST(:statuses AS text[])))
-"""
-# A prefix as a range: LIKE is not leakproof and would lose its index under row security.
-_BEGINS = """ AND p.address_key COLLATE "C" >= :begin AND p.address_key COLLATE "C" < :end"""
-_ORDER = " ORDER BY r.route_name NULLS LAST, p.address_key, j.job_id LIMIT :n OFFSET :skip"
 
 
 def workflow(connection: Connection) -> Workflow:
@@ -70,34 +57,37 @@ def job(connection: Connection, storm_id: str, *, property_id: str = "", job_id:
     return found
 
 
-def page(connection: Connection, storm_id: str, *, route_id: str | None, statuses: list[str] | None, address: str,
-         limit: int, skip: int) -> pd.DataFrame:  # fmt: skip
-    """Jobs of a storm, by route and address; `address` is how it begins, in any case and spacing."""
-    key = search_key(address)
-    values = {"storm_id": storm_id, "route_id": route_id, "statuses": statuses, "n": limit, "skip": skip,
-              "begin": key, "end": key + "\U0010ffff"}  # fmt: skip
-    return tenancy.frame(connection, _LIST + (_BEGINS if key else "") + _ORDER, values)
+@dataclass(frozen=True)
+class Setting:
+    """Where and when a storm's jobs are.
 
-
-def search_key(address: str) -> str:
-    """What `properties.address_key` holds for an address.
-
-    >>> search_key("  1204, Oak-Ridge  Dr.")
-    '1204 oak ridge dr '
+    Attributes:
+        event_date: The storm's day.
+        time_zone: IANA name of the company's clock.
+        depot: Latitude and longitude where crews start; None where it is not known.
     """
-    kept = "".join(sign if sign.isascii() and sign.isalnum() else " " for sign in address.lower())
-    spaced = " ".join(kept.split(" "))
-    while "  " in spaced:
-        spaced = spaced.replace("  ", " ")
-    return spaced.lstrip(" ")
+
+    event_date: date
+    time_zone: str
+    depot: tuple[float, float] | None
+
+
+def setting(connection: Connection, storm_id: str) -> Setting:
+    """The storm's day, the company's clock and depot."""
+    query = """SELECT s.event_date, t.time_zone, t.depot_latitude, t.depot_longitude
+                 FROM storms s, tenants t WHERE s.storm_id = :id"""
+    row = connection.execute(text(query), {"id": storm_id}).one()
+    depot = None if row.depot_latitude is None else (float(row.depot_latitude), float(row.depot_longitude))
+    return Setting(row.event_date, str(row.time_zone), depot)
 
 
 def trail(connection: Connection, job_id: str) -> pd.DataFrame:
-    """What happened to a job, newest first: at, who, what ('status' or 'note'), text."""
+    """What happened to a job, newest first: at, who, what ('status', 'taken back' or 'note'), text."""
     return tenancy.frame(
         connection,
-        """SELECT happened_at AS at, said_by AS who, 'status' AS what, to_status AS text FROM job_events
-            WHERE job_id = :id
+        """SELECT happened_at AS at, said_by AS who,
+                  CASE WHEN undone_at IS NULL THEN 'status' ELSE 'taken back' END AS what, to_status AS text
+             FROM job_events WHERE job_id = :id AND source <> 'before'
            UNION ALL
            SELECT noted_at, author, 'note', notes FROM job_notes WHERE job_id = :id
             ORDER BY at DESC""",
@@ -116,7 +106,7 @@ def progress(connection: Connection, flow: Workflow, storm_id: str, by: str) -> 
 
     Returns:
         key, name, total, ended, completed, knocked, contacted, inspected, signed (jobs that ever came so far) and
-        completion_pct (100 * ended / total).
+        completion_pct (100 * ended / total), crew_name (of a route), as_of (when one of them last changed).
     """
     key, name = {
         "route": ("j.route_id::text", "max(r.route_name)"),
@@ -130,8 +120,9 @@ def progress(connection: Connection, flow: Workflow, storm_id: str, by: str) -> 
     query = f"""
         SELECT {key} AS key, {name} AS name, count(*) AS total,
                count(*) FILTER (WHERE j.status = ANY (CAST(:ends AS text[]))) AS ended,
-               count(*) FILTER (WHERE j.completed_at IS NOT NULL OR j.status = 'completed') AS completed, {reached}
+               count(*) FILTER (WHERE j.completed_at IS NOT NULL OR j.status = 'completed') AS completed, {reached},
+               max(r.crew_name) AS crew_name, max(j.updated_at) AS as_of
           FROM jobs j LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
-         WHERE j.storm_id = :storm_id GROUP BY 1 ORDER BY 2"""  # noqa: S608 - own words only
+         WHERE j.storm_id = :storm_id GROUP BY 1 ORDER BY length({name}), 2"""  # noqa: S608 - own words only
     found = tenancy.bulk_frame(connection, query, {"storm_id": storm_id, "ends": flow.names(ends=True)})
     return found.assign(completion_pct=100.0 * found["ended"] / found["total"])

@@ -18,6 +18,7 @@ from stormplay.jobs.workflow import REACHES, Status, Workflow
 
 LONGEST_NOTE = 5_000
 MOST_PHOTOS = 200
+REFUSED = "asked at the door not to return (noted by {who})"  # on the suppression ledger
 
 
 def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *, status: str | None,
@@ -85,7 +86,7 @@ def _suppress(connection: Connection, before: Mapping[str, Any], who: str) -> No
         text("""INSERT INTO suppressions (property_id, channel, reason)
                 SELECT :property, 'all', :reason WHERE NOT EXISTS (SELECT FROM suppressions s
                     WHERE s.property_id = :property AND s.channel = 'all' AND s.lifted_at IS NULL)"""),
-        {"property": UUID(before["property_id"]), "reason": f"asked at the door not to return (noted by {who})"},
+        {"property": UUID(before["property_id"]), "reason": REFUSED.format(who=who)},
     )
 
 

@@ -1,9 +1,10 @@
-"""What leaves the building with a crew, and what comes back. Pure, but for `field`, which applies a file to jobs.
+"""What leaves the building with a crew. Pure: stops in, files out. What comes back is `stormplay.jobs.field`.
 
 content  the stops of a crew's day, from which every file is written
 files    CSV, GeoJSON, GPX, KML, iCalendar
 links    links for map apps, split at their limits
-page     the page to print, with QR codes
+page     the page to print, with QR codes, as HTML
+paper    the same as PDF
 bundle   one zip with a manifest
 """
 

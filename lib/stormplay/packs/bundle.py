@@ -6,35 +6,27 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
 
-from stormplay.packs import files, links, page
+from stormplay.packs import files, links, page, paper
 from stormplay.packs.content import Pack
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip knows no earlier moment; the clock of a pack is its as_of alone
 FORMAT = 1
 
 
-def members(pack: Pack, pdf: Callable[[str], bytes] | None = None) -> dict[str, bytes]:
-    """The files of a pack by name, without the manifest.
-
-    Args:
-        pack: What leaves the building.
-        pdf: Prints an HTML page; None: the pack has no PDF.
-    """
+def members(pack: Pack) -> dict[str, bytes]:
+    """The files of a pack by name, without the manifest."""
     stem = pack.file_stem
     made = {f"{stem}.{ending}": write(pack).encode() for ending, write in files.WRITERS.items()}
-    paper = page.to_html(pack)
-    made[f"{stem}.html"] = paper.encode()
+    made[f"{stem}.html"] = page.to_html(pack).encode()
+    made[f"{stem}.pdf"] = paper.to_pdf(pack)
     made[f"{stem}-links.txt"] = _link_list(pack).encode()
-    if pdf is not None:
-        made[f"{stem}.pdf"] = pdf(paper)
     return made
 
 
-def to_zip(pack: Pack, pdf: Callable[[str], bytes] | None = None) -> bytes:
+def to_zip(pack: Pack) -> bytes:
     """The zip, with `manifest.json` first."""
-    inside = members(pack, pdf)
+    inside = members(pack)
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in [("manifest.json", manifest(pack, inside)), *sorted(inside.items())]:

@@ -15,7 +15,7 @@ ALTER TABLE properties ADD COLUMN address_key text NOT NULL
 ALTER TABLE properties ALTER address_key SET STATISTICS 0;
 CREATE INDEX properties_address_key ON properties (tenant_id, address_key COLLATE "C");
 
--- What happened to a job, in order. Never changed.
+-- What happened to a job, in order. Never changed, but for the mark of what was taken back.
 CREATE TABLE job_events (
     tenant_id   uuid NOT NULL DEFAULT sec.tenant(),
     event_id    uuid NOT NULL DEFAULT uuidv7(),
@@ -26,6 +26,7 @@ CREATE TABLE job_events (
     said_by     text NOT NULL,
     source      text NOT NULL DEFAULT 'page',
     happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    undone_at   timestamptz,  -- taken back at once by who had said it
     PRIMARY KEY (tenant_id, event_id),
     UNIQUE (tenant_id, job_id, happened_at, to_status),  -- the same file again tells nothing new
     FOREIGN KEY (tenant_id, job_id) REFERENCES jobs
@@ -91,6 +92,7 @@ CALL sec.protect('job_notes', 'operator');
 CALL sec.protect('job_photos', 'operator');
 CALL sec.protect('field_imports', 'operator');
 GRANT INSERT ON job_events, job_notes, job_photos, field_imports TO stormplay_kernel;
+GRANT UPDATE (undone_at) ON job_events TO stormplay_kernel;
 GRANT UPDATE (shot, removed_at) ON job_photos TO stormplay_kernel;
 GRANT UPDATE (row_version, status_since, furthest) ON jobs TO stormplay_kernel;
 GRANT UPDATE (job_workflow) ON tenants TO stormplay_kernel;
