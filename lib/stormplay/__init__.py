@@ -4,6 +4,7 @@ Table of contents, in the order of the story:
 
     list_storms       the storms of a tenant
     RouteBuilder      Phase 3: treated properties in, crew routes out
+    NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -19,12 +20,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay import errors, routing, storms, tenancy
+    from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
 
-__all__ = ["RouteBuilder", "errors", "list_storms", "routing", "storms", "tenancy"]
+__all__ = [
+    "NurtureLoop",
+    "RouteBuilder",
+    "errors",
+    "list_storms",
+    "routing",
+    "storms",
+    "tenancy",
+]
 __version__ = "0.1.0"
 
-_HOME = {"RouteBuilder": "stormplay.routes", "list_storms": "stormplay.routes"}
+_HOME = {
+    "NurtureLoop": "stormplay.nurture",
+    "RouteBuilder": "stormplay.routes",
+    "list_storms": "stormplay.routes",
+}
 
 
 def __getattr__(name: str) -> object:
