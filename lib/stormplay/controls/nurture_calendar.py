@@ -6,7 +6,7 @@ import pandas as pd
 
 from stormplay.controls import markup
 from stormplay.controls import nurture_words as say
-from stormplay.controls.nurture_sections import NOTHING_THIS_WEEK
+from stormplay.controls.nurture_sections import NOTHING_THIS_WEEK, cards, explained
 
 MOST_DAYS = 14
 
@@ -74,7 +74,8 @@ def _counts(values: pd.Series[str], title: str, total: str) -> str:
     rows.append([total, f"{len(values):,}", ""])
     is_explained = any(row[2] for row in rows)
     titles = [title, "Homes", "What it means"][: 3 if is_explained else 2]
-    return markup.table(titles, [row[: len(titles)] for row in rows], numeric=(1,), foot=True)
+    table = markup.table(titles, [row[: len(titles)] for row in rows], numeric=(1,), foot=True)
+    return explained(table) if is_explained else table
 
 
 def week(steps: pd.DataFrame, may_write: bool = True) -> str:
@@ -88,7 +89,7 @@ def week(steps: pd.DataFrame, may_write: bool = True) -> str:
         todo = "Preview and schedule above." if may_write else "An operator can schedule some."
         return markup.empty(f"{NOTHING_THIS_WEEK} {todo}")
     homes, held = steps["property_id"].nunique(), int((steps["status"] == "paused").sum())
-    paused = f" {markup.count(held, 'contact')} of them paused." if held else ""
+    paused = f" Of them {held:,} {'is' if held == 1 else 'are'} paused." if held else ""
     said = f"{markup.count(len(steps), 'contact')} with {markup.count(homes, 'home')} in the next 7 days.{paused}"
     return markup.sentence(said) + by_day(steps["local_time"], steps["channel"])
 
@@ -96,8 +97,8 @@ def week(steps: pd.DataFrame, may_write: bool = True) -> str:
 def week_list(steps: pd.DataFrame) -> str:
     """List steps: where, by which channel, when on the recipient's clock, what."""
     rows = [
-        [say.clock(step["local_time"]), step["address"], say.channel(step["channel"]),
+        [say.clock(step["local_time"]), say.channel(step["channel"]), step["address"],
          f"{say.words(step['sequence_type'])}, step {step['step_number']}", say.words(step["message"]), step["status"]]
         for step in steps.to_dict("records")
     ]  # fmt: skip
-    return markup.table(["When, on their clock", "Address", "Channel", "Sequence", "Message", "Status"], rows)
+    return cards(markup.table(["When, on their clock", "Channel", "Address", "Sequence", "Message", "Status"], rows))

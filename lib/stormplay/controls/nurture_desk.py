@@ -102,24 +102,25 @@ class Desk:
 
     def _make_form(self) -> None:
         wide = {"description_width": "6.5em"}
-        half = widgets.Layout(width="min(32em, 100%)")
         value = float(self._asked["threshold"])
         self.threshold = widgets.BoundedFloatText(
-            value=value, min=0.0, max=1.0, step=0.01, description="Uplift above", style=wide,
-            layout=widgets.Layout(width="13em"),
+            value=value, min=0.0, max=1.0, step=0.01, description="Uplift above",
+            style={"description_width": "initial"}, layout=widgets.Layout(width="14em"),
         )  # fmt: skip
         self.slider = widgets.FloatSlider(
             value=value, min=0.0, max=1.0, step=0.01, readout=False, continuous_update=False,
             layout=widgets.Layout(width="min(18em, 100%)"),
         ).add_class("sp-threshold")  # fmt: skip
-        self.sequence = widgets.Dropdown(options=[], description="Sequence", style=wide, layout=half)
+        self.sequence = widgets.Dropdown(
+            options=[], description="Sequence", style=wide, layout=widgets.Layout(width="min(24em, 100%)")
+        )
         self.start = widgets.DatePicker(description="Begins on", style=wide, layout=widgets.Layout(width="18em"))
         self.search = widgets.Text(
             placeholder="Part of an address, or a ZIP", description="Search", continuous_update=False,
             style={"description_width": "4em"}, layout=widgets.Layout(width="min(28em, 100%)"),
         )  # fmt: skip
         self._chosen_box = widgets.VBox([])
-        self._form = row(row(self.threshold, self.slider), self.sequence, self.start)
+        self._form = row(self.threshold, self.slider, self.sequence, self.start)
         for box in (self.threshold, self.slider):
             box.observe(checked(self.message)(lambda change: self._set_threshold(change["new"])), "value")
         self.sequence.observe(checked(self.message)(lambda _: self._rechosen()), "value")

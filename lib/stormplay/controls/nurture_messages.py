@@ -75,7 +75,10 @@ def findings_table(found: list[object]) -> str:
         for one in found
     ]
     table = markup.table(["Rule", "Words", "What to do instead", "Source"], rows)
-    return markup.error(f"{markup.count(len(found), 'finding')}. Do not send it like this.") + table
+    return (
+        markup.error(f"{markup.count(len(found), 'finding')}. Do not send it like this.")
+        + f'<div class="sp-findings">{table}</div>'
+    )
 
 
 def own_messages(loop: Loop, nurture: Nurture) -> str:

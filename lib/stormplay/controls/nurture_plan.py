@@ -75,7 +75,7 @@ class Planning:
         self.resume.on_click(checked(self.message)(lambda _: self.message.good(self._resume_all())))
         self.move.on_click(checked(self.message)(lambda _: self.message.good(self._move_all())))
         self._writing = widgets.VBox([
-            row(self.schedule.button), self.schedule.running, self.schedule.message.widget, self.undo.widget,
+            row(self.schedule.button), self.schedule.running, self.schedule.message.widget, row(self.undo.widget),
         ])  # fmt: skip
         self._storm = widgets.VBox([
             widgets.HTML("<h4>For the whole storm</h4>"), row(self.pause, self.resume, self.stop.widget),

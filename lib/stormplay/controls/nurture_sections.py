@@ -23,7 +23,7 @@ STATES = {
 HOMES: list[dict[str, Any]] = [
     {"label": "Address", "kind": "text", "narrow": True},
     {"label": "ZIP", "kind": "text", "narrow": False},
-    {"label": "Uplift", "kind": "number", "narrow": True},
+    {"label": "Uplift", "kind": "number", "narrow": False},
     {"label": "Advice", "kind": "text", "narrow": False},
     {"label": "Job", "kind": "text", "narrow": False},
     {"label": "Next contact", "kind": "text", "narrow": True},
@@ -63,10 +63,11 @@ def _sentences(nurture: Nurture) -> str:
         if ready
         else "Nobody waits to be scheduled."
     )
+    alone, is_are = nurture.homes("left alone"), "is" if nurture.homes("left alone") == 1 else "are"
     return (
         f"{nurture.candidates:,} of {markup.count(nurture.unsigned, 'treated home')} that did not sign have an "
-        f"expected uplift above {say.percent(nurture.choice.threshold)}. {scheduled:,} of them have a contact to come. "
-        f"{todo} {markup.count(nurture.homes('left alone'), 'home')} left alone, each for a reason given below."
+        f"expected uplift above {say.percent(nurture.choice.threshold)}. Of them {scheduled:,} have a contact to come. "
+        f"{todo} {markup.count(alone, 'home')} {is_are} left alone, each for a reason given below."
     )
 
 
@@ -92,7 +93,7 @@ def _now_table(nurture: Nurture) -> str:
     ]
     rows.append(["All candidates", f"{nurture.candidates:,}", ""])
     table = markup.table(["At this moment", "Homes", "What it means"], rows, numeric=(1,), foot=True)
-    return markup.details("Who may be contacted at this moment, and why the others may not", table)
+    return markup.details("Who may be contacted at this moment, and why the others may not", explained(table))
 
 
 def home_rows(found: pd.DataFrame, time_zone: str) -> tuple[list[str], list[list[Any]]]:
@@ -112,7 +113,7 @@ def next_contact(home: Any, time_zone: str) -> str | None:
     """The next contact that is scheduled, its day on the company's clock; None where there is none."""
     if pd.isna(home["next_at"]):
         return None
-    return f"{say.channel(home['next_channel'])}, {say.day(home['next_at'].tz_convert(time_zone))}"
+    return f"{say.channel(home['next_channel'])}, {say.date_of(home['next_at'].tz_convert(time_zone))}"
 
 
 def _text(value: object) -> str | None:
@@ -146,7 +147,7 @@ def history(steps: pd.DataFrame) -> str:
          _text(step["reason"])]
         for step in steps.to_dict("records")
     ]  # fmt: skip
-    return markup.table(["When, on their clock", "Channel", "Message", "Status", "Reason"], rows)
+    return cards(markup.table(["When, on their clock", "Channel", "Message", "Status", "Reason"], rows))
 
 
 def ledger(nurture: Nurture) -> str:
@@ -158,17 +159,28 @@ def ledger(nurture: Nurture) -> str:
         line = say.OUTCOMES.get(outcome) or f"Left alone: {reason}"
         rows.append([line, f"{n:,}", f"{n / nurture.candidates:.1%}", say.REASONS.get(reason, "")])
     rows.append(["All candidates", f"{nurture.candidates:,}", "100.0%", ""])
-    return markup.table(["Where the homes are", "Homes", "Share", "Why"], rows, numeric=(1, 2), foot=True)
+    return explained(markup.table(["Where the homes are", "Homes", "Share", "Why"], rows, numeric=(1, 2), foot=True))
 
 
 def outbox(nurture: Nurture) -> str:
     """Count the contacts on their way out."""
     rows = [[place[0].upper() + place[1:], f"{n:,}", say.OUTBOX.get(place, "")]
             for place, n in nurture.standing.outbox.items()]  # fmt: skip
-    return markup.table(["Contacts", "Number", "What it means"], rows, numeric=(1,))
+    return explained(markup.table(["Contacts", "Number", "What it means"], rows, numeric=(1,)))
 
 
 def columns() -> str:
     """Say what the columns of the export mean."""
     rows = [[name, meaning] for name, meaning in say.COLUMNS.items()]
-    return markup.details(f"The {len(rows)} columns and what they mean", markup.table(["Column", "Meaning"], rows))
+    table = explained(markup.table(["Column", "Meaning"], rows))
+    return markup.details(f"The {len(rows)} columns and what they mean", table)
+
+
+def cards(table: str) -> str:
+    """A table whose rows become cards where it is narrow."""
+    return f'<div class="sp-cards">{table}</div>'
+
+
+def explained(table: str) -> str:
+    """A table whose last column explains its row; where it is narrow the explanation goes below the numbers."""
+    return f'<div class="sp-explained">{table}</div>'

@@ -83,7 +83,12 @@ def words(name: object) -> str | None:
 
 def day(moment: date | datetime) -> str:
     """A day: 'Wed 25 Nov'."""
-    return f"{moment:%a} {moment.day} {moment:%b}"
+    return f"{moment:%a} {date_of(moment)}"
+
+
+def date_of(moment: date | datetime) -> str:
+    """A day without its weekday: '25 Nov'."""
+    return f"{moment.day} {moment:%b}"
 
 
 def clock(moment: datetime) -> str:
