@@ -197,8 +197,9 @@ def test_scheduling_is_open_only_after_a_preview_of_the_same_choice(loop):
     assert planning.schedule.button.disabled
     run(planning.preview)
     assert not planning.schedule.button.disabled
-    assert "Of 30 candidates, 26 would be given 'Follow up after the storm': 78 contacts in all." in text_of(
-        planning.result.value
+    assert (
+        "Of 30 candidates, 26 would be given 'Follow up after the storm', beginning now: 78 contacts in all."
+        in text_of(planning.result.value)
     )
     for change in (
         lambda: setattr(page.slider, "value", 0.3),
@@ -280,6 +281,19 @@ def test_the_storm_can_be_held_let_go_moved_and_stopped(loop):
     assert planning.message.text == "The nurture of this storm is stopped: 78 contacts ended."
     run(planning.preview)
     assert planning.schedule.button.disabled, "a stopped storm is opened again first"
+
+
+def test_a_question_about_one_storm_is_not_answered_for_another(loop):
+    page = opened(loop)
+    preview_and_schedule(page)
+    page.planning.stop.button.click()
+    page.planning.undo.button.click()
+    page.choose().children[0].children[0].children[1].value = "2020-04-28"
+    assert (page.planning.stop.asked, page.planning.undo.asked) == ("", "")
+    page.planning.stop.yes.click()
+    page.planning.undo.yes.click()
+    assert loop.state == "open"
+    assert loop.steps["status"].eq("scheduled").all()
 
 
 def test_an_error_while_scheduling_is_a_sentence_and_the_page_lives_on(loop):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,6 +101,13 @@ def press(work):
     asyncio.run(main())
 
 
+def wait_until_due(street, contacts):
+    """A schedule begins with the next whole second."""
+    deadline = time.monotonic() + 5
+    while street.loop.standing().outbox["due"] < contacts and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def test_the_page_previews_schedules_pauses_fills_the_outbox_and_undoes(database, monkeypatch):
     monkeypatch.delenv("QUERY_STRING", raising=False)
     street = Street(treat=30)
@@ -117,6 +125,7 @@ def test_the_page_previews_schedules_pauses_fills_the_outbox_and_undoes(database
     page.homes_part.table.selected = street.homes[0]
     page.homes_part.pause.click()
     assert page.homes_part.message.text.startswith("4 contacts paused for ")
+    wait_until_due(street, 29)
     press(page.outbox_part.work)
     assert page.outbox_part.work.message.text.startswith("29 contacts put into the outbox")
     assert page.recorded()["outbox_in_outbox"] == street.one("SELECT count(*) FROM nurture_outbox") == 29

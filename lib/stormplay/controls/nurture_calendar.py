@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 from stormplay.controls import markup
@@ -34,17 +36,19 @@ def by_day(moments: pd.Series[pd.Timestamp], channels: pd.Series[str], first: st
     return markup.table(titles, rows, numeric=range(1, len(titles)), foot=True)
 
 
-def previewed(shown: pd.DataFrame, title: str) -> str:
+def previewed(shown: pd.DataFrame, title: str, start: date | None = None) -> str:
     """Say what scheduling would do: how many, from when, who is refused and why.
 
     Args:
         shown: As `NurtureLoop.preview` returns it.
         title: The sequence's title.
+        start: Day on which the first step begins; None: now.
     """
     goes = shown[shown["outcome"] == "scheduled"]
     refused = shown[shown["outcome"] == "refused"]
     said = (
-        f"Of {markup.count(len(shown), 'candidate')}, {len(goes):,} would be given '{title}': "
+        f"Of {markup.count(len(shown), 'candidate')}, {len(goes):,} would be given '{title}', beginning "
+        f"{f'on {start:%d %b %Y}' if start else 'now'}: "
         f"{markup.count(goes['step_count'].sum(), 'contact')} in all. {len(refused):,} would be left alone. "
         f"Nothing is written yet."
     )
@@ -102,3 +106,11 @@ def week_list(steps: pd.DataFrame) -> str:
         for step in steps.to_dict("records")
     ]  # fmt: skip
     return cards(markup.table(["When, on their clock", "Channel", "Address", "Sequence", "Message", "Status"], rows))
+
+
+def week_by_day(steps: pd.DataFrame) -> str:
+    """All steps, folded by day: a report has them all and is still read from its top to its end."""
+    days = steps.groupby(steps["local_time"].dt.date, sort=True)
+    return "".join(
+        markup.details(f"{say.day(day)}: {markup.count(len(some), 'contact')}", week_list(some)) for day, some in days
+    )

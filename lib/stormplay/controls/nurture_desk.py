@@ -108,7 +108,7 @@ class Desk:
             style={"description_width": "initial"}, layout=widgets.Layout(width="14em"),
         )  # fmt: skip
         self.slider = widgets.FloatSlider(
-            value=value, min=0.0, max=1.0, step=0.01, readout=False, continuous_update=False,
+            value=value, min=0.0, max=1.0, step=0.01, readout=False, continuous_update=False, tooltip="Uplift above",
             layout=widgets.Layout(width="min(18em, 100%)"),
         ).add_class("sp-threshold")  # fmt: skip
         self.sequence = widgets.Dropdown(

@@ -61,6 +61,7 @@ class Homes:
         self._loop, self._nurture = loop, nurture
         if from_start:
             self.pager.page, self.selected = 1, ""
+            self.stop.forget()
             self.message.clear()
         self._read()
 
@@ -75,6 +76,8 @@ class Homes:
 
     def _turn(self) -> None:
         self.selected = ""
+        self.stop.forget()
+        self.message.clear()
         self._read()
 
     def _read(self) -> None:

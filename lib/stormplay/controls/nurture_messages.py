@@ -39,7 +39,7 @@ class Linter:
         self.message = Message()
         self.text = widgets.Textarea(
             placeholder="Write or paste a message. {company}, {first_name} and {address} are filled in by the sender.",
-            rows=5, layout=widgets.Layout(width="min(46em, 100%)"),
+            rows=5, tooltip="Message to check", layout=widgets.Layout(width="min(46em, 100%)"),
         ).add_class("sp-message")  # fmt: skip
         self.channel = widgets.Dropdown(
             options=[(label, name) for name, label in say.CHANNELS.items()], value="text", description="Channel",

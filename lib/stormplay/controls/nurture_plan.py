@@ -92,6 +92,8 @@ class Planning:
         self._loop, self._nurture = loop, nurture
         if from_start:
             self._previewed, self._just_scheduled = None, []
+            self.undo.forget()
+            self.stop.forget()  # what was asked about one storm is not answered for another
             for message in (self.message, self.preview.message, self.schedule.message):
                 message.clear()
         self.draw()
@@ -102,7 +104,7 @@ class Planning:
             self._previewed = None
             self.preview.message.clear()
         before, nurture = self._previewed, self._nurture
-        self.result.value = calendar.previewed(before.shown, before.title) if before else ""
+        self.result.value = calendar.previewed(before.shown, before.title, before.schedules[2]) if before else ""
         may_write = nurture is not None and nurture.may_write
         is_stopped = nurture is not None and nurture.standing.state == "stopped"
         goes = before is not None and bool((before.shown["outcome"] == "scheduled").any())
@@ -111,8 +113,8 @@ class Planning:
         self.schedule.button.tooltip = "" if goes else NOTHING_SCHEDULED
         pending = nurture is not None and len(nurture.week) + nurture.homes("scheduled") + nurture.homes("paused") > 0
         state = nurture.standing.state if nurture is not None else "open"
-        self.pause.disabled, self.resume.disabled = state != "open", state == "open"
-        self.stop.button.disabled, self.move.disabled = state == "stopped", not pending
+        self.pause.disabled, self.resume.disabled = state != "open" or self._busy, state == "open" or self._busy
+        self.stop.button.disabled, self.move.disabled = state == "stopped" or self._busy, not pending or self._busy
         show(self._writing, may_write)
         show(self._storm, may_write)
         show(self.undo.widget, bool(self._just_scheduled))

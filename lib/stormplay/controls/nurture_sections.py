@@ -143,11 +143,15 @@ def history(steps: pd.DataFrame) -> str:
     if steps.empty:
         return markup.empty("Nothing was ever scheduled for this home. Preview and schedule below.")
     rows = [
-        [say.clock(step["local_time"]), say.channel(step["channel"]), say.words(step["message"]), step["status"],
-         _text(step["reason"])]
+        [say.clock(step["local_time"]), say.channel(step["channel"]), say.words(step["message"]), _status(step)]
         for step in steps.to_dict("records")
-    ]  # fmt: skip
-    return cards(markup.table(["When, on their clock", "Channel", "Message", "Status", "Reason"], rows))
+    ]
+    return cards(markup.table(["When, on their clock", "Channel", "Message", "Status"], rows))
+
+
+def _status(step: Any) -> str:
+    reason = _text(step["reason"])
+    return f"{step['status']}: {reason}" if reason else str(step["status"])
 
 
 def ledger(nurture: Nurture) -> str:

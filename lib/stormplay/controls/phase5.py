@@ -134,7 +134,7 @@ class Report:
     def week(self) -> HTML:
         """Say whom to contact in the next seven days, each contact a line."""
         steps = self.nurture.week
-        return HTML(calendar.week(steps, False) + (calendar.week_list(steps) if len(steps) else ""))
+        return HTML(calendar.week(steps, False) + (calendar.week_by_day(steps) if len(steps) else ""))
 
     def messages(self) -> HTML:
         """Show the sequence's own messages with what the linter says of them."""
