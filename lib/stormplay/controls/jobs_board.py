@@ -47,7 +47,7 @@ class JobBoard:
         self._answer, self._progress, self._crews, self._stuck = (widgets.HTML() for _ in range(4))
         self._choice = widgets.VBox([])
         self._map = MapFrame()
-        self._table = PickTable(columns=jobs_sections.COLUMNS, label="Jobs", search=False)
+        self._table = PickTable(columns=jobs_sections.COLUMNS, label="Jobs", has_search=False)
         self.card, self.desk = JobCard(self._changed), PackDesk(self._came_back)
         self.address = widgets.Text(description="Find", placeholder="Address, or property id",
                                     value=str(asked["find"]), continuous_update=False, **_LOOK)  # fmt: skip
@@ -199,9 +199,8 @@ class JobBoard:
         if len(self._places):
             at = self._places.index[self._places["job_id"].astype(str) == str(job["job_id"])]
             if len(at):
-                codes = {
-                    name: code for code, (name, _, _) in enumerate(maps.known_kinds(self._places, self.state.kinds))
-                }
+                kinds = maps.known_kinds(self._places, self.state.kinds)
+                codes = {name: code for code, (name, _, _) in enumerate(kinds)}
                 self._places.loc[at[0], "status"] = job["status"]
                 if job["status"] in codes:
                     self._map.notes = {**self._map.notes, str(at[0]): codes[job["status"]]}

@@ -16,6 +16,7 @@ from stormplay.jobs import claim
 NOT_SAID = "not said"
 SLOPES = ("north", "east", "south", "west")
 ABOUT = "This documents damage. It never handles a claim: no claim number, no insurer, no amount belongs here."
+_YES: dict[Any, str] = {True: "yes", False: "no"}
 _WIDE = {"width": "min(24em, 100%)"}
 
 
@@ -72,7 +73,7 @@ class ClaimForm:
         self.damage.value, self.severity.value = record.get("damage_type"), record.get("severity")
         self.material.value = record.get("roof_material")
         self.hail.value, self.age.value = _text(record.get("hail_in")), _text(record.get("roof_age_years"))
-        self.metal.value = {True: "yes", False: "no"}.get(record.get("soft_metal_hits"))
+        self.metal.value = _YES.get(record.get("soft_metal_hits", ""))
         day = record.get("inspected_on")
         self.day.value = date.fromisoformat(day) if day else None
         counted = {square["slope"]: square["hits"] for square in record.get("test_squares") or []}

@@ -16,8 +16,8 @@ from stormplay.controls.live import Upload
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
-ABOUT = ("One file for a route, or for everything a crew has that is not finished: the list to print, the same as PDF, "
-         "QR codes and links for a phone, GPX, KML, GeoJSON, a calendar, and a CSV to fill in without a network.")  # fmt: skip
+ABOUT = ("One file for a route, or for everything a crew has that is not finished: the list to print, the same as "
+         "PDF, QR codes and links for a phone, GPX, KML, GeoJSON, a calendar, and a CSV to fill in offline.")  # fmt: skip
 BACK = ("Fill in new_status, new_note and seen_at in the pack's CSV, then hand it in here. Nothing of a file with a "
         "mistake is applied, and the same file twice changes nothing.")  # fmt: skip
 FAULTS_SHOWN = 50
@@ -80,8 +80,9 @@ class PackDesk:
     def _made(self, made: tuple[str, int, bytes]) -> str:
         name, stops, data = made
         encoded = base64.b64encode(data).decode("ascii")
-        self.file.value = (f'<a class="sp-button sp-primary" download="{markup.text(name)}" '
-                           f'href="data:application/zip;base64,{encoded}">Download {markup.text(name)}</a>')  # fmt: skip
+        shown = markup.text(name)
+        self.file.value = (f'<a class="sp-button sp-primary" download="{shown}" '
+                           f'href="data:application/zip;base64,{encoded}">Download {shown}</a>')  # fmt: skip
         return f"The pack has {markup.count(stops, 'stop')} and {len(data) / 1024:,.0f} KB."
 
     def _take(self, name: str, data: bytes) -> str:

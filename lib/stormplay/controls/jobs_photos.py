@@ -41,8 +41,9 @@ class Photos:
         self.shot = widgets.Dropdown(options=[(words, name) for name, words in SHOTS.items()], value="other",
                                      description="They show", style={"description_width": "6em"},
                                      layout={"width": "min(26em, 100%)"})  # fmt: skip
-        self.keep = widgets.Checkbox(value=False, indent=False,
-                                     description="Keep the place where they were taken (else it is removed)")  # fmt: skip
+        self.keep = widgets.Checkbox(
+            value=False, indent=False, description="Keep the place where they were taken (else it is removed)"
+        )
         self.upload = Upload(
             lambda name, data: add(name, data, self.shot.value, self.keep.value), label="Add photos", multiple=True,
             accept="image/jpeg,image/png,image/webp", most_mb=MOST_BYTES // 2**20,

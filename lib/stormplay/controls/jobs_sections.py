@@ -46,7 +46,8 @@ def answer(state: State) -> str:
     cards = markup.kpis([
         ("Doors knocked", f"{n['knocked']:,}", f"{share(n['knocked'], n['total'])} of {n['total']:,} jobs"),
         ("Contacts", f"{n['contacted']:,}", f"{share(n['contacted'], n['knocked'])} of {n['knocked']:,} knocked"),
-        ("Inspections", f"{n['inspected']:,}", f"{share(n['inspected'], n['contacted'])} of {n['contacted']:,} contacts"),
+        ("Inspections", f"{n['inspected']:,}",
+         f"{share(n['inspected'], n['contacted'])} of {n['contacted']:,} contacts"),
         ("Signed", f"{n['signed']:,}", f"{share(n['signed'], n['inspected'])} of {n['inspected']:,} inspections"),
     ])  # fmt: skip
     return head + markup.sentence(said) + bar("All jobs", n["ended"], n["total"]) + cards + stamp
@@ -122,11 +123,12 @@ def job_head(job: Mapping[str, Any], workflow: Workflow) -> str:
     place = ", ".join(str(part) for part in (job["address"], job["city"], job["zip_code"]) if part)
     badge = f'<span class="sp-badge">{dot}{markup.text(workflow.label(str(job["status"])))}</span>'
     roof = [f"{job['roof_age_years']:.0f} years old" if job["roof_age_years"] is not None else "", job["roof_material"]]
+    uplift = job["expected_uplift"]
     facts = [
         ("Route", " · ".join(filter(None, [job["route_name"] or "no route", job["crew_name"] or "no crew yet"]))),
         ("Owner", " · ".join(filter(None, [job["owner_name"] or "not known", job["phone"]]))),
         ("Roof", ", ".join(filter(None, roof)) or "not known"),
-        ("Uplift", "not scored" if job["expected_uplift"] is None else f"{job['expected_uplift'] * 100:.1f} % expected"),
+        ("Uplift", "not scored" if uplift is None else f"{uplift * 100:.1f} % expected"),
     ]  # fmt: skip
     lines = "".join(f"<dt>{name}</dt><dd>{markup.text(value)}</dd>" for name, value in facts)
     warn = markup.error("Do not knock: the owner said no. Nobody goes there, and nobody writes or calls.")

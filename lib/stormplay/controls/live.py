@@ -51,8 +51,8 @@ class PickTable(anywidget.AnyWidget):
         ids: One id a row.
         selected: The id of the picked row, or ''. What comes from the browser is unchecked.
         empty: What to say where there are no rows.
-        search: Whether there is a box to find rows by; not where only a page of all rows is shown.
         label: What the table is, for screen readers.
+        has_search: Whether it has a search box of its own; not where the page searches all rows elsewhere.
     """
 
     _esm = _source("pick_table.js")
@@ -62,8 +62,8 @@ class PickTable(anywidget.AnyWidget):
     ids = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
-    search = traitlets.Bool(True).tag(sync=True)
     label = traitlets.Unicode("Table").tag(sync=True)
+    has_search = traitlets.Bool(True).tag(sync=True)
 
     def show(self, ids: list[str], rows: list[list[Any]], selected: str = "") -> None:
         """Show other rows, in one message to the browser."""

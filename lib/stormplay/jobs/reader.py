@@ -87,8 +87,11 @@ class JobReader:
 
     def get_places(self, address: str = "", *, route_id: str | UUID | None = None, crew: str | None = None,
                    statuses: Sequence[str] | None = None) -> pd.DataFrame:  # fmt: skip
-        """All jobs that `find` lists, for a map: job_id, property_id, latitude, longitude (degrees, or missing), status,
-        address."""
+        """All jobs that `find` lists, for a map.
+
+        Returns:
+            job_id, property_id, latitude, longitude (degrees, or missing), status, address.
+        """
         with tenancy.session(self.tenant) as connection:
             return lists.places(connection, self.storm_id, self._wanted(address, route_id, crew, statuses))
 

@@ -1,6 +1,7 @@
 """The nurture loop: whom to contact again, and whom never.
 
 NurtureLoop     the list, the schedule, the outbox, the export, of one storm
+Standing        where it all stands: the ledger, what may go now, the outbox
 Sequence, Step  which contact follows which; DEFAULTS are shipped
 Rules, Hours    quiet hours, caps, the standing holdout
 lint_message    what a message may not say, with the rule's source
@@ -14,6 +15,7 @@ from stormplay.nurture.loop import NurtureLoop
 from stormplay.nurture.messages import Finding, lint_message
 from stormplay.nurture.rules import CHANNELS, PHONE_HOURS, REASONS, TEXAS_PHONE_HOURS, Hours, Rules
 from stormplay.nurture.sequences import DEFAULTS, Sequence, Step
+from stormplay.nurture.standing import Standing
 
 __all__ = [
     "CHANNELS",
@@ -26,6 +28,7 @@ __all__ = [
     "NurtureLoop",
     "Rules",
     "Sequence",
+    "Standing",
     "Step",
     "ledger",
     "lint_message",

@@ -9,10 +9,10 @@ import pandas as pd
 
 from stormplay import tenancy
 from stormplay.errors import BadInput
-from stormplay.nurture import export, listing, outbox, plans, upcoming
+from stormplay.nurture import agenda, export, listing, outbox, plans, standing, upcoming
 from stormplay.nurture.messages import Finding, lint_message
 from stormplay.nurture.rules import Rules
-from stormplay.nurture.schedule import THRESHOLD, Schedule
+from stormplay.nurture.schedule import THRESHOLD, Schedule, known_ids
 from stormplay.nurture.sequences import Sequence
 
 
@@ -59,6 +59,38 @@ class NurtureLoop(Schedule):
         """How many homes all pages of `candidates` list together."""
         with tenancy.session(self.tenant) as connection:
             return listing.count(self.scope(connection), threshold, search)
+
+    def standing(
+        self, threshold: float = THRESHOLD, sequence_type: str = "follow_up", now: datetime | None = None
+    ) -> standing.Standing:
+        """Where the storm's nurture stands; every candidate is in one line of its ledger.
+
+        Raises:
+            BadInput: There is no such sequence, or the threshold is no number.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return standing.read(self.scope(connection, now), threshold, plans.sequence(connection, sequence_type))
+
+    def week(self, days: float = 7, now: datetime | None = None) -> pd.DataFrame:
+        """The steps that still wait and have their time in the next days, the overdue with them, by time.
+
+        Args:
+            days: Of 24 hours, more than 0 and at most 366.
+            now: None: the present.
+
+        Returns:
+            One row a step: property_id, address, zip_code, sequence_type, step_number, channel, message, scheduled_at
+            (UTC), local_time (on the recipient's clock, without a zone), status, reason.
+        """
+        if not 0 < days <= 366:
+            raise BadInput(f"days is {days!r}.", "Expected a number up to 366.")
+        with tenancy.session(self.tenant) as connection:
+            return agenda.to_come(self.scope(connection, now), days)
+
+    def history(self, property_id: str | UUID) -> pd.DataFrame:
+        """All steps of one home for this storm, past and to come, with the columns of `week`."""
+        with tenancy.session(self.tenant) as connection:
+            return agenda.of_home(self.scope(connection), known_ids(property_id)[0])
 
     def sequences(self) -> dict[str, Sequence]:
         """The company's sequences by name: the shipped ones, and its own, which win."""

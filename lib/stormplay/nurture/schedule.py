@@ -128,7 +128,7 @@ class Schedule:
         with tenancy.session(self.tenant) as connection:
             scope = self.scope(connection, now)
             plans.hold(connection, self.storm_id)
-            ids = None if property_ids is None else _ids(property_ids)
+            ids = None if property_ids is None else known_ids(property_ids)
             steps = writing.pending(scope, ["scheduled"], ids, sequence_type)
             return writing.replan(scope, steps, max(self._moment(start, scope.now), scope.now))
 
@@ -138,7 +138,7 @@ class Schedule:
             if property_ids is None:
                 plans.set_state(connection, self.storm_id, "paused")
                 return 0
-            return writing.pause(self.scope(connection), _ids(property_ids))
+            return writing.pause(self.scope(connection), known_ids(property_ids))
 
     def resume(self, property_ids: Ids | None = None, *, now: datetime | None = None) -> int:
         """Let go on what was held, homes or the whole storm; what is overdue is placed anew. Returns how many steps.
@@ -148,7 +148,7 @@ class Schedule:
         with tenancy.session(self.tenant) as connection:
             scope = self.scope(connection, now)
             plans.hold(connection, self.storm_id)
-            ids = None if property_ids is None else _ids(property_ids)
+            ids = None if property_ids is None else known_ids(property_ids)
             if ids is None:
                 plans.set_state(connection, self.storm_id, "open")
             freed = 0 if ids is None else writing.resume(scope, ids)
@@ -164,7 +164,7 @@ class Schedule:
         """
         with tenancy.session(self.tenant) as connection:
             if property_ids is not None:
-                return writing.stop(self.scope(connection), _ids(property_ids), writing.BY_HAND)
+                return writing.stop(self.scope(connection), known_ids(property_ids), writing.BY_HAND)
             plans.set_state(connection, self.storm_id, "stopped")
             return writing.stop(self.scope(connection), None, "storm stopped")
 
@@ -186,7 +186,7 @@ class Schedule:
             status: 'scheduled', 'due', 'paused', 'done', 'stopped' or 'refused'; None: all.
             limit: Rows, at most.
         """
-        one = None if property_id is None else _ids(property_id)[0]
+        one = None if property_id is None else known_ids(property_id)[0]
         values = {"since": since, "until": until, "property_id": one, "status": status,
                   "limit": limit}  # fmt: skip
         with tenancy.session(self.tenant) as connection:
@@ -208,7 +208,7 @@ class Schedule:
         self, scope: Scope, property_ids: Ids | None, sequence: Sequence, begins_at: datetime, threshold: float
     ) -> tuple[Facts, Plan]:
         everybody = property_ids is None
-        ids = listing.everybody(scope, threshold) if everybody else _ids(property_ids)
+        ids = listing.everybody(scope, threshold) if everybody else known_ids(property_ids)
         facts = gather(scope, ids, enrolled=writing.enrolled(scope, sequence.name, begins_at))
         if len(facts.homes) != len(ids):
             unknown = next(one for one in ids if one not in set(facts.homes["property_id"]))
@@ -234,7 +234,7 @@ def right_now(now: datetime | None) -> datetime:
     return datetime.now(UTC) if now is None else now.astimezone(UTC)
 
 
-def _ids(given: Ids | None) -> list[str]:
+def known_ids(given: Ids | None) -> list[str]:
     """Property ids, each once, in their order."""
     several = [given] if isinstance(given, str | UUID) else given or ()
     try:

@@ -79,7 +79,7 @@ function render({ model, el }) {
     table.setAttribute("aria-label", model.get("label"));
     table.replaceChildren(headings(columns), body);
     box.scrollTop = top;
-    search.hidden = rows.length < 8 || !model.get("search");
+    search.hidden = rows.length < 8 || !model.get("has_search");
     box.hidden = !rows.length;
     nothing.hidden = !!rows.length || !model.get("empty");
     nothing.textContent = model.get("empty");
