@@ -53,7 +53,7 @@ class JobBoard:
                                     value=str(asked["find"]), continuous_update=False, **_LOOK)  # fmt: skip
         self.status = widgets.Dropdown(description="Status", options=[("All statuses", ANY)], **_LOOK)
         self.route = widgets.Dropdown(description="Route", options=[("All routes", ANY)], **_LOOK)
-        self._pager = widgets.HTML()
+        self._pager = widgets.HTML(layout={"width": "auto"})
         self._before = widgets.Button(description="Previous", layout=dict(_TALL))
         self._after = widgets.Button(description="Next", layout=dict(_TALL))
         again = widgets.Button(description="Look again", tooltip="Read what others have changed", layout=dict(_TALL))

@@ -70,10 +70,10 @@ class ClaimForm:
             may_write: Whether it can be changed.
         """
         self._before, self._links = dict(record), links
-        self.damage.value, self.severity.value = record.get("damage_type"), record.get("severity")
-        self.material.value = record.get("roof_material")
+        self.damage.value, self.severity.value = record.get("damage_type") or "", record.get("severity") or ""
+        self.material.value = record.get("roof_material") or ""
         self.hail.value, self.age.value = _text(record.get("hail_in")), _text(record.get("roof_age_years"))
-        self.metal.value = _YES.get(record.get("soft_metal_hits", ""))
+        self.metal.value = _YES.get(record.get("soft_metal_hits", ""), "")
         day = record.get("inspected_on")
         self.day.value = date.fromisoformat(day) if day else None
         counted = {square["slope"]: square["hits"] for square in record.get("test_squares") or []}
@@ -95,10 +95,10 @@ class ClaimForm:
         others = [square for square in self._before.get("test_squares") or [] if square["slope"] not in self.hits]
         squares = [{"slope": slope, "hits": _whole(field)} for slope, field in self.hits.items() if field.value.strip()]
         fields: dict[str, Any] = {
-            "damage_type": self.damage.value,
-            "severity": self.severity.value,
+            "damage_type": self.damage.value or None,
+            "severity": self.severity.value or None,
             "hail_in": _float(self.hail),
-            "roof_material": self.material.value,
+            "roof_material": self.material.value or None,
             "roof_age_years": _float(self.age),
             "soft_metal_hits": {"yes": True, "no": False}.get(self.metal.value),
             "inspected_on": self.day.value.isoformat() if self.day.value else None,
@@ -120,8 +120,8 @@ _WORDS = {"description_width": "9em"}
 
 
 def _choice(name: str, listed: tuple[str, ...]) -> widgets.Dropdown:
-    options = [(NOT_SAID, None), *((word[:1].upper() + word[1:], word) for word in listed)]
-    return widgets.Dropdown(options=options, value=None, description=name, style=_WORDS, layout=_WIDE)
+    options = [(NOT_SAID, ""), *((word[:1].upper() + word[1:], word) for word in listed)]
+    return widgets.Dropdown(options=options, value="", description=name, style=_WORDS, layout=_WIDE)
 
 
 def _number(name: str, hint: str) -> widgets.Text:

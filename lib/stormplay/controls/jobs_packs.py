@@ -17,7 +17,7 @@ from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
 ABOUT = ("One file for a route, or for everything a crew has that is not finished: the list to print, the same as "
-         "PDF, QR codes and links for a phone, GPX, KML, GeoJSON, a calendar, and a CSV to fill in offline.")  # fmt: skip
+         "PDF, QR codes and links for a phone, GPX, KML, GeoJSON, a calendar, a CSV to fill in offline.")  # fmt: skip
 BACK = ("Fill in new_status, new_note and seen_at in the pack's CSV, then hand it in here. Nothing of a file with a "
         "mistake is applied, and the same file twice changes nothing.")  # fmt: skip
 FAULTS_SHOWN = 50
@@ -61,8 +61,8 @@ class PackDesk:
         options = [] if state is None else _options(state)
         chosen = self.choice.value
         self.choice.options = options
-        if chosen in [value for _, value in options]:
-            self.choice.value = chosen
+        values = [value for _, value in options]
+        self.choice.value = chosen if chosen in values else next(iter(values), None)
         self.form.layout.display, self.nothing.layout.display = (None, "none") if options else ("none", None)
         self.back.layout.display = None if options and state is not None and state.may_write else "none"
 

@@ -19,6 +19,7 @@ NO_STORM = "This company has no storm yet."
 PICK_FIRST = "Choose a job in the list or on the map."
 READ_ONLY = "You may look at these jobs. Your role here is viewer: changing them is for operators."
 NOT_STUCK = "No job has been in its status for longer than it should be."
+CLOSED = "This storm is closed: nobody is expected to move its jobs any more."
 STUCK_SHOWN = 15
 
 COLUMNS: list[dict[str, Any]] = [
@@ -42,6 +43,8 @@ def answer(state: State) -> str:
         return head + markup.empty(NO_JOBS) + stamp
     stuck = int(state.stuck.attrs.get("total", len(state.stuck)))
     waiting = f"{markup.count(stuck, 'job')} stuck: see below." if stuck else "No job is stuck."
+    if state.storm_status == "closed":
+        waiting = "The storm is closed."
     said = f"{n['ended']:,} of {markup.count(n['total'], 'job')} have come to an end. {waiting}"
     cards = markup.kpis([
         ("Doors knocked", f"{n['knocked']:,}", f"{share(n['knocked'], n['total'])} of {n['total']:,} jobs"),
@@ -91,7 +94,7 @@ def stuck(state: State) -> str:
     if not state.counts["total"]:
         return markup.empty(NO_JOBS)
     if state.stuck.empty:
-        return markup.empty(NOT_STUCK)
+        return markup.empty(CLOSED if state.storm_status == "closed" else NOT_STUCK)
     total = int(state.stuck.attrs.get("total", len(state.stuck)))
     shown = state.stuck.head(STUCK_SHOWN)
     rows = [[row["address"], row["route_name"], f"{row['overdue_days']:,.0f}", row["why"]]

@@ -80,6 +80,8 @@ def stuck(connection: Connection, flow: Workflow, storm_id: str, limit: int) -> 
                    extract(epoch FROM now() - j.status_since) / 86400 AS days
               FROM jobs j JOIN patience x ON x.status = j.status
              WHERE j.tenant_id = :tenant_id AND j.storm_id = :storm_id
+               AND NOT EXISTS (SELECT FROM storms s WHERE s.tenant_id = :tenant_id AND s.storm_id = :storm_id
+                                  AND s.status = 'closed')
                AND j.status_since < now() - make_interval(days => x.allowed)),
         shown AS (SELECT *, count(*) OVER () AS total FROM late ORDER BY days - allowed DESC, job_id LIMIT :n)
         SELECT s.job_id, s.property_id, p.address, r.route_name, r.crew_name, s.status, s.status_since, s.days,

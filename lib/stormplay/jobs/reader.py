@@ -98,6 +98,8 @@ class JobReader:
     def get_stuck(self, limit: int = 100) -> pd.DataFrame:
         """Jobs that have been in their status for longer than it should last, the longest overdue first.
 
+        A closed storm has none: nobody is expected there any more.
+
         Returns:
             job_id, property_id, address, route_name, crew_name, status, status_since, days (in the status),
             allowed_days, overdue_days, why (a sentence); `.attrs['total']` is how many there are in all.

@@ -87,6 +87,12 @@ CREATE TABLE field_imports (
 
 RESET ROLE;
 
+-- Of jobs from before there was a trail: what their status says.
+UPDATE jobs SET status_since = coalesce(completed_at, updated_at),
+    furthest = CASE status WHEN 'completed' THEN 'inspected' WHEN 'no_answer' THEN 'knocked'
+        WHEN 'inspected' THEN 'inspected' WHEN 'damage_documented' THEN 'inspected' WHEN 'signed' THEN 'signed' WHEN 'past_rescission' THEN 'signed'
+        WHEN 'contacted' THEN 'contacted' WHEN 'lost' THEN 'contacted' WHEN 'do_not_return' THEN 'contacted' ELSE 'none' END;
+
 CALL sec.protect('job_events', 'operator');
 CALL sec.protect('job_notes', 'operator');
 CALL sec.protect('job_photos', 'operator');

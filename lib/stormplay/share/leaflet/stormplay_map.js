@@ -308,7 +308,7 @@ function stormplayDraw(map, data) {
       row(list, make("i", "sp-line-key"), "Route, in stop order");
       row(list, make("i", "sp-done-key"), "Ring: stop is done");
     }
-    if (data.depot) row(list, make("i", "sp-dash-key"), "From and to the depot");
+    if (data.depot && routes.length) row(list, make("i", "sp-dash-key"), "From and to the depot");
     return box;
   }
   function row(list, key, text) {
