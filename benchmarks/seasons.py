@@ -36,8 +36,9 @@ class Sizes:
 _TREATED = "round(:candidates / 0.75)::int"
 _FILL = (
     # The homes of both storms. No two tenants' streets differ, so that a search finds others' rows if it looks there.
-    f"""CREATE TEMP TABLE home ON COMMIT DROP AS
-        SELECT n, uuidv7() AS property_id, n <= :jobs AS has_job FROM generate_series(1, :jobs + {_TREATED}) n""",
+    f"""CREATE TEMP TABLE home AS
+        SELECT n, uuidv7() AS property_id, n <= :jobs AS has_job
+          FROM generate_series(1::bigint, :jobs + {_TREATED}) n""",
     "ANALYZE home",
     """INSERT INTO properties (tenant_id, property_id, address, city, zip_code, latitude, longitude, owner_name, phone,
                                email, roof_age_years, home_value_cents, is_synthetic)
@@ -45,12 +46,12 @@ _FILL = (
               (n * 7919 % 9000 + 100) || ' ' || (ARRAY['Oak', 'Cedar', 'Pecan', 'Elm', 'Hail', 'Mesquite', 'Juniper',
                   'Lantana', 'Bluebonnet', 'Creek'])[1 + n / 7 % 10] || ' ' || (ARRAY['Street', 'Lane', 'Drive',
                   'Court', 'Trail'])[1 + n / 70 % 5], 'Keller', 76001 + n / 2500 % 40,
-              32.7 + (n * 48271::bigint % 300007) / 1000000.0, -97.4 + (n * 69621::bigint % 400009) / 1000000.0,
+              32.7 + (n * 48271 % 300007) / 1000000.0, -97.4 + (n * 69621 % 400009) / 1000000.0,
               'Made Up', CASE WHEN n % 5 > 0 THEN '+1817555' || lpad((n % 10000)::text, 4, '0') END,
               CASE WHEN n % 3 = 0 THEN 'owner' || n || '@example.invalid' END, n % 30, 25000000, true FROM home""",
     """INSERT INTO lead_uplift (tenant_id, property_id, storm_id, expected_uplift, next_best_action, model_version)
        SELECT :tenant, property_id, CASE WHEN has_job THEN CAST(:jobs_storm AS uuid) ELSE :nurture_storm END,
-              CASE WHEN n % 8 = 0 THEN 0.05 ELSE 0.16 + (n * 48271::bigint % 50021) / 100000.0 END,
+              CASE WHEN n % 8 = 0 THEN 0.05 ELSE 0.16 + (n * 48271 % 50021) / 100000.0 END,
               (ARRAY['door', 'call', 'mail', 'wait'])[1 + n % 4], 'made up' FROM home""",
     """INSERT INTO policy_decisions_log (tenant_id, storm_id, property_id, decision, reason, model_version)
        SELECT :tenant, CASE WHEN has_job THEN CAST(:jobs_storm AS uuid) ELSE :nurture_storm END, property_id, 'treat',
@@ -63,12 +64,12 @@ _FILL = (
        SELECT :tenant, property_id, (ARRAY['call', 'text', 'all'])[1 + n % 3], 'asked', now() - interval '90 days'
          FROM home WHERE n % 20 = 3""",
     # Phase 4: routes, crews, statuses, and the trail of those that are under way.
-    """CREATE TEMP TABLE tour ON COMMIT DROP AS SELECT k, uuidv7() AS route_id
+    """CREATE TEMP TABLE tour AS SELECT k, uuidv7() AS route_id
          FROM generate_series(0, (:jobs - 1) / :stops) k""",
     """INSERT INTO routes (tenant_id, route_id, storm_id, route_name, property_count, status, crew_name)
        SELECT :tenant, route_id, :jobs_storm, 'Route ' || lpad((k + 1)::text, 4, '0'), :stops, 'started',
               CASE WHEN k % 10 > 0 THEN 'Crew ' || (k % :crews + 1) END FROM tour""",
-    """CREATE TEMP TABLE work ON COMMIT DROP AS
+    """CREATE TEMP TABLE work AS
        SELECT n, property_id, uuidv7() AS job_id, (n - 1) / :stops AS k,
               (ARRAY['scheduled', 'scheduled', 'scheduled', 'scheduled', 'en_route', 'no_answer', 'contacted',
                      'inspected', 'signed', 'completed'])[1 + n * 7 % 10] AS status,
@@ -95,6 +96,7 @@ _FILL = (
               (ARRAY['mail', 'email', 'call'])[k + 1],
               (ARRAY['storm_letter', 'roof_check_email', 'check_in_call'])[k + 1], 345600 * least(k, 1)
          FROM home, generate_series(0, 2) k WHERE NOT has_job AND n % 4 = 3""",
+    "DROP TABLE home, tour, work",
 )  # fmt: skip
 
 
@@ -116,8 +118,8 @@ def load(sizes: Sizes) -> None:
     names = {SUBJECT: sizes, **{f"other-{number:02d}": tenth for number in range(OTHERS)}}
     known = {slug: accounts.add_tenant(slug, slug.capitalize(), is_synthetic=True, depot=(32.84, -97.29))
              for slug in names}  # fmt: skip
-    for slug, size in reversed(names.items()):  # ours last: a load that was broken off is no load
-        with database.transaction(database.admin_url()) as connection:
+    with database.transaction(database.admin_url()) as connection:  # all or nothing
+        for slug, size in names.items():
             _fill(connection, known[slug], size)
     # Else the server tidies up while something is measured.
     as_administrator("ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()", "VACUUM ANALYZE", "CHECKPOINT")
