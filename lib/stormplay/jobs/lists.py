@@ -32,10 +32,11 @@ class Wanted:
 
 _COLUMNS = """j.job_id, j.property_id, j.route_id, r.route_name, r.crew_name, p.address, p.zip_code, p.latitude,
        p.longitude, j.status, j.status_since, j.row_version, lu.expected_uplift"""
-_FROM = """
+_HOMES = """
   FROM jobs j
   JOIN properties p ON p.tenant_id = j.tenant_id AND p.property_id = j.property_id
-  LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
+"""
+_FROM = f"""{_HOMES}  LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
 """
 _UPLIFT = "  LEFT JOIN lead_uplift lu ON lu.tenant_id = j.tenant_id AND lu.property_id = j.property_id\n"
 _ORDER = " ORDER BY r.route_name NULLS LAST, p.address_key, j.job_id LIMIT :n OFFSET :skip"
@@ -64,8 +65,8 @@ def count(connection: Connection, storm_id: str, wanted: Wanted) -> int:
 def places(connection: Connection, storm_id: str, wanted: Wanted) -> pd.DataFrame:
     """All of them, for a map."""
     where, values = _where(storm_id, wanted)
-    query = f"""SELECT j.job_id, j.property_id, p.latitude, p.longitude, j.status, p.address {_FROM} {where}
-                 ORDER BY j.job_id"""
+    query = f"""SELECT j.job_id::text, j.property_id::text, p.latitude, p.longitude, j.status, p.address
+                {_FROM if wanted.crew is not None else _HOMES} {where} ORDER BY j.job_id"""
     return tenancy.bulk_frame(connection, query, values)
 
 

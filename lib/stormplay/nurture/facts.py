@@ -115,15 +115,9 @@ class Scope:
         return _in_utc(found)
 
     def bulk(self, query: str, **values: object) -> pd.DataFrame:
-        """Like `frame` for hundreds of thousands of rows: ids are selected as text, loops are not nested (see
-        `tenancy.bulk_frame`), and rows go from the driver to the frame without one object more each."""
-        self.execute("SELECT set_config('enable_nestloop', 'off', true)")
-        result = self.connection.execute(text(query), {"storm_id": self.storm_id, "now": self.now, **values})
-        columns = list(result.keys())
-        rows = result.cursor.fetchall() if result.cursor is not None else []
-        result.close()
-        self.execute("SELECT set_config('enable_nestloop', 'on', true)")
-        return _in_utc(pd.DataFrame(rows, columns=columns))
+        """Like `frame` for hundreds of thousands of rows: see `tenancy.bulk_frame`; ids are selected as text."""
+        found = tenancy.bulk_frame(self.connection, query, {"storm_id": self.storm_id, "now": self.now, **values})
+        return _in_utc(found)
 
 
 def _in_utc(found: pd.DataFrame) -> pd.DataFrame:
