@@ -168,7 +168,8 @@ def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, obje
     one row and nests its loops, minutes instead of a tenth of a second. Here it may only hash or merge. Ids that the
     query selects as text (`job_id::text`) come several times quicker than those that the driver makes objects of.
     """
-    connection.execute(text("SELECT set_config('enable_nestloop', 'off', true)"))
+    # And hash in memory: with the server's 4 MB every join of such a size goes through files.
+    connection.execute(text("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)"))
     result = connection.execute(text(query), {"tenant_id": connection.info.get("tenant_id")} | dict(parameters or {}))
     columns = list(result.keys())
     # Straight from the driver: a row object more each is a third of the time of a hundred thousand.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -44,7 +44,7 @@ held AS (
      WHERE n.storm_id = :storm_id AND n.status = 'stopped' AND n.reason = 'stopped by a person' {only_n}
 )
 SELECT p.property_id::text, p.address, p.city, p.zip_code, p.time_zone, lu.expected_uplift,
-       length(regexp_replace(coalesce(p.phone, ''), '[^0-9]', '', 'g')) >= 7 AS has_phone,
+       coalesce(p.phone ~ '([0-9][^0-9]*){{7}}', false) AS has_phone,
        position('@' IN coalesce(p.email, '')) > 1 AS has_email, btrim(p.address) <> '' AS has_address,
        held.property_id IS NOT NULL AS held, treated.property_id IS NOT NULL AS treated,
        signed.property_id IS NOT NULL AS signed, barred.property_id IS NOT NULL AS barred,
@@ -83,8 +83,8 @@ SELECT j.property_id::text, floor(extract(epoch FROM e.happened_at))::bigint, tr
  WHERE e.happened_at > :since AND e.reach <> 'none' {only_j}
 """
 _TO_COME = """
-UNION ALL
-SELECT n.property_id::text, floor(extract(epoch FROM n.scheduled_at))::bigint, false FROM nurture_sequences n
+SELECT n.property_id::text, floor(extract(epoch FROM n.scheduled_at))::bigint AS at_s, false AS is_visit
+  FROM nurture_sequences n
  WHERE n.status IN ('scheduled', 'due', 'paused') AND n.scheduled_at > :since
    AND n.sequence_id <> ALL (CAST(:without AS uuid[])) {only_n}
 """
@@ -143,6 +143,7 @@ def gather(
     to_come: bool = True,
     without: Collection[str] = (),
     enrolled: Collection[str] = (),
+    all_treated: bool = False,
 ) -> Facts:
     """Read everything the rules ask for, of these homes.
 
@@ -152,13 +153,13 @@ def gather(
         to_come: Whether pending steps count as contacts.
         without: Ids of steps that do not count, since they are the ones being placed.
         enrolled: Homes to be refused as 'already in this sequence'.
+        all_treated: Whether all of them are treated for this storm, so that where there are many no others are read.
     """
     ids = pd.Index(list(property_ids))
-    homes = _homes(scope, ids)
+    homes = _homes(scope, ids, all_treated=all_treated)
     zone_names, number, unknown = _zones(scope.connection, homes["time_zone"])
-    since = scope.now - timedelta(days=scope.rules.window_days + 2)
-    query = _CONTACTS + (_TO_COME if to_come else "")
-    contacts = _read(scope, query, ids, since=since, inbound=list(INBOUND), without=list(without))
+    query = _CONTACTS + (f"UNION ALL {_TO_COME}" if to_come else "")
+    contacts = _read(scope, query, ids, since=_since(scope), inbound=list(INBOUND), without=list(without))
     contacts = _one_visit_a_day(contacts)
     refusals = _read(scope, _REFUSALS, ids)
     people = People(
@@ -183,8 +184,23 @@ def gather(
     return Facts(shown.drop(columns=["held", "treated", "signed", "barred", "stopped"]), people)
 
 
-def _homes(scope: Scope, ids: pd.Index) -> pd.DataFrame:
-    found = _read(scope, _HOMES, ids)
+def with_steps_to_come(scope: Scope, facts: Facts) -> People:
+    """The people of facts that were gathered without steps to come, with these as contacts too."""
+    ids, people = pd.Index(facts.homes["property_id"]), facts.people
+    steps = _read(scope, _TO_COME, ids, since=_since(scope), without=[])
+    return replace(
+        people,
+        contact_row=np.concatenate([people.contact_row, steps["row"].to_numpy(dtype=np.intp)]),
+        contact_at_s=np.concatenate([people.contact_at_s, steps["at_s"].to_numpy(dtype=np.int64)]),
+    )
+
+
+def _since(scope: Scope) -> datetime:
+    return scope.now - timedelta(days=scope.rules.window_days + 2)
+
+
+def _homes(scope: Scope, ids: pd.Index, *, all_treated: bool) -> pd.DataFrame:
+    found = _read(scope, _HOMES, ids, among="treated.property_id IS NOT NULL" if all_treated else "true")
     found = found.set_index("row").sort_index().reset_index(drop=True)
     share = hash_share(found["property_id"].tolist(), scope.rules.holdout_salt)
     drawn_before = found["is_held"].notna().to_numpy()
@@ -233,14 +249,14 @@ def _one_visit_a_day(contacts: pd.DataFrame) -> pd.DataFrame:
     return contacts.drop(index=again.index[again])
 
 
-def _read(scope: Scope, query: str, ids: pd.Index, **values: object) -> pd.DataFrame:
-    """The rows of these homes, with `row`, the place of each in `ids`."""
+def _read(scope: Scope, query: str, ids: pd.Index, *, among: str = "true", **values: object) -> pd.DataFrame:
+    """The rows of these homes, with `row`, the place of each in `ids`; of many, the rows `among` which they are."""
     named = len(ids) <= _NAMED
     only = {
         f"only_{a}": f"AND {a}.property_id = ANY (CAST(:ids AS uuid[]))" if named else ""
         for a in (*"bcdejnos", "lu", "draw")
     }
-    where = "p.property_id = ANY (CAST(:ids AS uuid[]))" if named else "true"
+    where = "p.property_id = ANY (CAST(:ids AS uuid[]))" if named else among
     found = scope.bulk(query.format(where_p=where, **only), **values, **({"ids": list(ids)} if named else {}))
     found["row"] = ids.get_indexer(pd.Index(found["property_id"]))
     return found[found["row"] >= 0]

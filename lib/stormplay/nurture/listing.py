@@ -71,9 +71,9 @@ def everything(scope: Scope, threshold: float) -> pd.DataFrame:
     return _joined(_listed(scope, threshold, None, ""), scope.bulk(_DETAILS))
 
 
-def everybody(scope: Scope, threshold: float) -> list[str]:
-    """The property_id of every home listed, in the list's order."""
-    return _listed(scope, threshold, None, "")["property_id"].tolist()
+def everybody(scope: Scope, threshold: float) -> pd.DataFrame:
+    """Every home listed, in the list's order, without its address: property_id, expected_uplift, next_best_action."""
+    return _listed(scope, threshold, None, "")
 
 
 def count(scope: Scope, threshold: float, search: str | None) -> int:

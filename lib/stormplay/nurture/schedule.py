@@ -208,8 +208,9 @@ class Schedule:
         self, scope: Scope, property_ids: Ids | None, sequence: Sequence, begins_at: datetime, threshold: float
     ) -> tuple[Facts, Plan]:
         everybody = property_ids is None
-        ids = listing.everybody(scope, threshold) if everybody else known_ids(property_ids)
-        facts = gather(scope, ids, enrolled=writing.enrolled(scope, sequence.name, begins_at))
+        ids = listing.everybody(scope, threshold)["property_id"].tolist() if everybody else known_ids(property_ids)
+        enrolled = writing.enrolled(scope, sequence.name, begins_at)
+        facts = gather(scope, ids, enrolled=enrolled, all_treated=everybody)
         if len(facts.homes) != len(ids):
             unknown = next(one for one in ids if one not in set(facts.homes["property_id"]))
             raise BadInput(f"This company has no property '{unknown}'.", "Expected property_ids of candidates().")

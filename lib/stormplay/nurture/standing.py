@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stormplay.nurture import listing, plans, upcoming, writing
-from stormplay.nurture.facts import Scope, gather
+from stormplay.nurture.facts import Facts, Scope, gather, with_steps_to_come
 from stormplay.nurture.planner import plan, why_not
 from stormplay.nurture.rules import REASONS, Channel
 from stormplay.nurture.sequences import Sequence
@@ -79,24 +79,26 @@ def read(scope: Scope, threshold: float, sequence: Sequence) -> Standing:
         threshold: Uplift above which a home is a candidate.
         sequence: What 'ready' is about: whether a home without a contact to come could be given its steps.
     """
-    found = upcoming.with_next(scope, listing.everything(scope, threshold))
+    listed = listing.everybody(scope, threshold)
+    facts = gather(scope, listed["property_id"].tolist(), to_come=False, all_treated=True)
+    found = upcoming.with_next(scope, listed, facts)
     treated, converted = scope.frame(_FUNNEL).iloc[0]
     as_of = scope.frame(_AS_OF)["as_of"].iloc[0]
     return Standing(
         state=plans.state(scope.connection, scope.storm_id),
         treated=int(treated),
         converted=int(converted),
-        ledger=_ledger(scope, found, sequence),
+        ledger=_ledger(scope, found, facts, sequence),
         now=_counted(found["why_not"].fillna(""), ["reason"]),
         outbox={place: int(n) for place, n in zip(OUTBOX, scope.frame(_OUTBOX).iloc[0], strict=True)},
         as_of=None if pd.isna(as_of) else as_of.to_pydatetime(),
     )
 
 
-def _ledger(scope: Scope, found: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
+def _ledger(scope: Scope, found: pd.DataFrame, facts: Facts, sequence: Sequence) -> pd.DataFrame:
     """A rule that speaks against the home comes first, since it will refuse the step at its time."""
     ids = found["property_id"].tolist()
-    people = gather(scope, ids).people
+    people = with_steps_to_come(scope, facts)
     silent: list[Channel | None] = [None] * len(ids)
     barred = why_not(people, silent, scope.now_s, scope.rules)
     could = plan(people, sequence.steps, scope.now_s, scope.rules).refusal

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stormplay.nurture import plans
-from stormplay.nurture.facts import Scope, gather
+from stormplay.nurture.facts import Facts, Scope, gather
 from stormplay.nurture.planner import why_not
 from stormplay.nurture.rules import REASONS, Channel
 
@@ -27,16 +27,24 @@ SELECT DISTINCT ON (n.property_id) n.property_id::text, n.channel AS next_channe
 """
 
 
-def with_next(scope: Scope, found: pd.DataFrame) -> pd.DataFrame:
-    """A list with next_channel, next_at (UTC; NaT: nothing is scheduled), why_not (None: nothing speaks against it
-    now), is_barred (no channel may be used) and time_zone; rows and order stay."""
+def with_next(scope: Scope, found: pd.DataFrame, facts: Facts | None = None) -> pd.DataFrame:
+    """A list of treated homes with next_channel, next_at (UTC; NaT: nothing is scheduled), why_not (None: nothing
+    speaks against it now), is_barred (no channel may be used) and time_zone; rows and order stay.
+
+    Args:
+        scope: The session.
+        found: property_id, next_best_action.
+        facts: Of these homes, without steps to come, where somebody has gathered them already.
+    """
     ids = found["property_id"].tolist()
     planned = _planned(scope, ids).set_index("property_id").reindex(ids)
-    advised = [CHANNEL_OF.get(str(action).strip().lower()) for action in found["next_best_action"]]
-    is_planned = planned["next_channel"].notna().to_numpy()
-    channel = [one if there else other
-               for there, one, other in zip(is_planned, planned["next_channel"], advised, strict=True)]  # fmt: skip
-    facts = gather(scope, ids, to_come=False)
+    actions = found["next_best_action"].astype(str)
+    meant = {action: CHANNEL_OF.get(action.strip().lower()) for action in actions.unique()}  # few words for many homes
+    is_planned = planned["next_channel"].notna()
+    channel = [one if there else meant[action]
+               for there, one, action in zip(is_planned.tolist(), planned["next_channel"].tolist(), actions.tolist(),
+                                             strict=True)]  # fmt: skip
+    facts = facts or gather(scope, ids, to_come=False, all_treated=True)
     code = why_not(facts.people, channel, scope.now_s, scope.rules)
     reason = np.array(REASONS, dtype=object)[code]
     silent: list[Channel | None] = [None] * len(ids)
