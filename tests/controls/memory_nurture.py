@@ -58,7 +58,7 @@ class MemoryLoop:
     def count(self, threshold, search):
         return len(self.homes(threshold, search))
 
-    def standing(self, threshold, sequence_type):
+    def standing(self, threshold, sequence_type, **_):
         if sequence_type not in DEFAULTS:
             raise BadInput(f"There is no sequence '{sequence_type}'.", "There are follow_up, quick.")
         lines = []

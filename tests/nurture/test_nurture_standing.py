@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from nurtured import DAY, TUESDAY, Street
 
@@ -139,3 +140,33 @@ def test_the_history_of_a_home_is_all_of_it(street):
     assert set(found["reason"]) == {"stopped by a person"}
     with pytest.raises(BadInput, match="not a list of property_ids"):
         street.loop.history("x")
+
+
+def test_what_is_read_again_of_some_homes_is_what_a_whole_reading_finds(street):
+    street.loop.schedule(street.homes[:6], "quick", TUESDAY, now=TUESDAY)
+    before, week = street.loop.standing(now=TUESDAY), street.loop.week(now=TUESDAY)
+    for act in (street.loop.pause, street.loop.resume, street.loop.stop):
+        changed = street.homes[1:3]
+        act(changed)
+        again = street.loop.standing(now=TUESDAY, before=before, changed=changed)
+        whole = street.loop.standing(now=TUESDAY)
+        assert again.read_at == before.read_at
+        assert again.as_of == whole.as_of and again.outbox == whole.outbox
+        assert lines(again.ledger) == lines(whole.ledger) and lines(again.now) == lines(whole.now)
+        week = street.loop.week(now=TUESDAY, before=week, changed=changed)
+        pd.testing.assert_frame_equal(week, street.loop.week(now=TUESDAY), check_dtype=False)
+        before = again
+
+
+def test_all_is_read_again_where_the_rest_may_have_changed(street):
+    before = street.loop.standing(now=TUESDAY)
+    more = {"before": before, "changed": street.homes[:1]}
+    later = TUESDAY + standing.FRESH
+    assert street.loop.standing(now=later, **more).read_at == later
+    assert street.loop.standing(now=TUESDAY, sequence_type="quick", **more).basis != before.basis
+    street.loop.pause()
+    assert street.loop.standing(now=TUESDAY, **more).state == "paused"
+
+
+def lines(frame):
+    return sorted(map(tuple, frame.to_numpy().tolist()))

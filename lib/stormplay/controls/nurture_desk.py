@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -199,10 +199,10 @@ class Desk:
 
     # ---- drawing
 
-    def _changed(self) -> None:
-        """Something was written: read and draw all of it again, without a reload."""
+    def _changed(self, homes: Sequence[str] = ()) -> None:
+        """Something was written, perhaps of some homes alone: read it again and draw all, without a reload."""
         if self._loop is not None and self.nurture is not None:
-            self.nurture = self.nurture.again(self._loop, self._choice())
+            self.nurture = self.nurture.again(self._loop, self._choice(), homes)
             self._draw()
 
     def _draw(self, *, from_start: bool = False, same_storm: bool = False) -> None:

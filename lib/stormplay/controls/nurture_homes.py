@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -26,7 +26,7 @@ class Homes:
 
     Args:
         page_size: Homes a page.
-        changed: Called after something was written, so that the rest of the page is read anew.
+        changed: Called with the homes whose steps were changed, so that the rest of the page is read anew.
 
     Attributes:
         widget: What is displayed.
@@ -36,7 +36,7 @@ class Homes:
         selected: property_id of the picked home, or ''.
     """
 
-    def __init__(self, page_size: int, changed: Callable[[], None]) -> None:
+    def __init__(self, page_size: int, changed: Callable[[Sequence[str]], None]) -> None:
         self._changed = changed
         self._loop: Loop | None = None
         self._nurture: Nurture | None = None
@@ -85,7 +85,8 @@ class Homes:
             return
         choice = self._nurture.choice
         search = choice.search or None
-        self.pager.over(self._loop.count(choice.threshold, search))
+        # Without a search the ledger has counted them; it adds up to all pages of the list.
+        self.pager.over(self._loop.count(choice.threshold, search) if search else self._nurture.candidates)
         self._found = self._loop.candidates(choice.threshold, self.pager.page, self.pager.size, search)
         ids, rows = sections.home_rows(self._found, self._loop.time_zone)
         self.table.empty = (
@@ -129,6 +130,6 @@ class Homes:
             return sections.PICK_FIRST
         acts = {"pause": self._loop.pause, "resume": self._loop.resume, "stop": self._loop.stop}
         steps = acts[deed]([self.selected])
-        self._changed()
+        self._changed([self.selected])
         done = {"pause": "paused", "resume": "resumed", "stop": "stopped"}[deed]
         return f"{markup.count(steps, 'contact')} {done} for {home['address']}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -20,8 +20,8 @@ class Loop(Protocol):
 
     def candidates(self, threshold: float, page: int, page_size: int, search: str | None) -> pd.DataFrame: ...  # noqa: D102
     def count(self, threshold: float, search: str | None) -> int: ...  # noqa: D102
-    def standing(self, threshold: float, sequence_type: str) -> Any: ...  # noqa: D102
-    def week(self, days: float = 7) -> pd.DataFrame: ...  # noqa: D102
+    def standing(self, threshold: float, sequence_type: str, **since: Any) -> Any: ...  # noqa: D102
+    def week(self, days: float = 7, **since: Any) -> pd.DataFrame: ...  # noqa: D102
     def history(self, property_id: str) -> pd.DataFrame: ...  # noqa: D102
     def sequences(self) -> Mapping[str, Any]: ...  # noqa: D102
     def lint(self, message: str, channel: str) -> list[Any]: ...  # noqa: D102
@@ -105,11 +105,20 @@ class Nurture:
         """Count the candidates of one outcome of the ledger."""
         return _sum(self.standing.ledger, self.standing.ledger["outcome"] == outcome)
 
-    def again(self, loop: Loop, choice: Choice) -> Nurture:
-        """Read what may have changed, or what another choice asks for."""
+    def again(self, loop: Loop, choice: Choice, changed: Sequence[str] = ()) -> Nurture:
+        """Read what may have changed, or what another choice asks for.
+
+        Args:
+            loop: The storm's loop.
+            choice: What is wanted now.
+            changed: Ids of the homes whose steps alone were changed; none: anything may have been.
+        """
         sequences = loop.sequences()
-        standing = loop.standing(choice.threshold, choice.sequence_type)
-        return replace(self, standing=standing, week=loop.week(), sequences=sequences, choice=choice)
+        since = {"before": self.standing, "changed": changed} if changed else {}
+        standing = loop.standing(choice.threshold, choice.sequence_type, **since)
+        is_kept = changed and standing.read_at and standing.read_at == self.standing.read_at  # else all was read again
+        week = loop.week(before=self.week, changed=changed) if is_kept else loop.week()
+        return replace(self, standing=standing, week=week, sequences=sequences, choice=choice)
 
 
 def _sum(frame: pd.DataFrame, which: pd.Series[bool]) -> int:

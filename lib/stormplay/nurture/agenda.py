@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -21,12 +22,28 @@ SELECT n.property_id::text, p.address, p.zip_code, p.time_zone, n.sequence_type,
  ORDER BY n.scheduled_at, n.property_id, n.step_number
 """
 _TO_COME = "AND n.status IN ('scheduled', 'due', 'paused') AND n.scheduled_at < :until"
+_OF_THESE = "AND n.property_id = ANY (CAST(:ids AS uuid[])) AND p.property_id = ANY (CAST(:ids AS uuid[]))"
 _OF_ONE = "AND n.property_id = CAST(:property_id AS uuid)"
 
 
-def to_come(scope: Scope, days: float) -> pd.DataFrame:
-    """What still waits and has its time within so many days of 24 hours, the overdue with it; see `COLUMNS`."""
-    return _on_their_clocks(scope, scope.bulk(_STEPS.format(which=_TO_COME), until=until(scope.now, days)))
+def to_come(scope: Scope, days: float, only: list[str] | None = None) -> pd.DataFrame:
+    """What still waits and has its time within so many days of 24 hours, the overdue with it; see `COLUMNS`.
+
+    Args:
+        scope: The session and the storm.
+        days: How many.
+        only: Of these homes; None: of all.
+    """
+    which = _TO_COME if only is None else f"{_TO_COME} {_OF_THESE}"
+    return _on_their_clocks(scope, scope.bulk(_STEPS.format(which=which), until=until(scope.now, days), ids=only))
+
+
+def with_changed(steps: pd.DataFrame, fresh: pd.DataFrame, homes: Collection[str]) -> pd.DataFrame:
+    """Steps of which those of some homes were read again, in their order."""
+    kept = steps[~steps["property_id"].isin(list(homes))]
+    if fresh.empty:
+        return kept.reset_index(drop=True)
+    return pd.concat([kept, fresh]).sort_values(["scheduled_at", "property_id", "step_number"], ignore_index=True)
 
 
 def of_home(scope: Scope, property_id: str) -> pd.DataFrame:

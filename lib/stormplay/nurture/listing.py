@@ -33,6 +33,7 @@ _ORDER = "ORDER BY lu.expected_uplift DESC, lu.property_id"
 # Only what is searched needs the address of every home.
 _ADDRESS = "JOIN properties q ON q.tenant_id = lu.tenant_id AND q.property_id = lu.property_id"
 _SEARCH = "AND (position(:words IN q.address_key) > 0 OR q.zip_code = :search OR q.property_id::text = lower(:search))"
+_AMONG = "AND lu.property_id = ANY (CAST(:ids AS uuid[])) AND d.property_id = ANY (CAST(:ids AS uuid[]))"
 _DETAILS = """
 SELECT p.property_id::text, p.address, p.zip_code, j.status AS job_status FROM properties p
   LEFT JOIN jobs j ON j.tenant_id = p.tenant_id AND j.property_id = p.property_id AND j.storm_id = :storm_id
@@ -71,9 +72,15 @@ def everything(scope: Scope, threshold: float) -> pd.DataFrame:
     return _joined(_listed(scope, threshold, None, ""), scope.bulk(_DETAILS))
 
 
-def everybody(scope: Scope, threshold: float) -> pd.DataFrame:
-    """Every home listed, in the list's order, without its address: property_id, expected_uplift, next_best_action."""
-    return _listed(scope, threshold, None, "")
+def everybody(scope: Scope, threshold: float, only: list[str] | None = None) -> pd.DataFrame:
+    """Every home listed, in the list's order, without its address: property_id, expected_uplift, next_best_action.
+
+    Args:
+        scope: The session and the storm.
+        threshold: As for `page`.
+        only: Those among these homes; None: all.
+    """
+    return _listed(scope, threshold, None, "", only)
 
 
 def count(scope: Scope, threshold: float, search: str | None) -> int:
@@ -82,9 +89,12 @@ def count(scope: Scope, threshold: float, search: str | None) -> int:
     return int(scope.bulk(query, **_values(threshold, search))["n"].iloc[0])
 
 
-def _listed(scope: Scope, threshold: float, search: str | None, limit: str) -> pd.DataFrame:
-    query = f"SELECT lu.property_id::text, lu.expected_uplift, lu.next_best_action {_from(search)} {_ORDER}{limit}"
-    return scope.bulk(query, **_values(threshold, search))
+def _listed(scope: Scope, threshold: float, search: str | None, limit: str,
+            only: list[str] | None = None) -> pd.DataFrame:  # fmt: skip
+    these = "" if only is None else _AMONG
+    query = f"""SELECT lu.property_id::text, lu.expected_uplift, lu.next_best_action
+                {_from(search)} {these} {_ORDER}{limit}"""
+    return scope.bulk(query, **_values(threshold, search), ids=only)
 
 
 def _joined(listed: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -61,22 +62,34 @@ class NurtureLoop(Schedule):
             return listing.count(self.scope(connection), threshold, search)
 
     def standing(
-        self, threshold: float = THRESHOLD, sequence_type: str = "follow_up", now: datetime | None = None
-    ) -> standing.Standing:
+        self, threshold: float = THRESHOLD, sequence_type: str = "follow_up", now: datetime | None = None,
+        *, before: standing.Standing | None = None, changed: Collection[str] = (),
+    ) -> standing.Standing:  # fmt: skip
         """Where the storm's nurture stands; every candidate is in one line of its ledger.
+
+        Args:
+            threshold: Uplift above which a home is a candidate.
+            sequence_type: The sequence that 'ready' is about.
+            now: None: the present.
+            before: What was read a moment ago, of which only what follows is read again.
+            changed: Ids of the homes whose steps were changed since; without any all is read.
 
         Raises:
             BadInput: There is no such sequence, or the threshold is no number.
         """
         with tenancy.session(self.tenant) as connection:
-            return standing.read(self.scope(connection, now), threshold, plans.sequence(connection, sequence_type))
+            sequence = plans.sequence(connection, sequence_type)
+            return standing.read(self.scope(connection, now), threshold, sequence, before, changed)
 
-    def week(self, days: float = 7, now: datetime | None = None) -> pd.DataFrame:
+    def week(self, days: float = 7, now: datetime | None = None, *, before: pd.DataFrame | None = None,
+             changed: Collection[str] = ()) -> pd.DataFrame:  # fmt: skip
         """The steps that still wait and have their time in the next days, the overdue with them, by time.
 
         Args:
             days: Of 24 hours, more than 0 and at most 366.
             now: None: the present.
+            before: What was read a moment ago, of which only what follows is read again.
+            changed: Ids of the homes whose steps were changed since; without any all is read.
 
         Returns:
             One row a step: property_id, address, zip_code, sequence_type, step_number, channel, message, scheduled_at
@@ -85,7 +98,10 @@ class NurtureLoop(Schedule):
         if not 0 < days <= 366:
             raise BadInput(f"days is {days!r}.", "Expected a number up to 366.")
         with tenancy.session(self.tenant) as connection:
-            return agenda.to_come(self.scope(connection, now), days)
+            scope = self.scope(connection, now)
+            if before is None or not changed:
+                return agenda.to_come(scope, days)
+            return agenda.with_changed(before, agenda.to_come(scope, days, known_ids(changed)), changed)
 
     def history(self, property_id: str | UUID) -> pd.DataFrame:
         """All steps of one home for this storm, past and to come, with the columns of `week`."""
