@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
 from browser import visiting
-from PIL import Image
+from photos import photo
 from site_up import serving, sign_in
 
 from stormplay import JobTracker, RouteBuilder
@@ -42,17 +41,6 @@ def opened(visit, site, person="ana", find="", **size):
 
 def a_job(nth):
     return JobTracker(*MAIN).find(statuses=["scheduled"], limit=50).iloc[nth]
-
-
-def photo(colour, size=(900, 600)):
-    """A picture as a phone takes it: turned, and with the place where it was taken."""
-    made = Image.new("RGB", size, colour)
-    exif = made.getexif()
-    exif[274] = 6
-    exif.get_ifd(0x8825)[1] = "N"
-    written = io.BytesIO()
-    made.save(written, "JPEG", exif=exif)
-    return written.getvalue()
 
 
 def dots(page):
@@ -162,6 +150,10 @@ def test_a_pack_goes_out_and_comes_back(visit, site, tmp_path):
         {"name": "back.csv", "mimeType": "text/csv", "buffer": wrong.encode()})  # fmt: skip
     page.get_by_text("1 line cannot be applied; nothing was changed.").wait_for()
     page.get_by_text("There is no status 'flown_away'").wait_for()
+    page.get_by_label("Hand in a filled-in CSV").set_input_files(
+        {"name": "back.csv", "mimeType": "text/csv", "buffer": filled.replace("no answer", "past rescission").encode()}
+    )
+    page.get_by_text("A job that is 'Scheduled' cannot become 'Past rescission'. Next may be: En route, ").wait_for()
     page.get_by_label("Hand in a filled-in CSV").set_input_files(
         {"name": "back.csv", "mimeType": "text/csv", "buffer": filled.encode()})  # fmt: skip
     page.get_by_text("1 job changed by 1 line.").wait_for()
