@@ -1,8 +1,8 @@
 """Pictures of jobs: what they are in the database, their bytes in a folder or bucket, encrypted per company.
 
 `STORMPLAY_PICTURES` names the place as fsspec does (`/srv/stormplay/pictures`, `s3://bucket/pictures`); where it is
-unset, `pictures` beside the embedded database, else in the person's state folder. A file's name is the hash of what is in it, so the same picture is
-kept once, and damage is noticed.
+unset, `pictures` beside the embedded database, else in the person's state folder. A file's name is the hash of what
+is in it, so the same picture is kept once, and damage is noticed.
 """
 
 from __future__ import annotations
