@@ -45,7 +45,7 @@ def page(worlds, as_person, monkeypatch, tmp_path):
 
 
 def pick(page, nth=0):
-    page.select(str(page._found["job_id"].iloc[nth]))
+    page.select(str(page.list._found["job_id"].iloc[nth]))
     return page.card
 
 
@@ -64,7 +64,7 @@ def test_every_section_is_a_widget_and_the_numbers_are_the_trackers(page, worlds
 @pytest.mark.parametrize("forged", ["theirs", "nonsense", "' OR 1=1 --", "0", "-1", "99999999", "1e3", "", "\0"])
 def test_what_a_browser_sends_picks_nothing_of_anybody_elses(page, worlds, forged):
     forged = worlds[1].job if forged == "theirs" else forged
-    page._table.selected = forged
+    page.list.table.selected = forged
     assert page.selected == "" and page.card.job is None
     page._map.selected = forged
     if forged == "0":  # the first dot of the map is one's own
@@ -79,7 +79,7 @@ def test_a_step_moves_list_map_and_progress(page):
     press(card.next, "Contacted")
     assert "is now 'Contacted'" in card.message.text
     assert page._map.notes[dot] == list(page.state.workflow.statuses).index("contacted")
-    row = page._table.rows[page._table.ids.index(card.job["job_id"])]
+    row = page.list.table.rows[page.list.table.ids.index(card.job["job_id"])]
     assert row[4][0] == "Contacted"
     assert page.state.counts["contacted"] == 1
     card.undo_button.click()
@@ -138,11 +138,11 @@ def test_a_photo_is_taken_out_and_put_back(page):
 
 
 def test_a_filter_that_finds_one_opens_it_and_one_that_finds_none_says_so(page):
-    row = page._found.iloc[5]
-    page.address.value = str(row["property_id"])
+    row = page.list._found.iloc[5]
+    page.list.address.value = str(row["property_id"])
     assert page.selected == str(row["job_id"])
-    page.address.value = "no such street"
-    assert page._table.ids == [] and "No job matches" in page._table.empty
+    page.list.address.value = "no such street"
+    assert page.list.table.ids == [] and "No job matches" in page.list.table.empty
 
 
 def test_a_company_without_jobs_is_told_what_to_do(worlds, as_person):
