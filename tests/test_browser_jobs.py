@@ -135,10 +135,11 @@ def test_a_pack_goes_out_and_comes_back(visit, site, tmp_path):
     page = opened(visit, site)
     page.get_by_label("For").select_option(label="Crew Alvarez: all that is not finished")
     page.get_by_role("button", name="Make the pack").click()
-    link = page.get_by_role("link", name=re.compile(r"^Download crew-alvarez"))
+    link = page.get_by_role("link", name="Download the pack")
     link.wait_for()
     with page.expect_download() as download:
         link.click()
+    assert re.fullmatch(r"crew-alvarez-\d{4}-\d\d-\d\d\.zip", download.value.suggested_filename)
     inside = zipfile.ZipFile(Path(download.value.path()))
     name = next(each for each in inside.namelist() if each.endswith(".csv"))
     lines = inside.read(name).decode("utf-8-sig").splitlines()
@@ -175,6 +176,9 @@ def test_a_phone_is_usable_with_a_thumb(visit, site):
     assert small == []
     page.get_by_role("button", name="No answer", exact=True).click()
     page.get_by_text(f"{job['address']} is now 'No answer'.").wait_for()
+    page.get_by_role("button", name="Make the pack").click()
+    page.get_by_role("link", name="Download the pack").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_viewer_looks_and_changes_nothing(visit, site):

@@ -66,7 +66,7 @@ class JobBoard:
 
     def find(self) -> widgets.Widget:
         """Choose company and storm, then find a job by address, id, status or route."""
-        return widgets.VBox([self._choice, self._read_only, self.list.widget, self._again])
+        return widgets.VBox([self._choice, self._read_only, self.list.widget, widgets.Box([self._again])])
 
     def job(self) -> widgets.Widget:
         """Show the picked job and move it on."""
