@@ -121,11 +121,11 @@ def job_page(sizes: Sizes) -> list[Call]:
         return len(board._places) if board.state is not None and not board.message.text else -1
 
     def filtered() -> int:
-        board.status.value = "" if board.status.value else "signed"
-        return shown() if board.status.value else shown() - sizes.jobs + signed
+        board.list.status.value = "" if board.list.status.value else "signed"
+        return shown() if board.list.status.value else shown() - sizes.jobs + signed
 
     def turned() -> int:
-        board._after.click()
+        board.list._after.click()
         return shown()
 
     def again() -> int:
@@ -133,12 +133,12 @@ def job_page(sizes: Sizes) -> list[Call]:
         return shown()
 
     def picked() -> int:
-        found = board._found["job_id"].astype(str)
-        board._table.selected = found.iloc[0] if board.selected != found.iloc[0] else found.iloc[-1]
-        return int(board.selected == board._table.selected)
+        found = pd.Series(board.list.table.ids)
+        board.list.table.selected = found.iloc[0] if board.selected != found.iloc[0] else found.iloc[-1]
+        return int(board.selected == board.list.table.selected)
 
     def changed() -> int:
-        found = board._found["job_id"].astype(str).iloc[0]
+        found = pd.Series(board.list.table.ids).iloc[0]
         board._changed({"job_id": found, "status": "signed"})
         return shown()
 

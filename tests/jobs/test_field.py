@@ -61,7 +61,12 @@ def state(tracker, ids):
                   FROM jobs j WHERE j.job_id = ANY (CAST(:ids AS uuid[])) ORDER BY 1"""),
             {"ids": list(ids)},
         )
-        return [tuple(row) for row in rows]
+        return [(*row[:7], without_repeats(row[7]), row[8]) for row in rows]
+
+
+def without_repeats(said):
+    """A status that is said again is no new step."""
+    return [one for at, one in enumerate(said or []) if not at or one != said[at - 1]] or None
 
 
 def test_a_file_is_applied_and_told(tracker):
@@ -132,12 +137,16 @@ words = st.tuples(
     st.sampled_from(["", "dog", "gate code", "call back"]),
     st.integers(0, 6),
 )
+# A no ends it whatever was known before, so it may be said at any moment of any order.
+an_edit = st.tuples(
+    st.integers(0, JOBS - 1), st.sampled_from(["", "do_not_return"]), st.sampled_from(["", "on the page"])
+)
 a_file = st.lists(words, min_size=1, max_size=JOBS, unique_by=lambda word: word[0])
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
-@given(st.lists(a_file, min_size=1, max_size=4), st.data())
-def test_any_order_of_files_and_repeats_ends_the_same(world, files, data):
+@given(st.lists(a_file, min_size=1, max_size=4), st.lists(an_edit, max_size=3), st.data())
+def test_any_order_of_files_edits_and_repeats_ends_the_same(world, files, edits, data):
     ends = []
     for _ in range(2):
         made = fresh(world)
@@ -147,9 +156,19 @@ def test_any_order_of_files_and_repeats_ends_the_same(world, files, data):
                     "seen_at": (BEGIN + timedelta(hours=hour)).isoformat()} for job, status, note, hour in words_))
             for words_ in files
         ]  # fmt: skip
-        order = data.draw(st.permutations(range(len(written))))
-        repeats = data.draw(st.lists(st.sampled_from(range(len(written))), max_size=3))
-        for at in [*order, *repeats]:
-            assert made.import_csv(written[at]).faults == ()
-        ends.append(state(made, ids))
+        acts = [("file", at) for at in range(len(written))]
+        acts = data.draw(st.permutations(acts + data.draw(st.lists(st.sampled_from(acts), max_size=3))))
+        # Edits on the page keep their own order: each is made after the one before.
+        places = sorted(data.draw(st.lists(st.integers(0, len(acts)), min_size=len(edits), max_size=len(edits))))
+        for at, (place, edit) in enumerate(zip(places, edits, strict=True)):
+            acts.insert(place + at, ("edit", edit))
+        for kind, what in acts:
+            if kind == "file":
+                assert made.import_csv(written[what]).faults == ()
+            else:
+                job, status, note = what
+                made.update_job(ids[job], status=status or None, notes=note or None)
+        # Edits are made now, and now is later the second time.
+        ends.append([tuple("now" if isinstance(value, datetime) and value.year > BEGIN.year else value for value in row)
+                     for row in state(made, ids)])  # fmt: skip
     assert ends[0] == ends[1]

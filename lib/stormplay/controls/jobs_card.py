@@ -49,7 +49,7 @@ class JobCard:
         self.claim = ClaimForm(self._save_claim)
         self.actions = widgets.VBox([
             widgets.HTML('<h4 class="sp-h4">What comes next</h4>'), self.next, self.note,
-            widgets.HBox([self.note_button, self.undo_button]),
+            widgets.HBox([self.note_button, self.undo_button], layout={"grid_gap": "8px"}),
         ])  # fmt: skip
         parts = [("Photos", self.photos.widget), ("Damage record", self.claim.widget)]
         self.folds = widgets.VBox([_section(title, content) for title, content in parts])

@@ -14,6 +14,7 @@ from stormplay.errors import BadInput
 from stormplay.jobs import claim
 
 NOT_SAID = "not said"
+SQUARE_FT = 100.0  # a test square is 10 by 10 feet unless the record says otherwise
 SLOPES = ("north", "east", "south", "west")
 ABOUT = "This documents damage. It never handles a claim: no claim number, no insurer, no amount belongs here."
 _YES: dict[Any, str] = {True: "yes", False: "no"}
@@ -92,8 +93,12 @@ class ClaimForm:
         Raises:
             BadInput: A number is none.
         """
-        others = [square for square in self._before.get("test_squares") or [] if square["slope"] not in self.hits]
-        squares = [{"slope": slope, "hits": _whole(field)} for slope, field in self.hits.items() if field.value.strip()]
+        before = {square["slope"]: square for square in self._before.get("test_squares") or []}
+        others = [square for slope, square in before.items() if slope not in self.hits]
+        squares = [
+            {"square_ft": SQUARE_FT, **before.get(slope, {}), "slope": slope, "hits": _whole(field)}
+            for slope, field in self.hits.items() if field.value.strip()
+        ]  # fmt: skip
         fields: dict[str, Any] = {
             "damage_type": self.damage.value or None,
             "severity": self.severity.value or None,

@@ -82,7 +82,7 @@ class PackDesk:
         encoded = base64.b64encode(data).decode("ascii")
         shown = markup.text(name)
         self.file.value = (f'<a class="sp-button sp-primary" download="{shown}" '
-                           f'href="data:application/zip;base64,{encoded}">Download {shown}</a>')  # fmt: skip
+                           f'href="data:application/zip;base64,{encoded}">Download the pack</a>')  # fmt: skip
         return f"The pack has {markup.count(stops, 'stop')} and {len(data) / 1024:,.0f} KB."
 
     def _take(self, name: str, data: bytes) -> str:

@@ -90,7 +90,7 @@ class Photos:
             gone = widgets.Button(description="Remove", layout=dict(_TALL))
             gone.on_click(checked(self.message)(lambda _: self._take_out(str(photo["photo_id"]))))
             buttons.append(gone)
-        return widgets.VBox([picture, widgets.HBox(buttons)]).add_class("sp-tile")
+        return widgets.VBox([picture, widgets.HBox(buttons, layout={"grid_gap": "8px"})]).add_class("sp-tile")
 
     def _open(self, photo: Mapping[str, Any]) -> None:
         data, kind = self._full(str(photo["photo_id"]))

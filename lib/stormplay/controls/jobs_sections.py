@@ -59,7 +59,7 @@ def answer(state: State) -> str:
 def bar(label: str, ended: int, total: int) -> str:
     """A bar of how many jobs have come to an end."""
     pct = 100 * ended / total if total else 0.0
-    told = f"{ended:,} of {total:,} ended ({pct:.0f} %)"
+    told = f"{ended:,} of {total:,} ended ({pct:.{1 if 0 < pct < 10 else 0}f} %)"
     return (f'<div class="sp-progress" role="img" aria-label="{markup.text(label)}: {told}">'
             f'<span class="sp-progress-track"><span style="width:{pct:.1f}%"></span></span>'
             f'<span class="sp-note">{told}</span></div>')  # fmt: skip

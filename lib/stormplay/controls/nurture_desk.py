@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from stormplay.controls import markup, query
+from stormplay.controls import markup
 from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls.guard import Message, checked
@@ -18,7 +18,6 @@ from stormplay.controls.nurture_homes import Homes
 from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
 from stormplay.controls.nurture_plan import Planning
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
-from stormplay.controls.plan import row_of
 from stormplay.controls.record import Recorded
 from stormplay.controls.selectors import Selectors
 
@@ -160,15 +159,9 @@ class Desk:
             self.homes_part.show(self._loop, self.nurture, from_start=True)
 
     def _begin(self) -> None:
-        tenants = self._sources.tenants()
-        self._selectors = Selectors(tenants, self._sources.storms, self._chosen, self.message)
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
         self._chosen_box.children = (self._selectors.widget,)
-        tenant, storm = str(self._asked["tenant"]), str(self._asked["storm"])
-        if query.is_served_without("tenant") and not row_of(tenants, "tenant_id", tenant) and len(tenants):
-            # The notebook's default is another company: open this person's own instead of refusing.
-            tenant = str(tenants["slug"].iloc[0])
-            storm = self._selectors.like(tenant, storm)
-        self._selectors.choose(tenant, storm)
+        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
         self._open(self._selectors.tenant, self._selectors.storm)
 
     def _chosen(self, tenant: str, storm: str | None) -> None:

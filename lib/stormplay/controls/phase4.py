@@ -110,7 +110,8 @@ class Report:
 
     def progress(self) -> HTML:
         """Say how far crews and routes are."""
-        return HTML(jobs_sections.progress(self.state, "crew") + jobs_sections.progress(self.state, "route"))
+        routes = markup.details(f"By route ({len(self.state.routes)})", jobs_sections.progress(self.state, "route"))
+        return HTML(jobs_sections.progress(self.state, "crew") + routes)
 
     def stuck(self) -> HTML:
         """List the jobs that nobody has moved for too long, and why."""

@@ -1,8 +1,8 @@
 """Pictures of jobs: what they are in the database, their bytes in a folder or bucket, encrypted per company.
 
 `STORMPLAY_PICTURES` names the place as fsspec does (`/srv/stormplay/pictures`, `s3://bucket/pictures`); where it is
-unset, `pictures` in the person's state folder. A file's name is the hash of what is in it, so the same picture is
-kept once, and damage is noticed.
+unset, `pictures` beside the embedded database, else in the person's state folder. A file's name is the hash of what
+is in it, so the same picture is kept once, and damage is noticed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import database, embedded, tenancy
 from stormplay.errors import BadInput, StormplayError
 from stormplay.jobs.picture import SHOTS, Picture
 
@@ -31,6 +31,8 @@ class PictureLost(StormplayError):
 
 def place() -> str:
     """Where pictures are kept."""
+    if database.is_embedded() and "STORMPLAY_PICTURES" not in os.environ:
+        return str(embedded.home() / "pictures")  # one folder holds all that there is
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return os.environ.get("STORMPLAY_PICTURES") or str(Path(state) / "stormplay" / "pictures")
 

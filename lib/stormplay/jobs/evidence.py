@@ -49,7 +49,7 @@ def sentences(job: Mapping[str, Any], reports: pd.DataFrame, time_zone: str) -> 
     said = []
     if job.get("hail_in") is not None:
         size = float(job["hail_in"])
-        said.append(f"Modelled hail here: {size:.2f} in (band {band(size)} in). It is modelled from reports nearby; "
+        said.append(f"Modelled hail here: {size:.2f} in ({_band(size)}). It is modelled from reports nearby; "
                     "nobody has measured at this roof.")  # fmt: skip
     else:
         said.append("No hail is modelled here: the home is outside the swath, or nothing was computed for it yet.")
@@ -62,6 +62,11 @@ def sentences(job: Mapping[str, Any], reports: pd.DataFrame, time_zone: str) -> 
     if near["distance_m"].iloc[0] > FAR_MILES * METRES_PER_MILE:
         said.append(f"The nearest report is more than {FAR_MILES:.0f} miles away: weak evidence.")
     return said
+
+
+def _band(size: float) -> str:
+    name = str(band(size))
+    return f"band {name}" if name.endswith("more") else f"band {name} in"
 
 
 def _report(row: Mapping[Any, Any], time_zone: str) -> str:

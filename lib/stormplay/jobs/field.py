@@ -128,6 +128,15 @@ WITH latest AS (
     SELECT DISTINCT ON (e.job_id) e.job_id, e.to_status, e.happened_at
       FROM job_events e WHERE e.undone_at IS NULL AND e.job_id = ANY (CAST(:ids AS uuid[]))
      ORDER BY e.job_id, e.happened_at DESC, array_position(CAST(:reaches AS text[]), e.reach) DESC, e.to_status DESC),
+-- Since when: said again, a status does not begin anew.
+since AS (
+    SELECT l.job_id, min(e.happened_at) AS at
+      FROM latest l JOIN job_events e ON e.job_id = l.job_id AND e.undone_at IS NULL AND e.to_status = l.to_status
+     WHERE e.happened_at >= coalesce((SELECT max(o.happened_at) FROM job_events o
+                                       WHERE o.job_id = l.job_id AND o.undone_at IS NULL
+                                         AND o.to_status <> l.to_status),
+                                     '-infinity')
+     GROUP BY l.job_id),
 reached AS (
     SELECT e.job_id, max(array_position(CAST(:reaches AS text[]), e.reach)) AS reach
       FROM job_events e WHERE e.undone_at IS NULL AND e.job_id = ANY (CAST(:ids AS uuid[])) GROUP BY e.job_id),
@@ -137,13 +146,14 @@ noted AS (
 UPDATE jobs j
    SET status = s.status, status_since = s.since, completed_at = s.completed_at, furthest = s.furthest, notes = s.notes,
        row_version = j.row_version + 1, updated_at = now()
-  FROM (SELECT b.job_id, coalesce(l.to_status, b.status) AS status, coalesce(l.happened_at, b.status_since) AS since,
+  FROM (SELECT b.job_id, coalesce(l.to_status, b.status) AS status, coalesce(n0.at, b.status_since) AS since,
                CASE WHEN l.job_id IS NULL THEN b.completed_at
-                    WHEN l.to_status = 'completed' THEN l.happened_at END AS completed_at,
+                    WHEN l.to_status = 'completed' THEN n0.at END AS completed_at,
                (CAST(:reaches AS text[]))[greatest(coalesce(r.reach, 1),
                    array_position(CAST(:reaches AS text[]), b.furthest))] AS furthest,
                coalesce(n.notes, b.notes) AS notes
-          FROM jobs b LEFT JOIN latest l ON l.job_id = b.job_id LEFT JOIN reached r ON r.job_id = b.job_id
+          FROM jobs b LEFT JOIN latest l ON l.job_id = b.job_id LEFT JOIN since n0 ON n0.job_id = b.job_id
+          LEFT JOIN reached r ON r.job_id = b.job_id
           LEFT JOIN noted n ON n.job_id = b.job_id
          WHERE b.job_id = ANY (CAST(:ids AS uuid[]))) s
  WHERE j.job_id = s.job_id

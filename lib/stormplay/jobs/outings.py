@@ -44,7 +44,7 @@ def pack(connection: Connection, storm_id: str, *, route_id: str | None, crew: s
     depot = None if company.depot_latitude is None else (company.depot_latitude, company.depot_longitude)
     return Pack(
         company=str(company.org_name),
-        title=str(rows["route_name"].iloc[0]) if route_id else f"{crew}, {wanted:%d %b %Y}",
+        title=str(rows["route_name"].iloc[0]) if route_id else str(crew),
         crew=", ".join(whose),
         day=wanted,
         as_of=now.replace(microsecond=0),

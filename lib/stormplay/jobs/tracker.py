@@ -13,6 +13,7 @@ from stormplay.errors import UnknownJob
 from stormplay.jobs import album, field, reading, undoing, writing
 from stormplay.jobs.picture import prepared
 from stormplay.jobs.reader import JobReader, as_id
+from stormplay.jobs.workflow import Workflow
 
 
 class JobTracker(JobReader):
@@ -112,6 +113,24 @@ class JobTracker(JobReader):
         """Take a picture out of its job, or put it back; its bytes stay."""
         with tenancy.session(self.tenant) as connection:
             album.remove(connection, as_id(photo_id, "picture"), back=back)
+
+    def save_workflow(self, given: Sequence[Mapping[str, Any]] | None) -> Workflow:
+        """Give the company a status machine of its own; None: the one that is shipped. For its admins.
+
+        Jobs stay as they are: one in a status that there is no more may be moved to any.
+
+        Args:
+            given: As `Workflow.to_json` returns it.
+
+        Raises:
+            BadInput: Something of it cannot be used; it says what.
+            NotAllowed: This person is no admin of the company.
+        """
+        wanted = Workflow.from_json(given) if given is not None else None
+        with tenancy.session(self.tenant) as connection:
+            writing.store_workflow(connection, wanted)
+            self.workflow = reading.workflow(connection)
+        return self.workflow
 
     def import_csv(self, data: bytes | str) -> field.Applied:
         """Apply the CSV of a route pack that a crew filled in: all of it or nothing, each word once.

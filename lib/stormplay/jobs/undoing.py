@@ -18,7 +18,8 @@ MINUTES = 15
 _NEWEST = """
 SELECT event_id, from_status, to_status, said_by, happened_at,
        happened_at > now() - make_interval(mins => :minutes) AS is_fresh
-  FROM job_events WHERE job_id = :job AND undone_at IS NULL ORDER BY happened_at DESC, event_id DESC LIMIT 1
+  FROM job_events WHERE job_id = :job AND undone_at IS NULL AND source <> 'before'
+ ORDER BY happened_at DESC, event_id DESC LIMIT 1
 """
 # Where the step taken back was the first of the trail, the status before it was never said: say it.
 _FLOOR = """

@@ -137,3 +137,9 @@ def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     """Fields given take the place of those before; None takes one away; the whole is checked."""
     merged = {**before, **given}
     return claim.checked({name: value for name, value in merged.items() if value is not None})
+
+
+def store_workflow(connection: Connection, wanted: Workflow | None) -> None:
+    """Keep a company's status machine; None: the one that is shipped."""
+    value = None if wanted is None else Json(wanted.to_json())
+    connection.execute(text("UPDATE tenants SET job_workflow = :value"), {"value": value})

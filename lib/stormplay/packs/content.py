@@ -51,7 +51,7 @@ class Pack:
 
     Attributes:
         company: Whose they are.
-        title: What the pack is called, such as 'Route 07' or 'Crew Alvarez, 3 May 2021'.
+        title: What the pack is called, such as 'Route 07' or 'Crew Alvarez'.
         crew: Who drives, '' for nobody yet.
         day: The day it is for.
         as_of: When the data were read; the only clock in a pack, with its zone.

@@ -36,7 +36,8 @@ function render({ model, el }) {
   function told(answer) {
     if (!current || answer.file !== current.id) return;
     current.line.className = answer.ok ? "sp-ok" : "sp-no";
-    current.line.lastChild.textContent = answer.text;
+    const name = current.file.name; /* it stands in front already */
+    current.line.lastChild.textContent = answer.text.startsWith(name) ? answer.text.slice(name.length).trim() : answer.text;
     current = null;
     next();
   }
