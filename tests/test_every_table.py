@@ -28,8 +28,8 @@ def sides(database, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORMPLAY_PICTURES", str(tmp_path_factory.mktemp("pictures")))
         mine, theirs = made("mine"), made("theirs")
-        accounts.add_person("mallory", "Mallory", "hailstorm-1")
-        accounts.add_member("mallory", mine["slug"], "admin")
+        accounts.add_person("trespasser", "Tres Passer", "hailstorm-1")
+        accounts.add_member("trespasser", mine["slug"], "admin")
         yield mine, theirs
 
 
@@ -96,7 +96,7 @@ def test_nobody_reaches_anothers_rows(table, sides, as_person):
         before = sorted(map(str, cursor.fetchall()))
     assert there > 0 or table in EMPTY, "there is something to reach"
 
-    login = as_person("mallory")
+    login = as_person("trespasser")
     attacks = [
         (sql.SQL("SELECT count(*) FROM {} WHERE tenant_id = %(theirs)s").format(name), 0),
         (sql.SQL("SELECT count(*) FROM {} WHERE tenant_id <> %(mine)s").format(name), 0),
