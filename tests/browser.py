@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -87,3 +89,31 @@ def chromium() -> Browser:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def visiting(browser, site, refusals=("401 (Unauthorized)",)):
+    """Open pages as new visitors. Nothing may be asked of another server, and no error may reach a console.
+
+    A refused request is noted by a browser as an error; `refusals` are those that belong to the story.
+    """
+    contexts, asked, errors, expected = [], [], [], list(refusals)
+
+    def open_page(width=1440, height=1000):
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    open_page.refusals = expected
+    yield open_page
+    for context in contexts:
+        context.close()
+    home = urlsplit(site).netloc
+    assert [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home] == []
+    assert [error for error in errors if not any(refusal in error for refusal in expected)] == []

@@ -6,9 +6,9 @@ import csv
 import io
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from browser import visiting
 from site_up import PASSWORD, serving, sign_in, wait_for_lines
 from sqlalchemy import text
 
@@ -27,29 +27,8 @@ def site(fresh_demo):
 
 @pytest.fixture
 def visit(browser, site):
-    """Open a page as a new visitor. Nothing may be asked of another server, and no error may reach a console."""
-    contexts, asked, errors = [], [], []
-    refusals = ["401 (Unauthorized)"]  # a refused password, which a browser notes as an error
-
-    def open_page(width=1440, height=1000):
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("websocket", lambda socket: asked.append(socket.url))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        return page
-
-    open_page.refusals = refusals
-    yield open_page
-    for context in contexts:
-        context.close()
-    home = urlsplit(site).netloc
-    foreign = [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home]
-    assert foreign == []
-    assert [error for error in errors if not any(refusal in error for refusal in refusals)] == []
+    with visiting(browser, site) as open_page:
+        yield open_page
 
 
 def choose(page, label, text):

@@ -1,7 +1,7 @@
 """Take the README's pictures from the running product: `make docs`.
 
 Starts `stormplay up` on a folder of its own with the demo, signs in, generates routes, picks one, and photographs
-the page at 1440 and 390 pixels. The pictures replace those in docs/.
+the pages at 1440 and 390 pixels. The pictures replace those in docs/.
 """
 
 from __future__ import annotations
@@ -33,13 +33,19 @@ def main() -> None:
                 page.get_by_text("routes made for").wait_for()
             wait_for_lines(page)
             page.wait_for_timeout(2_000)
-            page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until_ledger(page, width))
+            page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until(page, width, 3))
+            if width == max(SIZES):
+                for name in ("phase4_jobs", "phase5_nurture"):
+                    page.goto(f"{url}/voila/render/{name}.ipynb")
+                    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+                    page.wait_for_timeout(2_000)
+                    page.screenshot(path=ROOT / "docs" / f"{name}-{width}.png", clip=_until(page, width, 1))
             page.context.close()
 
 
-def _until_ledger(page: object, width: int) -> dict[str, float]:
-    """The page down to its fifth section: the answer, the plan, the map, the table."""
-    bottom = page.locator(".sp-section").nth(3).bounding_box()  # type: ignore[attr-defined]
+def _until(page: object, width: int, last: int) -> dict[str, float]:
+    """The page down to the end of one of its sections; of Phase 3 the answer, the plan, the map, the table."""
+    bottom = page.locator(".sp-section").nth(last).bounding_box()  # type: ignore[attr-defined]
     return {"x": 0, "y": 0, "width": width, "height": bottom["y"] + bottom["height"] + 16}
 
 

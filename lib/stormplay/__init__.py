@@ -4,6 +4,8 @@ Table of contents, in the order of the story:
 
     list_storms       the storms of a tenant
     RouteBuilder      Phase 3: treated properties in, crew routes out
+    JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
+    NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -19,12 +21,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay import errors, routing, storms, tenancy
+    from stormplay.jobs import JobTracker
+    from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
 
-__all__ = ["RouteBuilder", "errors", "list_storms", "routing", "storms", "tenancy"]
+__all__ = [
+    "JobTracker",
+    "NurtureLoop",
+    "RouteBuilder",
+    "errors",
+    "list_storms",
+    "routing",
+    "storms",
+    "tenancy",
+]
 __version__ = "0.1.0"
 
-_HOME = {"RouteBuilder": "stormplay.routes", "list_storms": "stormplay.routes"}
+_HOME = {
+    "JobTracker": "stormplay.jobs",
+    "NurtureLoop": "stormplay.nurture",
+    "RouteBuilder": "stormplay.routes",
+    "list_storms": "stormplay.routes",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,8 @@
     │   ├── UnknownTenant      no such tenant for this person
     │   ├── UnknownStorm       no such storm for this tenant
     │   ├── UnknownRoute       no such route for this storm
+    │   ├── UnknownJob         no such job for this storm
+    │   ├── IllegalTransition  a job cannot go from that status to this one
     │   └── NothingToRoute     the storm has no treated property with a place
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
@@ -53,6 +55,14 @@ class UnknownStorm(BadInput):
 
 class UnknownRoute(BadInput):
     """The storm has no route of that id."""
+
+
+class UnknownJob(BadInput):
+    """The storm has no job of that id, or none at that property."""
+
+
+class IllegalTransition(BadInput):
+    """A job's status cannot be followed by the one wanted; the message names those that can."""
 
 
 class NothingToRoute(BadInput):

@@ -70,7 +70,7 @@ def to_html(executed: Path) -> str:
 
     book = nbformat.read(executed, as_version=4)
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
-    exporter.exclude_input_prompt = True
+    exporter.exclude_input_prompt = exporter.exclude_anchor_links = True
     body, _ = exporter.from_notebook_node(book)
     heading = re.search(r"^#\s+(.+)$", "\n".join(cell.source for cell in book.cells[:1]), re.MULTILINE)
     style = _shared("stormplay.css").replace("</", "<\\/")

@@ -12,6 +12,7 @@ SAMPLES = {
     "text": "'x'", "uuid": "'00000000-0000-0000-0000-000000000001'", "double precision": "1.5", "bigint": "7",
     "integer": "7", "date": "'2021-04-28'", "timestamp with time zone": "'2021-04-28'",
     "jsonb": "'{\"a\": 1}'",
+    "bytea": "'\\\\x00'",
 }  # fmt: skip
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

@@ -412,7 +412,7 @@ def test_a_message_larger_than_any_closes_its_socket_alone(people):
     ana, _, page = people
     speaker, other = page.channel(), page.channel()
     with pytest.raises((WebSocketConnectionClosedException, ConnectionError)):
-        speaker.message(page.models["text"], {"method": "update", "state": {"value": "x" * 12_000_000}})
+        speaker.message(page.models["text"], {"method": "update", "state": {"value": "x" * 34_000_000}})
         for _ in range(1_000):
             if not speaker.socket.recv():
                 raise WebSocketConnectionClosedException

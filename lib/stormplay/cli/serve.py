@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,7 @@ def up(
     With a database of one's own (STORMPLAY_DATABASE_URL) and --no-demo nothing is migrated: run 'stormplay migrate'
     as its administrator, and this as stormplay_broker.
     """
-    from stormplay import broker, database, migrations, server  # noqa: PLC0415 - a command imports what it needs
+    from stormplay import broker, database, embedded, migrations, server  # noqa: PLC0415 - a command imports what it needs
 
     server.check_port(ip, port)
     if demo or database.is_embedded():
@@ -57,6 +58,8 @@ def up(
     if demo:
         load_demo()
     broker.reap()
+    if database.is_embedded():
+        os.environ.setdefault("STORMPLAY_PICTURES", str(embedded.home() / "pictures"))  # kernels know no such folder
     server.serve(
         port=port, ip=ip, notebooks=notebooks_folder(), ready=lambda url: _welcome(url, demo), public_url=public_url,
         trusted_proxies=trusted_proxy or (), proxy_user_header=proxy_user_header,

@@ -7,8 +7,11 @@ becomes a sentence on the page, never a traceback.
 from __future__ import annotations
 
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import MapFrame, PickTable
+from stormplay.controls.live import MapFrame, PickTable, Upload
+from stormplay.controls.nurture_asking import below
 from stormplay.controls.phase3 import Phase3, phase3
+from stormplay.controls.phase4 import Phase4, phase4
+from stormplay.controls.phase5 import Phase5, phase5
 from stormplay.controls.query import overrides
 from stormplay.controls.record import MIME, Recorded
 from stormplay.controls.selectors import Selectors
@@ -19,11 +22,17 @@ __all__ = [
     "MapFrame",
     "Message",
     "Phase3",
+    "Phase4",
+    "Phase5",
     "PickTable",
     "Recorded",
     "Selectors",
+    "Upload",
     "Work",
+    "below",
     "checked",
     "overrides",
     "phase3",
+    "phase4",
+    "phase5",
 ]

@@ -9,11 +9,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay import maps
-from stormplay.controls import markup, query, sections
+from stormplay.controls import markup, sections
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
-from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, row_of, totals
+from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
@@ -30,7 +30,7 @@ PHASES = {
 }
 
 
-def _is_served() -> bool:
+def is_served() -> bool:
     """Whether this kernel is behind a Stormplay page, which has a stylesheet of its own."""
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
@@ -75,7 +75,7 @@ class Board:
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
-        look = [] if _is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
         return widgets.VBox([*look, self.message.widget, self._answer])
 
     def generate(self) -> widgets.Widget:
@@ -113,15 +113,9 @@ class Board:
             self._hand_out.show(self.plan, self.selected)
 
     def _start(self) -> None:
-        tenants = self._sources.tenants()
-        self._selectors = Selectors(tenants, self._sources.storms, self._chosen, self.message)
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
         self._choice.children = (self._selectors.widget,)
-        tenant, storm = str(self._asked["tenant"]), str(self._asked["storm"])
-        if query.is_served_without("tenant") and not row_of(tenants, "tenant_id", tenant) and len(tenants):
-            # The notebook's default is another company: open this person's own instead of refusing.
-            tenant = str(tenants["slug"].iloc[0])
-            storm = self._selectors.like(tenant, storm)
-        self._selectors.choose(tenant, storm)
+        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
         self._open(self._selectors.tenant, self._selectors.storm)
 
     def _chosen(self, tenant: str, storm: str | None) -> None:

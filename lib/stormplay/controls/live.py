@@ -1,4 +1,4 @@
-"""Two small live widgets: a map in a frame and a table to pick a row from.
+"""Three small live widgets: a map in a frame, a table to pick a row from, files from the reader's device.
 
 They are anywidgets: their JavaScript comes with the kernel's messages, so nothing is fetched. Both tell the page
 which route is selected, and show it when the page says so.
@@ -6,11 +6,15 @@ which route is selected, and show it when the page says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 import anywidget
 import traitlets
+
+from stormplay.controls.guard import sentence_of
+from stormplay.errors import BadInput
 
 _SHARE = files("stormplay") / "share" / "widgets"
 
@@ -48,6 +52,7 @@ class PickTable(anywidget.AnyWidget):
         selected: The id of the picked row, or ''. What comes from the browser is unchecked.
         empty: What to say where there are no rows.
         label: What the table is, for screen readers.
+        has_search: Whether it has a search box of its own; not where the page searches all rows elsewhere.
     """
 
     _esm = _source("pick_table.js")
@@ -58,8 +63,53 @@ class PickTable(anywidget.AnyWidget):
     selected = traitlets.Unicode("").tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Table").tag(sync=True)
+    has_search = traitlets.Bool(True).tag(sync=True)
 
     def show(self, ids: list[str], rows: list[list[Any]], selected: str = "") -> None:
         """Show other rows, in one message to the browser."""
         with self.hold_sync():
             self.ids, self.rows, self.selected = ids, rows, selected
+
+
+class Upload(anywidget.AnyWidget):
+    """Files from the reader's device, handed over one by one, each with its own outcome.
+
+    Args:
+        take: Called with a file's name and bytes; returns what to say. What it raises is said as a sentence.
+        options: Values of the attributes.
+
+    Attributes:
+        label, hint: Words of the button and beside it.
+        accept: Media types or endings that the device should offer; what comes is checked by `take`.
+        multiple: Whether several files may be chosen at once.
+        most_mb: Larger files are not sent.
+        disabled: Whether nothing can be chosen.
+        subject: What the files are for; another subject clears the list of outcomes.
+    """
+
+    _esm = _source("upload.js")
+    label = traitlets.Unicode("Choose files").tag(sync=True)
+    hint = traitlets.Unicode("").tag(sync=True)
+    accept = traitlets.Unicode("").tag(sync=True)
+    multiple = traitlets.Bool(False).tag(sync=True)
+    most_mb = traitlets.Int(25).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+    subject = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, take: Callable[[str, bytes], str], **options: Any) -> None:
+        super().__init__(**options)
+        self._take = take
+        self.on_msg(self._heard)
+
+    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        key = str(content.get("file"))[:40]
+        try:
+            if self.disabled or not buffers:
+                raise BadInput("Nothing came in.", "Expected a file.")
+            said = self._take(str(content.get("name"))[:200], bytes(buffers[0]))
+        except Exception as error:
+            self.send({"file": key, "ok": False, "text": sentence_of(error)})
+        else:
+            self.send({"file": key, "ok": True, "text": said})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
+from stormplay.controls import query
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import UnknownStorm, UnknownTenant
 
@@ -75,6 +76,19 @@ class Selectors:
             raise UnknownStorm(
                 f"This company has no storm '{storm}'.", f"It has: {names}.", "Choose one of them below."
             )
+
+    def begin(self, tenant: str, storm: str) -> None:
+        """Choose what a page was asked for, without calling `on_change`.
+
+        Where its address names no company, and the notebook's default is another's, the person's own is chosen.
+
+        Raises:
+            UnknownTenant, UnknownStorm: As `choose`.
+        """
+        if query.is_served_without("tenant") and _slug(self._tenants, "tenant_id", tenant) is None:
+            own = self._tenants["slug"].astype(str).tolist()
+            tenant, storm = (own[0], self.like(own[0], storm)) if own else (tenant, storm)
+        self.choose(tenant, storm)
 
     def like(self, tenant: str, storm: str) -> str:
         """The storm of a company that has this slug, else its newest; `storm` itself where it has none."""

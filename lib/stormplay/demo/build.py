@@ -158,12 +158,14 @@ def _fieldwork(book: _Book, storm: Storm, treated: pd.DataFrame, drawn: pd.DataF
     routes, stops = fieldwork.drive_routes(uuid5(book.space, storm.slug), treated)
     jobs = fieldwork.finish_jobs(book.rng, storm.midnight, stops, drawn)
     driven_at = storm.midnight + pd.Timedelta(days=2, hours=14)
+    ended_at = jobs["completed_at"].fillna(storm.midnight + pd.Timedelta(days=23))
     return {
         "routes": routes.assign(storm=storm.slug, status="done", assigned_at=driven_at, created_at=driven_at),
         "route_properties": stops,
         "jobs": jobs.assign(
             storm=storm.slug,
             created_at=driven_at,
-            updated_at=jobs["completed_at"].fillna(storm.midnight + pd.Timedelta(days=23)),
+            updated_at=ended_at,
+            status_since=ended_at,
         ),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -69,8 +70,8 @@ def finish_jobs(rng: Rng, day: pd.Timestamp, stops: pd.DataFrame, outcomes: pd.D
     """Give every stop a job that has ended: completed for all who signed, and for most of the others.
 
     Returns:
-        route_id, property_id, status, notes, claim_intel (documentation of damage, never the handling of a claim),
-        completed_at (missing unless completed).
+        route_id, property_id, status, furthest (how far the visit came), notes, claim_intel (documentation of damage,
+        never the handling of a claim), completed_at (missing unless completed).
     """
     jobs = stops[["route_id", "property_id"]].merge(outcomes[["property_id", "actual_converted"]], on="property_id")
     drawn = rng.choice(list(STATUS_OF_UNSIGNED), len(jobs), p=list(STATUS_OF_UNSIGNED.values()))
@@ -84,6 +85,7 @@ def finish_jobs(rng: Rng, day: pd.Timestamp, stops: pd.DataFrame, outcomes: pd.D
             "route_id": jobs["route_id"],
             "property_id": jobs["property_id"],
             "status": status,
+            "furthest": _furthest(status, jobs["actual_converted"].to_numpy(dtype=bool)),
             "notes": [NOTES[one] for one in status],
             "claim_intel": [
                 {"damage_type": "hail", "severity": str(how), "synthetic": True} if hit else {}
@@ -92,3 +94,9 @@ def finish_jobs(rng: Rng, day: pd.Timestamp, stops: pd.DataFrame, outcomes: pd.D
             "completed_at": (day + pd.to_timedelta(pd.Series(minutes), unit="min")).where(done),
         }
     )
+
+
+def _furthest(status: np.ndarray[Any, Any], signed: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """How far a visit came: who signed was inspected before, who was not at home was only knocked at."""
+    came = {"completed": "inspected", "no_answer": "knocked", "lost": "contacted", "do_not_return": "contacted"}
+    return np.where(signed, "signed", [came[str(one)] for one in status])

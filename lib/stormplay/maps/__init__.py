@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from stormplay.maps.columns import route_notes
 from stormplay.maps.drawing import map_document, map_html, route_map
+from stormplay.maps.jobs import job_map, known_kinds
 from stormplay.maps.palette import route_colours
 
-__all__ = ["map_document", "map_html", "route_colours", "route_map", "route_notes"]
+__all__ = ["job_map", "known_kinds", "map_document", "map_html", "route_colours", "route_map", "route_notes"]

@@ -52,8 +52,8 @@ def _stop_columns(stops: pd.DataFrame, position: np.ndarray[Any, Any]) -> dict[s
     street_code, streets = pd.factorize(street)
     status_code, statuses = pd.factorize(pd.Series(_texts(stops, "job_status"), dtype=str))
     return {
-        "lat": _steps(stops["latitude"]),
-        "lon": _steps(stops["longitude"]),
+        "lat": steps(stops["latitude"]),
+        "lon": steps(stops["longitude"]),
         "seq": None if plain else number.tolist(),
         "head": "\n".join(house),
         "tail": street_code.tolist(),
@@ -65,7 +65,8 @@ def _stop_columns(stops: pd.DataFrame, position: np.ndarray[Any, Any]) -> dict[s
     }
 
 
-def _steps(degrees: pd.Series[float]) -> list[int]:
+def steps(degrees: pd.Series[float]) -> list[int]:
+    """Degrees as differences of steps of 1e-5."""
     scaled = np.rint(degrees.to_numpy(dtype=float) * 1e5).astype(int)
     return list(np.diff(scaled, prepend=0).tolist())
 

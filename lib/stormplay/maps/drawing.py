@@ -61,16 +61,23 @@ def route_map(
         raise BadInput(f"There is no route {selected} on this map.", "", "Choose a route from the table.")
     payload = columns(routes, stops, reports, timezone)
     stop_count = sum(payload["routes"]["count"])
-    payload |= {
+    payload |= ground(depot, contours) | {
+        "selected": None if selected is None else str(selected),
+        "label": f"Map of {len(routes):,} routes, {stop_count:,} stops and {len(reports):,} hail reports",
+    }
+    return folium_map(payload, height)
+
+
+def ground(depot: tuple[float, float] | None, contours: dict[str, Any] | None) -> dict[str, Any]:
+    """What every map stands on."""
+    return {
         "depot": list(map(float, depot)) if depot else None,
         "contours": contours,
-        "selected": None if selected is None else str(selected),
+        "selected": None,
         "bands": BANDS,
         "band_opacity": BAND_OPACITY,
         "attribution": ATTRIBUTION,
-        "label": f"Map of {len(routes):,} routes, {stop_count:,} stops and {len(reports):,} hail reports",
     }
-    return _folium(payload, height)
 
 
 def map_document(map_: folium.Map) -> str:
@@ -124,7 +131,8 @@ def _script_safe(text: str) -> str:
     return text
 
 
-def _folium(payload: dict[str, Any], height: int) -> folium.Map:
+def folium_map(payload: dict[str, Any], height: int) -> folium.Map:
+    """A Folium map that draws a payload of `stormplayDraw` and loads nothing."""
     # Whole zoom steps would leave half of a phone's width empty; quarter steps fill it.
     map_ = folium.Map(tiles=None, prefer_canvas=True, height="100%", zoom_snap=0.25, zoom_delta=1, min_zoom=3)
     map_.default_js, map_.default_css = [], []
@@ -139,11 +147,11 @@ def _folium(payload: dict[str, Any], height: int) -> folium.Map:
 def _head() -> str:
     """Leaflet and our own drawing, as they stand in the head of every map."""
     folder = files("stormplay") / "share" / "leaflet"
-    script, style, draw, look = (
+    script, style, jobs, draw, look = (
         (folder / name).read_text(encoding="utf-8")
-        for name in ("leaflet.js", "leaflet.css", "stormplay_map.js", "stormplay_map.css")
+        for name in ("leaflet.js", "leaflet.css", "stormplay_jobs.js", "stormplay_map.js", "stormplay_map.css")
     )
     # Images of controls we do not use, Internet Explorer's VML and the source map would each be a request.
     style = re.sub(r"[^{}]*\{[^{}]*url\([^{}]*\}", "", style)
     script = re.sub(r"//# sourceMappingURL=\S+", "", script)
-    return f"<style>{style}\n{look}</style>\n<script>{script}</script>\n<script>{draw}</script>"
+    return f"<style>{style}\n{look}</style>\n<script>{script}</script>\n<script>{jobs}\n{draw}</script>"

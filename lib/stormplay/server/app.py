@@ -59,6 +59,8 @@ _SETTINGS: dict[str, Any] = {
     },
 }
 
+LARGEST_MESSAGE_BYTES = 32 * 2**20  # a photo of 25 MB and what is said with it; each comes in a message of its own
+
 
 class StormplayServer(Voila):
     """Serves the notebooks of a folder to people who sign in.
@@ -101,6 +103,7 @@ class StormplayServer(Voila):
             "log_function": self._log_request,
             "serve_traceback": False,
             "stormplay": self,
+            "websocket_max_message_size": LARGEST_MESSAGE_BYTES,
             "xsrf_cookie_kwargs": {},  # `cookies` knows its flags, which differ from request to request
         }
 

@@ -111,6 +111,8 @@ function stormplayDraw(map, data) {
   routes.forEach((route) => route.stops.forEach((stop) => stops.addLayer(stop)));
   stops.addTo(map);
 
+  const jobs = data.jobs ? stormplayJobs(map, data, { coarse, lines, post }) : null;
+
   /* ---- what a stop says; one popup and one tooltip for all of them */
   const hover = L.tooltip({ direction: "top", offset: [0, -6], className: "sp-tip" });
   const address = (stop) => (streets[stop.cursor] + " " + S.tails[S.tail[stop.cursor]]).trim() || "no address";
@@ -247,6 +249,7 @@ function stormplayDraw(map, data) {
     routes.forEach((route) => bounds.extend(route.path.getBounds()));
     H.hail_in.forEach((_, i) => bounds.extend([H.lat[i], H.lon[i]]));
     if (data.depot) bounds.extend(data.depot);
+    if (jobs && jobs.bounds) return jobs.bounds; /* who looks for a job has no use for a report forty miles away */
     if (!routes.length && data.contours) bounds.extend(L.geoJSON(data.contours).getBounds());
     return bounds;
   }
@@ -287,6 +290,7 @@ function stormplayDraw(map, data) {
   function legend() {
     const box = make("details", "sp-legend"), list = make("div", "sp-legend-body");
     box.append(make("summary", "", "Legend"), list);
+    if (jobs) jobs.legend(list, row, make);
     if (levels.length) {
       list.append(make("b", "", "Modelled hail size (in)"));
       levels.forEach((level, i) => {
@@ -304,13 +308,14 @@ function stormplayDraw(map, data) {
       row(list, make("i", "sp-line-key"), "Route, in stop order");
       row(list, make("i", "sp-done-key"), "Ring: stop is done");
     }
-    if (data.depot) row(list, make("i", "sp-dash-key"), "From and to the depot");
+    if (data.depot && routes.length) row(list, make("i", "sp-dash-key"), "From and to the depot");
     return box;
   }
   function row(list, key, text) {
     const line = make("div", "sp-legend-row");
     line.append(key, make("span", "", text));
     list.append(line);
+    return line;
   }
   map.attributionControl.setPrefix(false).addAttribution(data.attribution);
 
@@ -330,8 +335,10 @@ function stormplayDraw(map, data) {
   function post(message) { if (window.parent !== window) window.parent.postMessage(message, "*"); }
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
-    if (e.data.stormplay === "select") select(e.data.route);
-    if (e.data.stormplay === "notes") {
+    if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
+    else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
+    else if (e.data.stormplay === "select") select(e.data.route);
+    else if (e.data.stormplay === "notes") {
       routes.forEach((route) => { route.note = String(e.data.notes[route.id] ?? route.note); });
       paint();
     }
@@ -344,7 +351,7 @@ function stormplayDraw(map, data) {
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,
-    stops: stops.getLayers().length, reports: reports.getLayers().length, bands: levels.length,
+    stops: stops.getLayers().length, jobs: jobs ? jobs.count : 0, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
     get selected() { return chosen < 0 ? null : R.id[chosen]; } };
   post({ stormplay: "ready" });
 }

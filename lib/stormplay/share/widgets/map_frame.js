@@ -18,7 +18,10 @@ function render({ model, el }) {
   const note = () => post({ stormplay: "notes", notes: model.get("notes") });
   const hear = (event) => {
     if (event.source !== frame.contentWindow || !event.data) return;
-    if (event.data.stormplay === "ready") tell();
+    if (event.data.stormplay === "ready") {
+      if (Object.keys(model.get("notes")).length) note(); /* what was said while it was not listening yet */
+      tell();
+    }
     if (event.data.stormplay === "selected") {
       model.set("selected", typeof event.data.route === "string" ? event.data.route : "");
       model.save_changes();

@@ -46,7 +46,15 @@ function render({ model, el }) {
     columns.forEach((column, i) => {
       const cell = make("td", column.kind === "number" ? "sp-num" : "");
       if (!column.narrow) cell.classList.add("sp-wide");
-      if (column.kind === "badge") cell.append(make("span", "sp-badge sp-" + shown(cells[i]), shown(cells[i])));
+      if (column.kind === "badge") {
+        const badge = make("span", "sp-badge sp-" + shown(cells[i]).toLowerCase().replace(/[^a-z]+/g, "-"), shown(cells[i]));
+        if (Array.isArray(cells[i]) && cells[i][2]) { /* a colour of its own, as on the map */
+          const dot = make("i", "sp-dot");
+          dot.style.background = cells[i][2];
+          badge.prepend(dot);
+        }
+        cell.append(badge);
+      }
       else cell.textContent = shown(cells[i]);
       row.append(cell);
     });
@@ -71,7 +79,7 @@ function render({ model, el }) {
     table.setAttribute("aria-label", model.get("label"));
     table.replaceChildren(headings(columns), body);
     box.scrollTop = top;
-    search.hidden = rows.length < 8;
+    search.hidden = rows.length < 8 || !model.get("has_search");
     box.hidden = !rows.length;
     nothing.hidden = !!rows.length || !model.get("empty");
     nothing.textContent = model.get("empty");

@@ -1,0 +1,212 @@
+"""The live Phase 4 page: find a job, move it on, see progress and map follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+
+from stormplay import maps
+from stormplay.controls import jobs_sections, markup
+from stormplay.controls.board import is_served
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.jobs_card import JobCard
+from stormplay.controls.jobs_list import JobList
+from stormplay.controls.jobs_packs import PackDesk
+from stormplay.controls.jobs_state import Sources, State, Tracker
+from stormplay.controls.live import MapFrame
+from stormplay.controls.record import Recorded
+from stormplay.controls.selectors import Selectors
+
+_TALL = {"height": "40px", "width": "auto"}
+
+
+class JobBoard:
+    """One storm's jobs with controls. Made by `phase4`.
+
+    Attributes:
+        state: The frames now shown; None where nothing could be opened.
+        selected: `job_id` of the picked job, or ''.
+        message: Where the page says what went wrong with a choice.
+        list, card, desk: The filters and the list; the forms of the picked job; packs and what comes back.
+    """
+
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str]) -> None:
+        self._sources, self._asked = sources, dict(asked)
+        self._tracker: Tracker | None = None
+        self.state: State | None = None
+        self.selected = ""
+        self._places = pd.DataFrame()
+        self.message = Message()
+        self._answer, self._progress, self._crews, self._stuck = (widgets.HTML() for _ in range(4))
+        self._choice = widgets.VBox([])
+        self._map = MapFrame()
+        self.list = JobList(self.message, str(asked["find"]), self._filtered, self._picked)
+        self.card, self.desk = JobCard(self._changed), PackDesk(self._came_back)
+        again = widgets.Button(description="Look again", tooltip="Read what others have changed", layout=dict(_TALL))
+        again.on_click(checked(self.message)(lambda _: self._came_back()))
+        self._again = again
+        self._read_only = widgets.HTML(markup.note(jobs_sections.READ_ONLY), layout={"display": "none"})
+        self._quiet = False
+        self._map.observe(checked(self.message)(lambda change: self._picked(self._at(change["new"]))), "selected")
+        self._selectors: Selectors | None = None
+        checked(self.message)(self._start)()
+        checked(self.message)(self._draw)()
+        if complaints:
+            self.message.error(" ".join([*complaints, self.message.text]).strip())
+
+    # ---- sections
+
+    def answer(self) -> widgets.Widget:
+        """Say where the jobs stand, with the age of the data."""
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        return widgets.VBox([*look, self.message.widget, self._answer])
+
+    def find(self) -> widgets.Widget:
+        """Choose company and storm, then find a job by address, id, status or route."""
+        return widgets.VBox([self._choice, self._read_only, self.list.widget, widgets.Box([self._again])])
+
+    def job(self) -> widgets.Widget:
+        """Show the picked job and move it on."""
+        return self.card.widget
+
+    def map(self) -> widgets.Widget:
+        """Show the jobs coloured by status; a click picks one."""
+        return self._map
+
+    def progress(self) -> widgets.Widget:
+        """Say how far crews and routes are."""
+        return widgets.VBox([self._crews, self._progress])
+
+    def stuck(self) -> widgets.Widget:
+        """List the jobs that nobody has moved for too long, and why."""
+        return self._stuck
+
+    def packs(self) -> widgets.Widget:
+        """Make what a crew takes along; take in what comes back."""
+        return self.desk.widget
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the answer; empty where nothing could be opened."""
+        return Recorded(self.state.counts if self.state else {})
+
+    # ---- choosing
+
+    def select(self, job_id: str) -> None:
+        """Pick a job by id; '' picks none, and so does what is neither in the list nor on the map."""
+        place = self._places[self._places["job_id"].astype(str) == job_id] if len(self._places) else self._places
+        home = self.list.home_of(job_id) or (str(place["property_id"].iloc[0]) if len(place) else "")
+        self.selected = job_id if home else ""
+        job = self._tracker.get_job(home) if home and self._tracker is not None else None
+        self._quiet = True
+        try:
+            self.list.mark(self.selected)
+            self._map.selected = str(place.index[0]) if self.selected and len(place) else ""
+        finally:
+            self._quiet = False
+        self.card.show(self._tracker, self.state, job)
+
+    def _picked(self, job_id: str) -> None:
+        if not self._quiet and job_id != self.selected:
+            self.message.clear()
+            self.select(job_id)
+
+    def _at(self, index: str) -> str:
+        """The job of a dot; what comes from the browser is unchecked."""
+        place = int(index) if index.isdecimal() and len(index) < 9 else -1
+        return str(self._places["job_id"].iloc[place]) if 0 <= place < len(self._places) else ""
+
+    def _start(self) -> None:
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
+        self._choice.children = (self._selectors.widget,)
+        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
+        self._open(self._selectors.tenant, self._selectors.storm)
+
+    def _chosen(self, tenant: str, storm: str | None) -> None:
+        self.message.clear()
+        try:
+            self._open(tenant, storm)
+        finally:
+            self._draw()  # after a failure too: the former choice must not stay in view
+
+    def _open(self, tenant: str | None, storm: str | None) -> None:
+        self._tracker, self.state, self.selected = None, None, ""
+        self.list.turn_to(1)
+        if tenant is not None and storm is not None:
+            self._tracker, self.state = self._sources.open(tenant, storm)
+
+    def _filtered(self) -> None:
+        self._draw_map()
+        self.select(self.list.only or self.selected)
+
+    # ---- following
+
+    def _changed(self, job: dict[str, Any]) -> None:
+        """A job was changed: list, map and progress follow without a reload."""
+        if self.state is None or self._tracker is None:
+            return
+        self.state = self.state.again(self._tracker)
+        self._draw_state()
+        self.list.draw(self._tracker, self.state, self.selected)
+        if len(self._places):
+            at = self._places.index[self._places["job_id"].astype(str) == str(job["job_id"])]
+            if len(at):
+                kinds = maps.known_kinds(self._places, self.state.kinds)
+                codes = {name: code for code, (name, _, _) in enumerate(kinds)}
+                self._places.loc[at[0], "status"] = job["status"]
+                if job["status"] in codes:
+                    self._map.notes = {**self._map.notes, str(at[0]): codes[job["status"]]}
+
+    def _came_back(self) -> None:
+        """Others, or a file, have changed jobs: read everything again."""
+        if self.state is None or self._tracker is None:
+            return
+        self.state = self.state.again(self._tracker)
+        self._draw_state()
+        self.list.draw(self._tracker, self.state, self.selected)
+        self._draw_map()
+        self.select(self.selected)
+
+    # ---- drawing
+
+    def _draw(self) -> None:
+        state = self.state
+        shown = None if state else "none"
+        for widget in (self._map, self.list.widget, self.desk.widget, self.card.widget):
+            widget.layout.display = shown
+        self._read_only.layout.display = "none" if state is None or state.may_write else None
+        self.list.offer(self.state)
+        self._draw_state()
+        self.list.draw(self._tracker, self.state, self.selected)
+        self._draw_map()
+        self.select(self.list.only if self.list.address.value else "")
+
+    def _draw_state(self) -> None:
+        state = self.state
+        if state is None:
+            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
+            self._answer.value = markup.empty(jobs_sections.NO_STORM) if none_yet else ""
+            self._crews.value = self._progress.value = self._stuck.value = ""
+        else:
+            self._answer.value, self._stuck.value = jobs_sections.answer(state), jobs_sections.stuck(state)
+            self._crews.value = jobs_sections.progress(state, "crew")
+            self._progress.value = markup.details(
+                f"By route ({len(state.routes)})", jobs_sections.progress(state, "route")
+            )
+        self.desk.show(self._tracker, state)
+
+    def _draw_map(self) -> None:
+        state = self.state
+        if state is None or self._tracker is None:
+            self._places = pd.DataFrame()
+            return
+        every = self._tracker.get_places(**self.list.wanted())
+        self._places = every.dropna(subset=["latitude", "longitude"]).reset_index(drop=True)
+        drawn = maps.job_map(self._places, state.kinds, depot=state.setting.depot, contours=state.contours,
+                             reports=state.reports, timezone=state.setting.time_zone)  # fmt: skip
+        left_out = len(every) - len(self._places)
+        self._map.label = str(drawn.get_root().title) + (f", {left_out:,} without a known place" if left_out else "")
+        self._map.notes = {}
+        self._map.document = maps.map_document(drawn)
