@@ -8,8 +8,8 @@ from stormplay import tenancy
 from stormplay.errors import BadInput
 from stormplay.experiments import reading
 from stormplay.experiments.assignment import TREAT_SHARE
-from stormplay.experiments.pooling import Pooled, pool
-from stormplay.experiments.read_out import ReadOut, put_together
+from stormplay.experiments.pooling import Pooled
+from stormplay.experiments.read_out import ReadOut, pool_storms, put_together
 from stormplay.experiments.verdicts import MARGIN, Looks
 
 
@@ -53,13 +53,17 @@ class Experiment:
     def pooled(self, confidence: float = 0.95, *, margin: float = MARGIN, looks: Looks = "many") -> Pooled:
         """All storms of the company together, this one among them.
 
-        A home that was decided on in several storms counts in each; it is taken for as independent as two homes.
+        A home that was decided on in several storms counts in each, as if it were several homes. A storm whose arms
+        are not as drawn (a red SRM light) forbids a verdict and is named.
 
         Args:
             confidence: Of all intervals.
             margin: The smallest effect worth having, as a difference of rates.
             looks: See `read_out`.
+
+        Raises:
+            BadInput: One of them cannot be used.
         """
         with tenancy.session(self.tenant) as connection:
-            storms = reading.every_storm(connection)
-        return pool(storms, margin=margin, confidence=confidence, looks=looks)
+            found = reading.every_storm(connection)
+        return pool_storms(found, treat_share=self.treat_share, confidence=confidence, margin=margin, looks=looks)

@@ -66,7 +66,13 @@ class Pooled:
 
 
 def pool(
-    storms: Mapping[str, Counts], *, margin: float = MARGIN, confidence: float = 0.95, looks: Looks = "many"
+    storms: Mapping[str, Counts],
+    *,
+    margin: float = MARGIN,
+    confidence: float = 0.95,
+    looks: Looks = "many",
+    is_young: bool = False,
+    objections: Sequence[str] = (),
 ) -> Pooled:
     """Put storms together.
 
@@ -75,6 +81,8 @@ def pool(
         margin: The smallest effect worth having.
         confidence: Of all intervals.
         looks: Which interval the verdict looks at: see `verdicts`.
+        is_young: Whether many outcomes are still to come.
+        objections: Sentences that say why arms cannot be compared; any of them makes it 'too early to say'.
     """
     used = {name: counts for name, counts in storms.items() if counts.is_measurable}
     left_out = tuple(name for name in storms if name not in used)
@@ -82,21 +90,22 @@ def pool(
     if not used:
         sentence = "Too early to say: no storm has homes with a known outcome in both arms."
         return Pooled((), left_out, nothing, nothing, nothing, 0.0, 1.0, 0.0, 0.0, TOO_EARLY, sentence)
-    effects = [counts.difference(confidence) for counts in used.values()]
-    values = np.array([effect.value for effect in effects], dtype=np.float64)
+    values = np.array([counts.difference().value for counts in used.values()], dtype=np.float64)
     variances = variances_at_common_rates(list(used.values()))
-    fixed, fixed_weights = _mean(values, variances, confidence)
     q, tau2 = heterogeneity(values, variances)
+    fixed, fixed_weights = _mean(values, variances, confidence)
     random, random_weights = _mean(values, variances + tau2, confidence)
     low, high = mixture_interval(fixed.value or 0.0, 1 / (1 / variances).sum(), confidence)
     daily = Estimate(fixed.value, float(low), float(high), confidence)
-    rows = zip(used.items(), effects, fixed_weights, random_weights, strict=True)
-    parts = tuple(StormEffect(name, counts, effect, float(wf), float(wr)) for (name, counts), effect, wf, wr in rows)
+    parts = tuple(
+        StormEffect(name, counts, counts.difference(confidence), float(weight), float(random_weight))
+        for (name, counts), weight, random_weight in zip(used.items(), fixed_weights, random_weights, strict=True)
+    )
     p = float(chdtrc(len(values) - 1, q)) if len(values) > 1 else 1.0
     i2 = max(0.0, 1 - (len(values) - 1) / q) if q > 0 else 0.0
     judged = daily if looks == "many" else fixed
-    word = judge(judged, margin)
-    sentence = _sentence(word, parts, judged, looks, random, i2, p)
+    word = judge(judged, margin, is_young=is_young, objections=objections)
+    sentence = " ".join([_sentence(word, parts, judged, looks, random, i2, p), *objections])
     return Pooled(parts, left_out, fixed, random, daily, q, p, i2, tau2, word, sentence)
 
 

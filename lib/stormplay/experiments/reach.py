@@ -115,6 +115,8 @@ def complier_effect(treated: Reach, held: Reach, confidence: float = 0.95) -> Es
 
 
 def _sentence(treated: Reach, held: Reach, as_decided: Estimate, complier: Estimate) -> str:
+    if as_decided.value is None:
+        return "In one arm or both no outcome is known yet."
     reached = f"Reached: {rate(treated.reached, treated.homes)} treated homes with a known outcome"
     others = (
         f", and {rate(held.reached, held.homes)} held-out ones (a call may be the owner's own)."

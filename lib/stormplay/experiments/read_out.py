@@ -10,6 +10,7 @@ import pandas as pd
 
 from stormplay.experiments.balance import Check, Covariate, known_check, size_check
 from stormplay.experiments.estimate import Counts, Estimate, rate
+from stormplay.experiments.pooling import Pooled, pool
 from stormplay.experiments.reach import Exposure, Reach, exposure
 from stormplay.experiments.sequential import always_valid_interval
 from stormplay.experiments.strata import Stratified, Stratum, stratify
@@ -158,6 +159,20 @@ def put_together(found: Record, *, treat_share: float, confidence: float, margin
                         objections=objections),
         notes=_notes(bool(found.about["is_synthetic"]), treated, held, immature, [srm, known]),
     )  # fmt: skip
+
+
+def pool_storms(found: pd.DataFrame, *, treat_share: float, confidence: float, margin: float, looks: Looks) -> Pooled:
+    """All storms of a company, from a frame of their counts; see `Experiment.pooled`."""
+    storms, objections = {}, []
+    for row in found.to_dict("records"):
+        columns = ("converted", "n", "control_converted", "control_n")
+        storms[str(row["slug"])] = Counts(*(int(row[name]) for name in columns))
+        sizes = size_check(int(row["homes"]), int(row["control_homes"]), treat_share)
+        if sizes.light == "red":
+            objections.append(f"Storm {row['slug']}: {sizes.sentence}")
+    homes = int(found["homes"].sum() + found["control_homes"].sum())
+    is_young = int(found["immature"].sum()) > YOUNG_SHARE * homes
+    return pool(storms, margin=margin, confidence=confidence, looks=looks, is_young=is_young, objections=objections)
 
 
 def _arm(counts: pd.DataFrame, is_treated: bool) -> Arm:

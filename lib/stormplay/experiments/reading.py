@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 
 from stormplay import storms, tenancy
 from stormplay.experiments.balance import Covariate, Moments, covariate_balance
-from stormplay.experiments.estimate import Counts
 from stormplay.experiments.read_out import LAG_DAYS, Record
 
 INBOUND = ("web", "referral")
@@ -86,17 +85,29 @@ SELECT s.slug, s.name, t.org_name, t.is_synthetic,
 
 # A storm without a decision is named too, with nothing in it.
 EVERY_STORM = """
-WITH known AS (
-    SELECT d.storm_id, d.decision = 'treat' AS is_treated, o.actual_converted
-      FROM policy_decisions_log d
-      JOIN policy_outcomes o ON o.tenant_id = d.tenant_id AND o.storm_id = d.storm_id AND o.property_id = d.property_id
-     WHERE d.tenant_id = :tenant_id AND d.decision IN ('treat', 'hold_out') AND o.actual_converted IS NOT NULL
+WITH arms AS (
+    SELECT d.storm_id, d.property_id, d.decision = 'treat' AS is_treated, d.decided_at
+      FROM policy_decisions_log d WHERE d.tenant_id = :tenant_id AND d.decision IN ('treat', 'hold_out')
+), outcomes AS (
+    SELECT o.storm_id, o.property_id, o.actual_converted, o.observed_at
+      FROM policy_outcomes o WHERE o.tenant_id = :tenant_id
+), newest AS (
+    SELECT storm_id, max(observed_at) AS observed_at FROM outcomes GROUP BY storm_id
+), homes AS (
+    SELECT a.storm_id, a.is_treated, o.actual_converted,
+           coalesce(a.decided_at > n.observed_at - make_interval(days => :lag_days), false) AS is_immature
+      FROM arms a
+      LEFT JOIN outcomes o ON o.storm_id = a.storm_id AND o.property_id = a.property_id
+      LEFT JOIN newest n ON n.storm_id = a.storm_id
 )
-SELECT s.slug, count(*) FILTER (WHERE k.is_treated AND k.actual_converted) AS converted,
-       count(*) FILTER (WHERE k.is_treated) AS n,
-       count(*) FILTER (WHERE NOT k.is_treated AND k.actual_converted) AS control_converted,
-       count(*) FILTER (WHERE NOT k.is_treated) AS control_n
-  FROM storms s LEFT JOIN known k ON k.storm_id = s.storm_id
+SELECT s.slug, count(*) FILTER (WHERE h.is_treated) AS homes,
+       count(*) FILTER (WHERE NOT h.is_treated) AS control_homes,
+       count(*) FILTER (WHERE h.is_treated AND h.actual_converted) AS converted,
+       count(h.actual_converted) FILTER (WHERE h.is_treated) AS n,
+       count(*) FILTER (WHERE NOT h.is_treated AND h.actual_converted) AS control_converted,
+       count(h.actual_converted) FILTER (WHERE NOT h.is_treated) AS control_n,
+       count(*) FILTER (WHERE h.is_immature) AS immature
+  FROM storms s LEFT JOIN homes h ON h.storm_id = s.storm_id
  WHERE s.tenant_id = :tenant_id
  GROUP BY s.slug, s.event_date ORDER BY s.event_date DESC, s.slug
 """
@@ -113,11 +124,10 @@ def record(connection: Connection, storm_id: str) -> Record:
     return Record(about, counts.assign(place=counts["band"], band=names), _covariates(moments))
 
 
-def every_storm(connection: Connection) -> dict[str, Counts]:
-    """Who signed of whom, per storm of the tenant, newest first."""
-    found = tenancy.bulk_frame(connection, EVERY_STORM)
-    columns = ["converted", "n", "control_converted", "control_n"]
-    return {str(row["slug"]): Counts(*(int(row[name]) for name in columns)) for row in found.to_dict("records")}
+def every_storm(connection: Connection) -> pd.DataFrame:
+    """One row a storm of the tenant, newest first: slug, homes, control_homes (as decided), converted, n,
+    control_converted, control_n (known outcomes), immature (homes that may still sign)."""
+    return tenancy.bulk_frame(connection, EVERY_STORM, {"lag_days": LAG_DAYS})
 
 
 def _covariates(moments: pd.DataFrame) -> tuple[Covariate, ...]:
