@@ -6,6 +6,8 @@ Table of contents, in the order of the story:
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    uplift            what a visit adds at each home: fit, measure, score a storm (`uplift.fit`, `UpliftScorer`)
+    registry          which model made a number (`registry.ModelRegistry(tenant).trace("uplift@3")`)
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -21,7 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, experiments, routing, storms, tenancy
+    from stormplay import errors, experiments, registry, routing, storms, tenancy, uplift
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
@@ -33,9 +35,11 @@ __all__ = [
     "errors",
     "experiments",
     "list_storms",
+    "registry",
     "routing",
     "storms",
     "tenancy",
+    "uplift",
 ]
 __version__ = "0.1.0"
 
