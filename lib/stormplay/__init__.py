@@ -6,6 +6,7 @@ Table of contents, in the order of the story:
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    attribution       which channel gets how much credit (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -20,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, routing, storms, tenancy
+    from stormplay import attribution, errors, routing, storms, tenancy
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
@@ -29,6 +30,7 @@ __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
+    "attribution",
     "errors",
     "list_storms",
     "routing",
