@@ -9,6 +9,7 @@ Table of contents, in the order of the story:
     uplift            what a visit adds at each home: fit, measure, score a storm (`uplift.fit`, `UpliftScorer`)
     registry          which model made a number (`registry.ModelRegistry(tenant).trace("uplift@3")`)
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
+    attribution       which channel gets how much credit (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -23,7 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, experiments, registry, routing, storms, tenancy, uplift
+    from stormplay import attribution, errors, experiments, registry, routing, storms, tenancy, uplift
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
@@ -32,6 +33,7 @@ __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
+    "attribution",
     "errors",
     "experiments",
     "list_storms",
