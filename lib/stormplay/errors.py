@@ -7,7 +7,9 @@
     │   ├── UnknownRoute       no such route for this storm
     │   ├── UnknownJob         no such job for this storm
     │   ├── IllegalTransition  a job cannot go from that status to this one
-    │   └── NothingToRoute     the storm has no treated property with a place
+    │   ├── NothingToRoute     the storm has no treated property with a place
+    │   ├── HeldOut            a home of the control group would be visited or contacted
+    │   └── ArmFixed           a home's arm, once drawn, would be changed
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
     ├── Busy                   all places are taken                 exit 5
@@ -67,6 +69,14 @@ class IllegalTransition(BadInput):
 
 class NothingToRoute(BadInput):
     """The storm has no treated property that can be put on a route."""
+
+
+class HeldOut(BadInput):
+    """A home of a storm's control group would be visited or contacted, or one that was is to be a control."""
+
+
+class ArmFixed(BadInput):
+    """A home's arm in a storm would be changed after it was drawn, or left after the work began."""
 
 
 class NotAllowed(StormplayError):
