@@ -27,7 +27,8 @@ class DryRun:
         eligible, treated, held_out, skipped: Homes; the first is the sum of the others.
         counts: from_decision ('undecided': none yet), to_decision, homes: every home in one row's count.
         homes: The homes that would change: property_id, from_decision, to_decision, from_reason, to_reason,
-            expected_uplift. The same decision for another reason is a change too.
+            expected_uplift. The same decision for another reason to skip is a change too. The index is the home's row
+            among all.
         kept: Homes that would be skipped and keep their arm, since work has begun or an outcome is known: decision,
             objection (why they would be skipped), homes (how many).
         ledger: Where every home would be: see `ledger`.
@@ -96,7 +97,7 @@ def moved(facts: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
     other = both["from_decision"] != both["to_decision"]
     reason = (both["to_decision"] == "skip") & (both["from_reason"] != both["to_reason"])
-    return both[other | reason].reset_index(drop=True)
+    return both[other | reason]
 
 
 def crossed(facts: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:

@@ -83,12 +83,14 @@ def decide(homes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         also of a skipped home), place_in_line (from 1, most worth first; 0: skipped before any limit), expected_uplift,
         job_value_cents, is_kept (it would be skipped and keeps its arm), objection (why it would; '' for nothing).
     """
+    ids = homes["property_id"].tolist()  # a list is hashed twice as fast as a column
     uplift = _numbers(homes, "expected_uplift")
     earlier = homes["arm"] if "arm" in homes else pd.Series(None, index=homes.index, dtype=object)
-    arm = _arms(homes, earlier, rules)
+    arm = _arms(ids, earlier, rules)
     fixed = _flags(homes, "is_fixed") & earlier.notna().to_numpy()
     names, code = _objections(homes, uplift, rules)
-    line = _line(homes, uplift, np.asarray(arm == "treat"), fixed, np.flatnonzero((code == 0) | fixed), rules)
+    worth = _worth(uplift, _numbers(homes, "job_value_cents"), rules)
+    line = _line(ids, worth, np.asarray(arm == "treat"), fixed, np.flatnonzero((code == 0) | fixed), rules)
     names += [OVER_CAPACITY, OVER_BUDGET]
     for visits, reason in ((rules.doors, OVER_CAPACITY), (rules.paid_visits, OVER_BUDGET)):
         code[(code == 0) & line.beyond(visits)] = names.index(reason)
@@ -97,7 +99,7 @@ def decide(homes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     own = np.where(arm == "treat", worth_it(rules), HELD)
     objection = np.array(names, dtype=object)[code]
     return pd.DataFrame({
-        "property_id": homes["property_id"].to_numpy(),
+        "property_id": ids,
         "decision": decision.astype(object),
         "reason": np.where(stays, own, objection).astype(object),
         "arm": arm.astype(object),
@@ -109,9 +111,9 @@ def decide(homes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _arms(homes: pd.DataFrame, earlier: pd.Series, rules: Rules) -> NDArray[np.str_]:
+def _arms(ids: list[str], earlier: pd.Series, rules: Rules) -> NDArray[np.str_]:
     """The arm of every home, whether it comes to it or not: an earlier one, else by the draw."""
-    drawn = np.where(assigned(homes["property_id"], rules.salt, rules.holdout_share), "hold_out", "treat")
+    drawn = np.where(assigned(ids, rules.salt, rules.holdout_share), "hold_out", "treat")
     return np.asarray(np.where(earlier.notna(), earlier, drawn).astype(str))
 
 
@@ -134,15 +136,13 @@ def _objections(homes: pd.DataFrame, uplift: Floats, rules: Rules) -> tuple[list
     return ["", *(name for name, _ in asked)], code
 
 
-def _line(homes: pd.DataFrame, uplift: Floats, is_treat: Flags, fixed: Flags,
-          rows: NDArray[np.intp], rules: Rules) -> _Line:  # fmt: skip
+def _line(ids: list[str], worth: Floats, is_treat: Flags, fixed: Flags, rows: NDArray[np.intp],
+          rules: Rules) -> _Line:  # fmt: skip
     """Homes with a fixed arm first, for their visits are spoken for; then by worth; ties by a hash of their own, since
     the draw's would put one arm before the other."""
-    ids = homes["property_id"].to_numpy()[rows]
-    worth = _worth(uplift, _numbers(homes, "job_value_cents"), rules)[rows]
-    tie = hash_share(f"{rules.salt}/line", ids)
-    order = rows[np.lexsort((tie, -worth, ~fixed[rows]))]
-    place = np.zeros(len(homes), dtype=np.int64)
+    tie = hash_share(f"{rules.salt}/line", [ids[row] for row in rows])
+    order = rows[np.lexsort((tie, -worth[rows], ~fixed[rows]))]
+    place = np.zeros(len(ids), dtype=np.int64)
     place[order] = np.arange(1, len(order) + 1)
     return _Line(order, place, np.cumsum(is_treat[order], dtype=np.int64))
 

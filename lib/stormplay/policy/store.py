@@ -32,11 +32,14 @@ _ROWS = """unnest(CAST(:ids AS uuid[]), CAST(:decisions AS text[]), CAST(:reason
               CAST(:versions AS integer[])) AS v (property_id, decision, reason, version)"""
 _NAMED = """decision = v.decision, reason = (CAST(:reason_names AS text[]))[v.reason],
        model_version = (CAST(:version_names AS text[]))[v.version]"""
+# Ids with the run's moment in front, as uuidv7() has it, and a hash behind: random ones take as long as the storing.
 _INSERT = f"""
-INSERT INTO policy_decisions_log (tenant_id, storm_id, property_id, decision, reason, model_version, run_id)
-SELECT :tenant_id, :storm_id, v.property_id, v.decision, (CAST(:reason_names AS text[]))[v.reason],
-       (CAST(:version_names AS text[]))[v.version], :run_id
+INSERT INTO policy_decisions_log (tenant_id, decision_id, storm_id, property_id, decision, reason, model_version, run_id)
+SELECT :tenant_id, CAST(left(:run_id, 18) || '-8' || left(h.hash, 3) || '-' || right(h.hash, 12) AS uuid), :storm_id,
+       v.property_id, v.decision, (CAST(:reason_names AS text[]))[v.reason],
+       (CAST(:version_names AS text[]))[v.version], CAST(:run_id AS uuid)
   FROM {_ROWS}
+ CROSS JOIN LATERAL (SELECT md5(CAST(v.property_id AS text)) AS hash) h
 """  # noqa: S608 - own words
 _UPDATE = f"""
 UPDATE policy_decisions_log d
@@ -144,10 +147,10 @@ def _columns(homes: pd.DataFrame) -> dict[str, object]:
     reasons, reason_names = pd.factorize(homes["reason"])
     versions, version_names = pd.factorize(homes["model_version"])
     return {
-        "ids": "{" + ",".join(homes["property_id"]) + "}",
-        "decisions": "{" + ",".join(homes["decision"]) + "}",
-        "reasons": "{" + ",".join(map(str, reasons + 1)) + "}",
-        "versions": "{" + ",".join(map(str, versions + 1)) + "}",
+        "ids": "{" + ",".join(homes["property_id"].tolist()) + "}",
+        "decisions": "{" + ",".join(homes["decision"].tolist()) + "}",
+        "reasons": "{" + ",".join(map(str, (reasons + 1).tolist())) + "}",
+        "versions": "{" + ",".join(map(str, (versions + 1).tolist())) + "}",
         "reason_names": list(map(str, reason_names)),
         "version_names": list(map(str, version_names)),
     }

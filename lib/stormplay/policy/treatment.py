@@ -141,10 +141,9 @@ class TreatmentPolicy:
             store.be_alone(connection, self.storm_id)
             would, facts, drawn = self._made(connection, rules)
             homes = would.homes.rename(columns={"to_decision": "decision", "to_reason": "reason"})
-            versions = facts.homes.set_index("property_id")["model_version"]
             homes = homes.assign(
                 is_new=homes["from_decision"] == changes.UNDECIDED,
-                model_version=versions.reindex(homes["property_id"]).to_numpy(),
+                model_version=facts.homes["model_version"].to_numpy()[would.homes.index],
             )
             run = {
                 "rules": would.rules.to_mapping(), "ledger": would.ledger.to_dict("records"),

@@ -48,7 +48,7 @@ CREATE TABLE policy_runs (
 -- has nothing before it. Only added to, by a trigger, whoever writes.
 CREATE TABLE policy_decision_changes (
     tenant_id          uuid NOT NULL DEFAULT sec.tenant(),
-    change_id          uuid NOT NULL DEFAULT uuidv7(),
+    decision_id        uuid NOT NULL,  -- whose storm and home are repeated here
     storm_id           uuid NOT NULL,
     property_id        uuid NOT NULL,
     run_id             uuid,  -- NULL: not by a run
@@ -60,12 +60,10 @@ CREATE TABLE policy_decision_changes (
     to_model_version   text NOT NULL,
     from_decided_at    timestamptz NOT NULL,
     changed_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant_id, change_id),
-    FOREIGN KEY (tenant_id, storm_id) REFERENCES storms,
-    FOREIGN KEY (tenant_id, property_id) REFERENCES properties
+    PRIMARY KEY (tenant_id, decision_id, changed_at),
+    FOREIGN KEY (tenant_id, decision_id) REFERENCES policy_decisions_log
 );
 CREATE INDEX policy_decision_changes_home ON policy_decision_changes (tenant_id, storm_id, property_id);
-CREATE INDEX policy_decision_changes_run ON policy_decision_changes (tenant_id, run_id);
 
 -- How many homes of a storm have which decision, kept by a trigger in the transaction that changes one, whichever way
 -- it comes. So the sum is a constraint of every storm, also of one whose rows were loaded without the policy.
@@ -170,13 +168,29 @@ CREATE CONSTRAINT TRIGGER prove AFTER INSERT OR UPDATE ON policy_balances DEFERR
 CREATE CONSTRAINT TRIGGER prove AFTER INSERT OR UPDATE ON policy_runs DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION prove_balance();
 
+-- A run that is named is one of this storm. Asked once a statement and not, by a foreign key, a hundred thousand times.
+CREATE FUNCTION know_run() RETURNS trigger LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM (SELECT DISTINCT tenant_id, storm_id, run_id FROM new_rows WHERE run_id IS NOT NULL) n
+                WHERE NOT EXISTS (SELECT FROM policy_runs r WHERE r.tenant_id = n.tenant_id AND r.run_id = n.run_id
+                                     AND r.storm_id = n.storm_id)) THEN
+        RAISE foreign_key_violation USING MESSAGE = 'a decision names a run that its storm has not';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_insert AFTER INSERT ON policy_decisions_log REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION know_run();
+CREATE TRIGGER run_update AFTER UPDATE ON policy_decisions_log REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION know_run();
+
 -- The trail.
 CREATE FUNCTION keep_decision_changes() RETURNS trigger LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    INSERT INTO policy_decision_changes (tenant_id, storm_id, property_id, run_id, from_decision, to_decision,
-                from_reason, to_reason, from_model_version, to_model_version, from_decided_at)
-    SELECT o.tenant_id, o.storm_id, o.property_id, n.run_id, o.decision, n.decision, o.reason, n.reason,
+    INSERT INTO policy_decision_changes (tenant_id, decision_id, storm_id, property_id, run_id, from_decision,
+                to_decision, from_reason, to_reason, from_model_version, to_model_version, from_decided_at)
+    SELECT o.tenant_id, o.decision_id, o.storm_id, o.property_id, n.run_id, o.decision, n.decision, o.reason, n.reason,
            o.model_version, n.model_version, o.decided_at
       FROM old_rows o JOIN new_rows n ON n.tenant_id = o.tenant_id AND n.decision_id = o.decision_id
      WHERE (o.decision, o.reason, o.model_version) IS DISTINCT FROM (n.decision, n.reason, n.model_version);
@@ -187,9 +201,7 @@ CREATE TRIGGER trail_update AFTER UPDATE ON policy_decisions_log REFERENCING OLD
 
 RESET ROLE;
 
--- Not as the owner: rows that are there already are checked and counted, and the owner is under the policy.
-ALTER TABLE policy_decisions_log ADD FOREIGN KEY (tenant_id, run_id) REFERENCES policy_runs;
-ALTER TABLE policy_decision_changes ADD FOREIGN KEY (tenant_id, run_id) REFERENCES policy_runs;
+-- Not as the owner: rows that are there already are counted, and the owner is under the policy.
 INSERT INTO policy_balances (tenant_id, storm_id, eligible, treated, held_out, skipped)
 SELECT tenant_id, storm_id, count(*), count(*) FILTER (WHERE decision = 'treat'),
        count(*) FILTER (WHERE decision = 'hold_out'), count(*) FILTER (WHERE decision = 'skip')
