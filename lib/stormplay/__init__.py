@@ -3,6 +3,7 @@
 Table of contents, in the order of the story:
 
     list_storms       the storms of a tenant
+    TreatmentPolicy   who is treated, held out or skipped, and why: dry run, apply, ledger
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
@@ -10,6 +11,8 @@ Table of contents, in the order of the story:
     registry          which model made a number (`registry.ModelRegistry(tenant).trace("uplift@3")`)
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     attribution       which channel gets how much credit (`attribution.credits` is pure)
+    policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
+    quality           data-quality checks of a storm, each a query one can run (`quality.run`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -24,9 +27,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, errors, experiments, registry, routing, storms, tenancy, uplift
+    from stormplay import attribution, errors, experiments, policy, quality, registry, routing, storms, tenancy, uplift
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
+    from stormplay.policy import TreatmentPolicy
     from stormplay.routes import RouteBuilder, list_storms
 
 __all__ = [
@@ -38,6 +42,9 @@ __all__ = [
     "experiments",
     "list_storms",
     "registry",
+    "TreatmentPolicy",
+    "policy",
+    "quality",
     "routing",
     "storms",
     "tenancy",
@@ -49,6 +56,7 @@ _HOME = {
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
+    "TreatmentPolicy": "stormplay.policy",
     "list_storms": "stormplay.routes",
 }
 
