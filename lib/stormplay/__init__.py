@@ -6,6 +6,10 @@ Table of contents, in the order of the story:
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    StormPlayScore    what the storm play is worth so far, 0 to 100, and the cheapest way to raise it
+    calculate_storm_play_score, get_score_breakdown    the number and its components, for a storm's id
+    score             pure: the formula (`score.score_components`)
+    charts            frames in, Plotly charts out, offline, each with its text alternative
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -21,19 +25,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, experiments, routing, storms, tenancy
+    from stormplay import charts, errors, experiments, routing, score, storms, tenancy
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
+    from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
+    "StormPlayScore",
+    "calculate_storm_play_score",
+    "charts",
     "errors",
     "experiments",
+    "get_score_breakdown",
     "list_storms",
     "routing",
+    "score",
     "storms",
     "tenancy",
 ]
@@ -43,6 +53,9 @@ _HOME = {
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
+    "StormPlayScore": "stormplay.score",
+    "calculate_storm_play_score": "stormplay.score",
+    "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",
 }
 

@@ -170,20 +170,22 @@ def _by(who: object) -> str:
     return f" · {said(who)}" if isinstance(who, str) and who else ""
 
 
-def storm_comparison(days: pd.DataFrame) -> Chart:
+def storm_comparison(days: pd.DataFrame, this: str | None = None) -> Chart:
     """This storm against another, aligned on the days since the hail: doors, and what came of each hundred.
 
     Args:
-        days: One row a storm and day: `storm` (its name; the first is this storm), `day` (days since the hail),
-            `doors`, `completed_per_100_doors`, `conversions_per_100_doors`, all running totals; NaN: too few doors.
+        days: One row a storm and day: `storm` (its name), `day` (days since the hail), `doors`,
+            `completed_per_100_doors`, `conversions_per_100_doors`, all running totals; NaN: too few doors.
+        this: Which storm is this one; None: the first.
     """
     needs(days, "storm_comparison", "storm", "day", *PANELS)
     if days.empty:
         return nothing("Nothing has happened at a door yet.")
     names = list(dict.fromkeys(days["storm"].astype(str)))
+    ours = names[0] if this is None else this
     data: list[dict[str, Any]] = []
     for panel, column in enumerate(PANELS):
-        data += [_storm_line(days, name, column, panel, is_this=place == 0) for place, name in enumerate(names)]
+        data += [_storm_line(days, name, column, panel, is_this=name == ours) for name in names]
     layout: dict[str, Any] = {"showlegend": True, "hovermode": "x unified", "margin": {"t": 84}, "annotations": []}
     layout["legend"] = {"y": 1.14}
     narrow: dict[str, Any] = {"height": 680, "font.size": 12, "legend.y": 1.02}

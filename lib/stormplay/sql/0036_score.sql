@@ -3,6 +3,8 @@
 -- Statements on five tables note which storms they touched; one deferred trigger recounts each of these at the commit,
 -- once, under the lock of its row. Only what was touched is counted again, and from the rows themselves: a sum of
 -- differences would drift where two people change a home's uplift and its decision at once, and neither sees the other.
+-- For the same reason a change of uplift notes the homes, and which storms these are in is asked at the commit, under a
+-- lock of the company that whoever changes decisions shares.
 --
 -- Nobody writes a score: kernels may read. The functions below run as the owner, who is under the policy, so a
 -- transaction can only move the scores of companies in which its person may write. An administrator has no login of
@@ -105,16 +107,19 @@ SET LOCAL ROLE stormplay_sec;
 CREATE UNLOGGED TABLE sec.score_pending (
     transaction_id xid8 NOT NULL,
     tenant_id      uuid NOT NULL,
-    storm_id       uuid NOT NULL,
+    storm_id       uuid NOT NULL,  -- all zeros: those that decided on the homes
     table_name     name NOT NULL,
     act            text NOT NULL CHECK (act IN ('added', 'changed', 'removed')),
     sign           text NOT NULL,  -- what the rows count as now, or did
     row_count      bigint NOT NULL,
+    homes          uuid[],         -- whose uplift changed; NULL: so many that it is asked of every storm
     PRIMARY KEY (transaction_id, tenant_id, storm_id, table_name, act, sign)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON sec.score_pending TO stormplay_owner;
 GRANT EXECUTE ON FUNCTION sec.my_name() TO stormplay_owner;
 RESET ROLE;
+-- Kernels may hold no advisory lock, so these two mean what they mean here and nobody else can stand in the way.
+GRANT EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint), pg_advisory_xact_lock_shared(bigint) TO stormplay_owner;
 
 SET LOCAL ROLE stormplay_owner;
 
@@ -124,10 +129,7 @@ CREATE FUNCTION note_storm_scores() RETURNS trigger LANGUAGE plpgsql VOLATILE SE
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     side CONSTANT text := 'SELECT r.tenant_id, ' || TG_ARGV[0] || ', ' || TG_ARGV[1] || ' AS sign FROM ';
-    -- A home's uplift counts for the storms that decided on it.
-    storm CONSTANT text := CASE WHEN TG_TABLE_NAME = 'lead_uplift' THEN 'd.storm_id' ELSE 'storm_id' END;
-    decided CONSTANT text := CASE WHEN TG_TABLE_NAME = 'lead_uplift'
-        THEN 'JOIN public.policy_decisions_log d USING (tenant_id, property_id)' ELSE '' END;
+    of_homes CONSTANT boolean := TG_TABLE_NAME = 'lead_uplift';
 BEGIN
     EXECUTE format($q$
         WITH gone AS (%1$s), came AS (%2$s),
@@ -136,13 +138,17 @@ BEGIN
                            ELSE 'changed' END AS act, coalesce(came.sign, gone.sign) AS counts_as
               FROM gone FULL JOIN came USING (tenant_id, %3$s) WHERE gone.sign IS DISTINCT FROM came.sign)
         INSERT INTO sec.score_pending AS p
-        SELECT pg_current_xact_id(), tenant_id, %4$s, %6$L, act, counts_as, count(*) FROM differs %5$s
+        SELECT pg_current_xact_id(), tenant_id, %4$s, %6$L, act, counts_as, count(*), %5$s FROM differs
          GROUP BY tenant_id, %4$s, act, counts_as
         ON CONFLICT (transaction_id, tenant_id, storm_id, table_name, act, sign)
-        DO UPDATE SET row_count = p.row_count + excluded.row_count$q$,
+        DO UPDATE SET row_count = p.row_count + excluded.row_count,
+                      homes = CASE WHEN p.row_count + excluded.row_count <= 1000 THEN p.homes || excluded.homes END$q$,
         side || CASE TG_OP WHEN 'INSERT' THEN 'new_rows r WHERE false' ELSE 'old_rows r' END,
         side || CASE TG_OP WHEN 'DELETE' THEN 'old_rows r WHERE false' ELSE 'new_rows r' END,
-        TG_ARGV[0], storm, decided, TG_TABLE_NAME);
+        TG_ARGV[0],
+        CASE WHEN of_homes THEN $q$'00000000-0000-0000-0000-000000000000'::uuid$q$ ELSE 'storm_id' END,
+        CASE WHEN of_homes THEN 'CASE WHEN count(*) <= 1000 THEN array_agg(property_id) END' ELSE 'NULL::uuid[]' END,
+        TG_TABLE_NAME);
     RETURN NULL;
 END $$;
 
@@ -230,8 +236,12 @@ BEGIN
            control_known = s.control_known, control_converted = s.control_converted, checks = s.checks,
            issues = s.issues, computed_at = clock_timestamp()
      WHERE x.tenant_id = tenant AND x.storm_id = storm RETURNING x.* INTO s;
-    IF NOT is_new AND (s.policy_coverage, s.route_completion, s.conversion_lift, s.data_quality)
-                    = (was.policy_coverage, was.route_completion, was.conversion_lift, was.data_quality) THEN
+    -- That something can be measured now is a change too, even where it is 0.
+    IF NOT is_new AND (s.policy_coverage, s.route_completion, s.conversion_lift, s.data_quality, s.high_uplift > 0,
+                       s.total > 0, s.treat_known > 0 AND s.control_converted > 0, s.checks > 0)
+                    = (was.policy_coverage, was.route_completion, was.conversion_lift, was.data_quality,
+                       was.high_uplift > 0, was.total > 0, was.treat_known > 0 AND was.control_converted > 0,
+                       was.checks > 0) THEN
         RETURN;  -- counted anew, and the same
     END IF;
     words := left(coalesce(nullif(btrim(regexp_replace(current_setting('app.score_cause', true), '[[:cntrl:]]+', ' ',
@@ -255,19 +265,47 @@ CREATE FUNCTION score_at_commit() RETURNS trigger LANGUAGE plpgsql VOLATILE SECU
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     chosen text := current_setting('app.tenant_id', true);
+    company record;
     per record;
 BEGIN
-    FOR per IN
-        WITH mine AS (DELETE FROM sec.score_pending p WHERE p.transaction_id = pg_current_xact_id() RETURNING p.*)
-        SELECT m.tenant_id, m.storm_id, array_agg(DISTINCT m.table_name::text) AS touched,
-               string_agg(score_cause(m.table_name, m.act, m.sign, m.row_count), ', '
-                          ORDER BY m.table_name <> 'storms', m.table_name, m.act, m.sign) AS words,
-               string_agg(format('%s %s: %s %s', m.table_name, m.act, m.row_count, m.sign), '; '
-                          ORDER BY m.table_name, m.act, m.sign) AS source
-          FROM mine m GROUP BY 1, 2 ORDER BY 1, 2
+    FOR company IN
+        SELECT p.tenant_id, array_agg(p.table_name::text) AS tables FROM sec.score_pending p
+         WHERE p.transaction_id = pg_current_xact_id() GROUP BY 1 ORDER BY 1
     LOOP
-        PERFORM set_config('app.tenant_id', per.tenant_id::text, true);
-        PERFORM recount_storm_score(per.tenant_id, per.storm_id, per.touched, per.words, per.source);
+        PERFORM set_config('app.tenant_id', company.tenant_id::text, true);
+        IF 'lead_uplift' = ANY (company.tables) THEN
+            PERFORM pg_advisory_xact_lock(hashtextextended(company.tenant_id::text, 36));
+        ELSIF 'policy_decisions_log' = ANY (company.tables) THEN
+            PERFORM pg_advisory_xact_lock_shared(hashtextextended(company.tenant_id::text, 36));
+        END IF;
+        FOR per IN
+            WITH noted AS (
+                DELETE FROM sec.score_pending p WHERE p.transaction_id = pg_current_xact_id()
+                    AND p.tenant_id = company.tenant_id RETURNING p.*),
+            of_homes AS (
+                SELECT d.storm_id, n.act, n.sign, count(*) AS row_count FROM noted n
+                  JOIN policy_decisions_log d ON d.tenant_id = company.tenant_id AND d.property_id = ANY (n.homes)
+                 WHERE n.table_name = 'lead_uplift' AND n.homes IS NOT NULL GROUP BY 1, 2, 3),
+            of_all AS (
+                SELECT s.storm_id, n.act, n.sign, n.row_count FROM noted n
+                  JOIN storms s ON s.tenant_id = company.tenant_id
+                 WHERE n.table_name = 'lead_uplift' AND n.homes IS NULL
+                   AND EXISTS (SELECT FROM policy_decisions_log d WHERE d.tenant_id = s.tenant_id
+                                  AND d.storm_id = s.storm_id)),
+            touched AS (
+                SELECT n.storm_id, n.table_name::text, n.act, n.sign, n.row_count FROM noted n
+                 WHERE n.table_name <> 'lead_uplift'
+                UNION ALL SELECT storm_id, 'lead_uplift', act, sign, row_count FROM of_homes
+                UNION ALL SELECT storm_id, 'lead_uplift', act, sign, row_count FROM of_all)
+            SELECT t.storm_id, array_agg(DISTINCT t.table_name) AS tables,
+                   string_agg(score_cause(t.table_name, t.act, t.sign, t.row_count), ', '
+                              ORDER BY t.table_name <> 'storms', t.table_name, t.act, t.sign) AS words,
+                   string_agg(format('%s %s: %s %s', t.table_name, t.act, t.row_count, t.sign), '; '
+                              ORDER BY t.table_name, t.act, t.sign) AS source
+              FROM touched t GROUP BY 1 ORDER BY 1
+        LOOP
+            PERFORM recount_storm_score(company.tenant_id, per.storm_id, per.tables, per.words, per.source);
+        END LOOP;
     END LOOP;
     PERFORM set_config('app.tenant_id', coalesce(chosen, ''), true);
     RETURN NULL;
