@@ -9,6 +9,10 @@ Table of contents, in the order of the story:
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
     uplift            what a visit adds at each home: fit, measure, score a storm (`uplift.fit`, `UpliftScorer`)
     registry          which model made a number (`registry.ModelRegistry(tenant).trace("uplift@3")`)
+    StormPlayScore    what the storm play is worth so far, 0 to 100, and the cheapest way to raise it
+    calculate_storm_play_score, get_score_breakdown    the number and its components, for a storm's id
+    score             pure: the formula (`score.score_components`)
+    charts            frames in, Plotly charts out, offline, each with its text alternative
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     attribution       which channel gets how much credit (`attribution.credits` is pure)
     policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
@@ -27,25 +31,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, errors, experiments, policy, quality, registry, routing, storms, tenancy, uplift
+    from stormplay import attribution, charts, errors, experiments, policy, quality, registry, routing, score, storms, tenancy, uplift
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
     from stormplay.routes import RouteBuilder, list_storms
+    from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
     "attribution",
+    "StormPlayScore",
+    "calculate_storm_play_score",
+    "charts",
     "errors",
     "experiments",
+    "get_score_breakdown",
     "list_storms",
     "registry",
     "TreatmentPolicy",
     "policy",
     "quality",
     "routing",
+    "score",
     "storms",
     "tenancy",
     "uplift",
@@ -57,6 +67,9 @@ _HOME = {
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
     "TreatmentPolicy": "stormplay.policy",
+    "StormPlayScore": "stormplay.score",
+    "calculate_storm_play_score": "stormplay.score",
+    "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",
 }
 

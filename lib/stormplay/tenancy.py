@@ -214,6 +214,11 @@ def insert(connection: Connection, table: str, rows: pd.DataFrame) -> int:
     return len(values)
 
 
+def because(connection: Connection, cause: str) -> None:
+    """Say in words why this transaction does what it does: the score's history shows them where it changes a score."""
+    connection.execute(text("SELECT set_config('app.score_cause', :cause, true)"), {"cause": cause})
+
+
 def storm_id(connection: Connection, storm: str | UUID) -> str:
     """The id of a storm given by slug or id, in the session's tenant.
 

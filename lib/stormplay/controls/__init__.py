@@ -7,7 +7,7 @@ becomes a sentence on the page, never a traceback.
 from __future__ import annotations
 
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import MapFrame, PickTable, Upload
+from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
 from stormplay.controls.nurture_asking import below
 from stormplay.controls.phase3 import Phase3, phase3
 from stormplay.controls.phase4 import Phase4, phase4
@@ -19,6 +19,7 @@ from stormplay.controls.work import Work
 
 __all__ = [
     "MIME",
+    "ChartFrame",
     "MapFrame",
     "Message",
     "Phase3",

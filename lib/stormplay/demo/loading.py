@@ -149,6 +149,7 @@ def _load_tenant(tenant: TenantDemo, report: Progress) -> dict[str, int]:
     """Insert a tenant's rows in one transaction: table to number of rows."""
     try:
         with tenancy.session(tenant.company.slug) as connection:
+            tenancy.because(connection, "Demo loaded")
             return _insert_all(connection, tenant, report)
     except Exception as error:
         # Two loads at once meet at the unique slug of the first storm.
