@@ -26,7 +26,7 @@ class Problem:
         units: (n,) whole units of demand.
         max_per_route: Most stops on a route.
         capacity: Most units on a route.
-        has_depot: Whether routes start and end at the depot.
+        depot_point: (d,) position of the depot in the space of `points`; None: open routes.
         unassigned: Caller's row -> reason, for rows that are not stops.
     """
 
@@ -36,8 +36,13 @@ class Problem:
     units: IntArray
     max_per_route: int
     capacity: int
-    has_depot: bool
+    depot_point: FloatArray | None
     unassigned: dict[int, str]
+
+    @property
+    def has_depot(self) -> bool:
+        """Whether routes start and end at the depot."""
+        return self.depot_point is not None
 
     @property
     def outside(self) -> int:

@@ -56,8 +56,10 @@ def ask(
     rows = np.array([row for row in range(len(places)) if row not in unassigned], dtype=np.intp)
     kept = places[rows]
     distances = _distances(metric, kept, start, rows, len(places))
-    points = embed_sphere(kept) if spherical or _may_be_degrees(metric, kept) else kept
-    return Problem(rows, points, distances, units[rows], limit, most_units, start is not None, unassigned)
+    is_globe = spherical or _may_be_degrees(metric, kept if start is None else np.vstack([kept, start]))
+    points = embed_sphere(kept) if is_globe else kept
+    depot_point = start if start is None or not is_globe else embed_sphere(start[None, :])[0]
+    return Problem(rows, points, distances, units[rows], limit, most_units, depot_point, unassigned)
 
 
 def whole_number(value: object, name: str) -> int:
