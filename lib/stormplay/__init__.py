@@ -6,6 +6,8 @@ Table of contents, in the order of the story:
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
+    identity          how that is found out (`identity.nightly`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -20,16 +22,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, routing, storms, tenancy
+    from stormplay import errors, identity, routing, storms, tenancy
+    from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
 
 __all__ = [
+    "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
     "errors",
+    "identity",
     "list_storms",
     "routing",
     "storms",
@@ -38,6 +43,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "IdentityGraph": "stormplay.identity",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
