@@ -17,6 +17,8 @@ Table of contents, in the order of the story:
     attribution       which channel gets how much credit (`attribution.credits` is pure)
     policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
     quality           data-quality checks of a storm, each a query one can run (`quality.run`)
+    IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
+    identity          how that is found out (`identity.nightly`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -31,7 +33,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, charts, errors, experiments, policy, quality, registry, routing, score, storms, tenancy, uplift
+    from stormplay import attribution, charts, errors, experiments, identity, policy, quality, registry, routing, score, storms, tenancy, uplift
+    from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
+    "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
@@ -49,6 +53,7 @@ __all__ = [
     "errors",
     "experiments",
     "get_score_breakdown",
+    "identity",
     "list_storms",
     "registry",
     "TreatmentPolicy",
@@ -63,6 +68,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "IdentityGraph": "stormplay.identity",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
