@@ -134,7 +134,5 @@ def test_nobody_reaches_anothers_rows(table, sides, as_person):
 
 
 # Tables of which this world has no rows, and why that is no hole: the statements are refused all the same.
-EMPTY = {"identifiers", "nurture_outbox", "nurture_plans", "policy_outcomes", "quality_results", "quality_runs"}
-EMPTY = {"identifiers", "nurture_outbox", "nurture_plans", "policy_decision_changes", "policy_draws", "policy_outcomes",
-         "policy_runs", "quality_results", "quality_runs"}  # fmt: skip
-EMPTY = {"nurture_outbox", "nurture_plans", "policy_outcomes"}
+EMPTY = {"nurture_outbox", "nurture_plans", "policy_decision_changes", "policy_draws", "policy_outcomes", "policy_runs",
+         "quality_results", "quality_runs"}  # fmt: skip

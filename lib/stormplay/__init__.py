@@ -33,7 +33,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, charts, errors, experiments, identity, policy, quality, registry, routing, score, storms, tenancy, uplift
+    from stormplay import (
+        attribution,
+        charts,
+        errors,
+        experiments,
+        identity,
+        policy,
+        quality,
+        registry,
+        routing,
+        score,
+        storms,
+        tenancy,
+        uplift,
+    )
     from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
@@ -46,8 +60,9 @@ __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
-    "attribution",
     "StormPlayScore",
+    "TreatmentPolicy",
+    "attribution",
     "calculate_storm_play_score",
     "charts",
     "errors",
@@ -55,10 +70,9 @@ __all__ = [
     "get_score_breakdown",
     "identity",
     "list_storms",
-    "registry",
-    "TreatmentPolicy",
     "policy",
     "quality",
+    "registry",
     "routing",
     "score",
     "storms",

@@ -11,7 +11,7 @@
     │   ├── NothingToRoute     the storm has no treated property with a place
     │   ├── TooLittleData      not enough homes to say anything from
     │   ├── Leakage            a column knows what came after the decision
-    │   └── WrongColumns       not the columns that the model was fitted on
+    │   ├── WrongColumns       not the columns that the model was fitted on
     │   ├── HeldOut            a home of the control group would be visited or contacted
     │   └── ArmFixed           a home's arm, once drawn, would be changed
     ├── NotAllowed             this person may not do that          exit 2
@@ -90,8 +90,12 @@ class Leakage(BadInput):
 
 class WrongColumns(BadInput):
     """The columns are not those that the model was fitted on, or hold what it cannot read."""
+
+
 class HeldOut(BadInput):
     """A home of a storm's control group would be visited or contacted, or one that was is to be a control."""
+
+
 class ArmFixed(BadInput):
     """A home's arm in a storm would be changed after it was drawn, or left after the work began."""
 
