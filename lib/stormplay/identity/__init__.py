@@ -16,5 +16,6 @@ lookup       from a value to its identity, from an identity to what belongs to i
 from stormplay.identity.graph import IdentityGraph
 from stormplay.identity.homes import Absorbed, absorb, absorb_some
 from stormplay.identity.kinds import Rules
+from stormplay.identity.nights import Night, nightly
 
-__all__ = ["Absorbed", "IdentityGraph", "Rules", "absorb", "absorb_some"]
+__all__ = ["Absorbed", "IdentityGraph", "Night", "Rules", "absorb", "absorb_some", "nightly"]

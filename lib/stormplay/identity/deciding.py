@@ -217,7 +217,11 @@ def proposals(connection: Connection, state: str, limit: int) -> pd.DataFrame:
     return tenancy.frame(
         connection,
         """WITH listed AS (
-               SELECT p.* FROM identity_proposals p WHERE p.tenant_id = :tenant_id AND p.state = :state
+               SELECT p.* FROM identity_proposals p
+                 JOIN identifiers a ON a.tenant_id = :tenant_id AND a.identifier_id = p.one_id
+                 JOIN identifiers b ON b.tenant_id = :tenant_id AND b.identifier_id = p.other_id
+                WHERE p.tenant_id = :tenant_id AND p.state = :state
+                  AND (p.state <> 'waiting' OR a.identity_id <> b.identity_id)  -- others became one meanwhile
                 ORDER BY p.strength DESC, p.proposal_id LIMIT :n
            ), shown AS (
                SELECT v.identifier_id, v.shown FROM identifier_values(ARRAY(
