@@ -83,8 +83,9 @@ def _refuse() -> str:
 def chromium() -> Browser:
     """A running Chromium, closed at the end."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has no user namespace to give up
+    path = find()  # asks Playwright too, which does not begin twice at once
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=ARGUMENTS + sandbox)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS + sandbox)
         try:
             yield browser
         finally:

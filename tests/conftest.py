@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from stormplay import accounts, broker, embedded, migrations
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 PASSWORD = "hailstorm-1"
+
+# How long one example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("stormplay", deadline=None)
+settings.load_profile("stormplay")
 
 
 @pytest.fixture(scope="session")

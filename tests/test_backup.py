@@ -664,8 +664,8 @@ def test_programs_older_than_the_server_are_not_used(taken, tmp_path, monkeypatc
     fake = on_path / "pg_dump"
     fake.write_text(f"""#!/bin/sh
         [ "$1" = --version ] && echo "pg_dump (PostgreSQL) {version}" && exit
-        touch {tmp_path}/used
-        exec {program("pg_dump")} "$@"
+        touch "{tmp_path}/used"
+        exec "{program("pg_dump")}" "$@"
     """)
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{on_path}:{os.environ['PATH']}")

@@ -368,8 +368,9 @@ def test_the_unit_is_one_and_gives_away_nothing(tmp_path):
     assert "STORMPLAY_DATABASE_URL" not in service.get("Environment", ""), "secrets are not in a unit"
     if checker := shutil.which("systemd-analyze"):
         text = (ROOT / "deploy" / "stormplay.service").read_text()
-        program = Path(sys.executable).with_name("stormplay")
-        (tmp_path / "stormplay.service").write_text(text.replace("/opt/stormplay/.venv/bin/stormplay", str(program)))
+        here = tmp_path / "stormplay"  # a name without spaces, wherever the project is
+        here.symlink_to(Path(sys.executable).with_name("stormplay"))
+        (tmp_path / "stormplay.service").write_text(text.replace("/opt/stormplay/.venv/bin/stormplay", str(here)))
         done = subprocess.run([checker, "verify", tmp_path / "stormplay.service"], capture_output=True, text=True,
                               check=False)  # fmt: skip
         assert "stormplay.service" not in done.stderr, done.stderr

@@ -6,6 +6,7 @@ Table of contents, in the order of the story:
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     attribution       which channel gets how much credit (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -21,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, errors, routing, storms, tenancy
+    from stormplay import attribution, errors, experiments, routing, storms, tenancy
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
@@ -32,6 +33,7 @@ __all__ = [
     "RouteBuilder",
     "attribution",
     "errors",
+    "experiments",
     "list_storms",
     "routing",
     "storms",

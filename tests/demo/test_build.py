@@ -7,6 +7,7 @@ import pytest
 
 from stormplay import demo, storms
 from stormplay.demo import decisions, words
+from stormplay.experiments import assigned
 
 PAST = ("2020-04-28", "2016-03-17")
 FIRST_STORM = pd.Timestamp("2016-03-17", tz="UTC")
@@ -152,7 +153,7 @@ def test_trinity_never_decided_on_the_oldest_storm(built):
 def test_holdout_is_the_hash_and_nothing_else(tenant):
     arms = decided(tenant).query("decision != 'skip'")
     for storm, rows in arms.groupby("storm"):
-        held = decisions.hash_share(storm, rows["property_id"]) < 0.2
+        held = assigned(rows["property_id"], storm, 0.2)
         assert (held == (rows["decision"] == "hold_out")).all()
         # 80 to 20 within three standard errors: no alarm of a sample ratio mismatch.
         assert abs(held.mean() - 0.2) < 3 * np.sqrt(0.16 / len(rows))

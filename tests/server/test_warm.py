@@ -233,7 +233,7 @@ def test_without_its_nursery_a_server_goes_on(warm, visitor):
     new = ben.open("who").printed()
     assert new["name"] == "Ben Okafor"
     assert speaker.info()
-    eventually(lambda: processes.of(warm, processes.NURSERY) not in ([], [first]))
+    eventually(lambda: processes.of(warm, processes.NURSERY) not in ([], [first]), 60)
     assert "the nursery is lost" in warm.said(said)
     eventually(lambda: psutil.Process(ben.open("who").printed()["pid"]).ppid() == processes.nursery(warm).pid)
     assert speaker.info(), "its kernel is no child of this nursery"

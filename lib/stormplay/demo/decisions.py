@@ -7,15 +7,13 @@ two arms are alike but for the visit, 80 to 20, and every home has one decision:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from hashlib import sha256
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stormplay.demo.streets import Floats, Rng
 from stormplay.demo.truth import true_effect
+from stormplay.experiments.assignment import assigned
 
 HOLDOUT_SHARE = 0.2
 SWATH_MIN_IN = 0.75
@@ -28,12 +26,6 @@ REFUSED = "suppressed: asked for no visits"
 TOO_SMALL = "expected uplift under 5 %"
 HELD = "control group, drawn by hash"
 WORTH_IT = "expected uplift of 5 % or more"
-
-
-def hash_share(salt: str, ids: Iterable[str]) -> Floats:
-    """A number in [0, 1) per id that depends on the salt and the id alone."""
-    heads = (sha256(f"{salt}|{one}".encode()).digest()[:8] for one in ids)
-    return np.array([int.from_bytes(head) / 2**64 for head in heads])
 
 
 def estimate_uplift(rng: Rng, hail_in: Floats, roof_age_years: Floats) -> Floats:
@@ -53,7 +45,7 @@ def decide(storm: str, homes: pd.DataFrame, refused: NDArray[np.bool_]) -> pd.Da
     Returns:
         property_id, decision ('treat', 'hold_out', 'skip') and reason, one row a home.
     """
-    held = hash_share(storm, homes["property_id"]) < HOLDOUT_SHARE
+    held = assigned(homes["property_id"], storm, HOLDOUT_SHARE)
     hail_in, uplift = homes["hail_in"].to_numpy(), homes["expected_uplift"].to_numpy()
     conditions = [hail_in < SWATH_MIN_IN, refused, uplift < UPLIFT_MIN, held]
     reason = _first_that_holds(conditions, [OUTSIDE, REFUSED, TOO_SMALL, HELD, WORTH_IT])

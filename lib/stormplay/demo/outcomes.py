@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stormplay.demo.decisions import hash_share
 from stormplay.demo.streets import Rng
 from stormplay.demo.truth import base_rate, true_effect
+from stormplay.experiments.assignment import assigned
 
 PENDING_SHARE = 0.03  # signed or not, not known yet: within the three days to cancel, or no answer so far
 
@@ -52,7 +52,7 @@ def draw_outcomes(rng: Rng, day: pd.Timestamp, homes: pd.DataFrame) -> pd.DataFr
 
 def known_so_far(rng: Rng, outcomes: pd.DataFrame, storm: str, share: float) -> pd.DataFrame:
     """Keep a share of outcomes, drawn by hash alike in both arms; of these a few are still pending (missing)."""
-    kept = outcomes[hash_share(f"first wave {storm}", outcomes["property_id"]) < share].copy()
+    kept = outcomes[assigned(outcomes["property_id"], f"first wave {storm}", share)].copy()
     pending = rng.permutation(len(kept)) < np.ceil(len(kept) * PENDING_SHARE)
     return kept.assign(
         actual_converted=kept["actual_converted"].astype(object).where(~pending, None),

@@ -15,6 +15,7 @@ one storm gets the seed's rows as they are. `tests/nurture/test_nurture_listing.
 from __future__ import annotations
 
 import math
+from uuid import UUID
 
 import pandas as pd
 
@@ -32,7 +33,8 @@ _FROM = """
 _ORDER = "ORDER BY lu.expected_uplift DESC, lu.property_id"
 # Only what is searched needs the address of every home.
 _ADDRESS = "JOIN properties q ON q.tenant_id = lu.tenant_id AND q.property_id = lu.property_id"
-_SEARCH = "AND (position(:words IN q.address_key) > 0 OR q.zip_code = :search OR q.property_id::text = lower(:search))"
+_SEARCH = "AND (position(:words IN q.address_key) > 0 OR q.zip_code = :search)"
+_ONE = "AND lu.property_id = CAST(:search AS uuid) AND d.property_id = CAST(:search AS uuid)"
 _AMONG = "AND lu.property_id = ANY (CAST(:ids AS uuid[])) AND d.property_id = ANY (CAST(:ids AS uuid[]))"
 _DETAILS = """
 SELECT p.property_id::text, p.address, p.zip_code, j.status AS job_status FROM properties p
@@ -104,8 +106,17 @@ def _joined(listed: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
 
 
 def _from(search: str | None) -> str:
-    is_searched = bool(search and search.strip())
-    return _FROM.format(address=_ADDRESS if is_searched else "", search=_SEARCH if is_searched else "")
+    wanted = (search or "").strip()
+    if _is_id(wanted):  # one home, by its key: no address has to be read
+        return _FROM.format(address="", search=_ONE)
+    return _FROM.format(address=_ADDRESS if wanted else "", search=_SEARCH if wanted else "")
+
+
+def _is_id(wanted: str) -> bool:
+    try:
+        return str(UUID(wanted)) == wanted.lower()
+    except ValueError:
+        return False
 
 
 def _values(threshold: float, search: str | None) -> dict[str, object]:

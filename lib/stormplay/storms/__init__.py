@@ -6,15 +6,17 @@ never mean that hail hit a particular roof.
 
 from __future__ import annotations
 
-from stormplay.storms.impact import BANDS, SII_ANCHORS, band, impact_index
+from stormplay.storms.impact import BAND_EDGES_IN, BANDS, SII_ANCHORS, UNKNOWN_BAND, band, impact_index
 from stormplay.storms.motion import Motion
 from stormplay.storms.reports import read_reports, read_zip_centroids, spc_day
 from stormplay.storms.swath import LEVELS_IN, Swath
 
 __all__ = [
     "BANDS",
+    "BAND_EDGES_IN",
     "LEVELS_IN",
     "SII_ANCHORS",
+    "UNKNOWN_BAND",
     "Motion",
     "Swath",
     "band",

@@ -28,7 +28,8 @@ BANDS: tuple[str, ...] = ("under 0.75 in", "0.75-1 in", "1-1.5 in", "1.5-2 in", 
 
 UNKNOWN_BAND = "not known"
 
-_EDGES_IN = (0.75, 1.0, 1.5, 2.0)
+BAND_EDGES_IN = (0.75, 1.0, 1.5, 2.0)
+"""Where one band ends and the next begins, in inches."""
 
 
 def impact_index(hail_in: ArrayLike) -> Floats:
@@ -59,7 +60,7 @@ def band(hail_in: ArrayLike) -> NDArray[np.str_]:
     """
     sizes = _sizes(hail_in)
     names = np.array([*BANDS, UNKNOWN_BAND])
-    place = np.where(np.isnan(sizes), len(BANDS), np.digitize(sizes, _EDGES_IN))
+    place = np.where(np.isnan(sizes), len(BANDS), np.digitize(sizes, BAND_EDGES_IN))
     return np.asarray(names[place])
 
 
