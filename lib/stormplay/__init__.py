@@ -33,7 +33,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import (, attribution, errors, experiments, routing, storms, tenancy
+    from stormplay import (
         attribution,
         charts,
         errors,

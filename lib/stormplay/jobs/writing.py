@@ -48,14 +48,12 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
     if wanted is not None:
         # Said again it is kept too, newer than what a file may still bring; the status does not begin anew.
         at = _happened(connection, before, wanted, who)
-        values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
-                   "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
-        if "completed" in (wanted.name, before["status"]):
-            done = "completed a job" if wanted.name == "completed" else f"set a completed job to '{wanted.label}'"
-            tenancy.because(connection, f"{before['crew_name'] or who} {done}")
         if wanted.name != before["status"]:
             values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
                        "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
+            if "completed" in (wanted.name, before["status"]):
+                done = "completed a job" if wanted.name == "completed" else f"set a completed job to '{wanted.label}'"
+                tenancy.because(connection, f"{before['crew_name'] or who} {done}")
         if wanted.suppresses:
             _suppress(connection, before, who)
     if values:

@@ -36,8 +36,6 @@ _NAMED = """decision = v.decision, reason = (CAST(:reason_names AS text[]))[v.re
 _INSERT = f"""
 INSERT INTO policy_decisions_log
     (tenant_id, decision_id, storm_id, property_id, decision, reason, model_version, run_id)
-INSERT INTO policy_decisions_log (tenant_id, decision_id, storm_id, property_id, decision, reason, model_version,
-                                  run_id)
 SELECT :tenant_id, CAST(left(:run_id, 18) || '-8' || left(h.hash, 3) || '-' || right(h.hash, 12) AS uuid), :storm_id,
        v.property_id, v.decision, (CAST(:reason_names AS text[]))[v.reason],
        (CAST(:version_names AS text[]))[v.version], CAST(:run_id AS uuid)
