@@ -57,7 +57,8 @@ def _bar(place: int, row: Mapping[str, Any], unit: str) -> list[dict[str, Any]]:
 def _above(place: int, row: Mapping[str, Any]) -> dict[str, Any]:
     """The label stands above its bar: beside it there is no room on a phone."""
     return {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "yanchor": "bottom", "yshift": 10,
-            "text": said(row["label"]), "showarrow": False, "font": {"size": 13}}  # fmt: skip
+            "text": said(row["label"]), "showarrow": False, "font": {"size": 13},
+            "bgcolor": "rgba(255,255,255,0.85)"}  # fmt: skip
 
 
 def _around(rows: list[dict[str, Any]]) -> list[float]:

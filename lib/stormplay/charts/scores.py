@@ -69,7 +69,7 @@ def waterfall(components: pd.DataFrame) -> Chart:
             "yaxis.title.text": "",
             "height": 320,
             "xaxis.tickangle": 0,
-            "xaxis.tickfont.size": 11,
+            "xaxis.tickfont.size": 10,
         },
     )
 
@@ -151,8 +151,7 @@ def score_history(history: pd.DataFrame) -> Chart:
         data=[line],
         layout={
             "yaxis": {"range": [0, 100], "dtick": 20, "title": {"text": "Score"}},
-            "xaxis": {"type": "date", "showgrid": False},
-            "hovermode": "closest",
+            "xaxis": {"type": "date", "showgrid": False, "range": _around(times)},
         },
         alt=f"The score changed {len(steps):,} times, from {scores[0]:.1f} to {scores[-1]:.1f}. "
         f"Last: {steps['cause'].iloc[-1]}.",
@@ -164,6 +163,12 @@ def score_history(history: pd.DataFrame) -> Chart:
         height=300,
         narrow={"height": 260, "yaxis.title.text": "", "font.size": 12},
     )  # fmt: skip
+
+
+def _around(times: pd.Series[Any]) -> list[str]:
+    """A range with some air: of changes within a minute the axis would else count microseconds."""
+    air = max((times.iloc[-1] - times.iloc[0]) * 0.04, pd.Timedelta(hours=12))
+    return [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (times.iloc[0] - air, times.iloc[-1] + air)]
 
 
 def _by(who: object) -> str:

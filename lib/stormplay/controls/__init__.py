@@ -14,6 +14,8 @@ from stormplay.controls.phase4 import Phase4, phase4
 from stormplay.controls.phase5 import Phase5, phase5
 from stormplay.controls.query import overrides
 from stormplay.controls.record import MIME, Recorded
+from stormplay.controls.score import ScorePage, score
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Work
 
@@ -27,6 +29,8 @@ __all__ = [
     "Phase5",
     "PickTable",
     "Recorded",
+    "ScoreChip",
+    "ScorePage",
     "Selectors",
     "Upload",
     "Work",
@@ -36,4 +40,5 @@ __all__ = [
     "phase3",
     "phase4",
     "phase5",
+    "score",
 ]

@@ -66,10 +66,17 @@ def last_storm(connection: Connection, storm_id: str) -> str | None:
 
 
 def read(connection: Connection, storm_ids: list[str]) -> pd.DataFrame:
-    """What happened on which day after the hail, by storm: storm_id, storm (its name), what, day, n."""
+    """What happened on which day after the hail, by storm: storm_id, storm (its name), what, day, n.
+
+    `.attrs['this']` is the name of the first storm. Storms of one name are told apart by their day.
+    """
     found = tenancy.bulk_frame(connection, DAYS, {"storm_ids": storm_ids})
-    names = tenancy.frame(connection, NAMES, {"storm_ids": storm_ids}).set_index("storm_id")["name"]
-    return found.assign(storm=found["storm_id"].map(names))
+    storms = tenancy.frame(connection, NAMES, {"storm_ids": storm_ids}).set_index("storm_id")
+    is_shared = storms["name"].duplicated(keep=False)
+    names = storms["name"].where(~is_shared, storms["name"] + " (" + storms["event_date"].astype(str) + ")")
+    read = found.assign(storm=found["storm_id"].map(names))
+    read.attrs["this"] = str(names[storm_ids[0]])
+    return read
 
 
 def running(found: pd.DataFrame, storm_ids: list[str]) -> pd.DataFrame:
@@ -81,13 +88,14 @@ def running(found: pd.DataFrame, storm_ids: list[str]) -> pd.DataFrame:
 
     Returns:
         storm_id, storm, day, doors, completed, conversions, completed_per_100_doors, conversions_per_100_doors (NaN
-        below 20 doors). `.attrs['later']` has the doors after the horizon by storm.
+        below 20 doors). `.attrs['later']` has the doors after the horizon by storm; 'this' is kept.
     """
     in_time = found[found["day"].between(0, HORIZON_DAYS)]
     parts = [_days(in_time[in_time["storm_id"] == one]) for one in storm_ids if (in_time["storm_id"] == one).any()]
     columns = ["storm_id", "storm", "day", *_WHAT, "completed_per_100_doors", "conversions_per_100_doors"]
     shown = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     late = found[(found["what"] == "doors") & (found["day"] > HORIZON_DAYS)]
+    shown.attrs = dict(found.attrs)
     shown.attrs["later"] = {str(name): int(n) for name, n in late.groupby("storm")["n"].sum().items()}
     return shown
 

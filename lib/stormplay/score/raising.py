@@ -76,9 +76,10 @@ def cheapest_raise(counts: Counts) -> pd.DataFrame:
 
 def _unmeasured(name: str, reason: str) -> dict[str, Any]:
     step, page = _UNMEASURED[name]
+    reason = reason.split(":", maxsplit=1)[0]  # the remedy after it is the step itself
     most = 100 * WEIGHTS[name]
     return {"component": name, "step": step, "points": math.nan, "left": math.nan, "points_left": most, "page": page,
-            "sentence": f"Up to {most:.0f} points can be measured then: {reason}."}  # fmt: skip
+            "sentence": f"{reason[0].upper()}{reason[1:]}. Up to {most:.0f} points can be measured then."}  # fmt: skip
 
 
 def _step(counts: Counts, work: _Work) -> dict[str, Any]:

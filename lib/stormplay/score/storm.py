@@ -110,7 +110,7 @@ class StormPlayScore:
         Returns:
             storm_id, storm (name; this storm's rows first), day, doors, completed, conversions,
             completed_per_100_doors, conversions_per_100_doors (NaN below 20 doors). Days after the 180th are left out;
-            `.attrs['later']` counts their doors by storm.
+            `.attrs['later']` counts their doors by storm, `.attrs['this']` is this storm's name.
 
         Raises:
             UnknownStorm: The tenant has no such storm.

@@ -45,8 +45,10 @@ WARM = (
     "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "stormplay.controls",
+    "stormplay.experiments.experiment",
     "stormplay.maps",
     "stormplay.routes",
+    "stormplay.score.storm",
     "stormplay.storms",
     "stormplay.tenancy",
 )
