@@ -7,7 +7,7 @@ Table of contents, in the order of the story:
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
-    attribution       which channel gets how much credit (`attribution.credits` is pure)
+    AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay import attribution, errors, experiments, routing, storms, tenancy
+    from stormplay.attribution import AttributionEngine
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
 
 __all__ = [
+    "AttributionEngine",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
@@ -42,6 +44,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "AttributionEngine": "stormplay.attribution",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
