@@ -19,6 +19,7 @@ Table of contents, in the order of the story:
     quality           data-quality checks of a storm, each a query one can run (`quality.run`)
     IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
     identity          how that is found out (`identity.nightly`)
+    AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
         uplift,
     )
     from stormplay.identity import IdentityGraph
+    from stormplay import attribution, errors, experiments, routing, storms, tenancy
+    from stormplay.attribution import AttributionEngine
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IdentityGraph",
+    "AttributionEngine",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
@@ -83,6 +87,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "IdentityGraph": "stormplay.identity",
+    "AttributionEngine": "stormplay.attribution",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",

@@ -48,21 +48,14 @@ def credits(
         _check_half_life(name, half_life)
     found = read(journeys, with_days=half_life_days is not None and "time_decay" in wanted)
     order = np.argsort(np.array(found.channels, dtype=object))
-    parts = []
-    weights = np.repeat(found.conversions, found.lengths), np.repeat(found.value, found.lengths)
-    for method in wanted:
-        if method == "markov":
-            conversions, value = _by_chain(found)
-        else:
-            share = _share(found, method, half_life_steps, half_life_days)
-            conversions, value = (summed(found.touch, share * each, len(order)) for each in weights)
-        parts.append((conversions[order], value[order]))
+    parts = [credited(found, method, half_life_steps, half_life_days) for method in wanted]
+    nothing = [np.zeros(0)]
     return pd.DataFrame(
         {
             "method": np.repeat(np.array(wanted, dtype=object), len(order)),
             "channel": np.tile(np.array(found.channels, dtype=object)[order], len(wanted)),
-            "conversions": np.concatenate([np.zeros(0), *(conversions for conversions, _ in parts)]),
-            "value": np.concatenate([np.zeros(0), *(value for _, value in parts)]),
+            "conversions": np.concatenate(nothing + [conversions[order] for conversions, _ in parts]),
+            "value": np.concatenate(nothing + [value[order] for _, value in parts]),
         }
     )
 
@@ -87,17 +80,22 @@ def removal_effects(journeys: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(effects).sort_values("channel", ignore_index=True)
 
 
-def _by_chain(found: Journeys) -> tuple[Floats, Floats]:
-    share = markov.fit(found).share
-    return share * found.conversions.sum(), share * found.value.sum()
-
-
-def _share(found: Journeys, method: str, half_life_steps: float, half_life_days: float | None) -> Floats:
+def credited(
+    found: Journeys, method: str, half_life_steps: float = 1.0, half_life_days: float | None = None
+) -> tuple[Floats, Floats]:
+    """Conversions and value that one of `METHODS` credits each channel with, in the order of `Journeys.channels`."""
+    if method == "markov":
+        share = markov.fit(found).share
+        return share * found.conversions.sum(), share * found.value.sum()
     if method != "time_decay":
-        return touches.RULES[method](found)
-    if half_life_days is not None:
-        return touches.decay_by_days(found, half_life_days)
-    return touches.decay_by_steps(found, half_life_steps)
+        share = touches.RULES[method](found)
+    elif half_life_days is not None:
+        share = touches.decay_by_days(found, half_life_days)
+    else:
+        share = touches.decay_by_steps(found, half_life_steps)
+    size = len(found.channels)
+    conversions, value = found.amounts
+    return summed(found.touch, share * conversions, size), summed(found.touch, share * value, size)
 
 
 def _methods(methods: Iterable[str] | str | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -22,6 +23,8 @@ DAYS = "days"
 
 # The Markov chain inverts a matrix of channels by channels. Who has more has given campaign or click ids.
 MAX_CHANNELS = 2_000
+
+BLOCK = 4_096  # journeys looked at together
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,15 @@ class Journeys:
     value: Floats
     days: Floats | None = None
 
-    @property
+    @cached_property
     def journey(self) -> Ints:
         """The journey of every touch."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
+    def amounts(self) -> tuple[Floats, Floats]:
+        """The conversions and the value of every touch's journey."""
+        return np.repeat(self.conversions, self.lengths), np.repeat(self.value, self.lengths)
 
 
 def read(journeys: pd.DataFrame, *, with_days: bool = False) -> Journeys:
@@ -65,9 +73,7 @@ def read(journeys: pd.DataFrame, *, with_days: bool = False) -> Journeys:
         BadInput: A column is missing or unknown, a path is empty or no list of names, a number is none or negative.
     """
     _check_columns(journeys, with_days=with_days)
-    paths = journeys["path"].tolist()
-    lengths = _lengths(paths, journeys.index)
-    channels, touch = _numbered(paths, int(lengths.sum()))
+    channels, touch, lengths = _paths(journeys["path"])
     starts = np.cumsum(lengths) - lengths
     conversions, nulls, value = (_amounts(journeys[name]) for name in NUMBERS)
     days = _days(journeys, lengths, starts) if with_days else None
@@ -130,19 +136,36 @@ def _check_columns(journeys: object, *, with_days: bool) -> None:
         raise BadInput("The journeys have a column twice.", expected)
 
 
-def _lengths(paths: list[Any], index: pd.Index) -> Ints:
+def _paths(column: pd.Series) -> tuple[list[str], Ints, Ints]:
+    """Channels, the channel of every touch, and the touches of each journey.
+
+    Block by block, since a million lists lie far apart in memory: what was fetched to look at a list's kind and
+    length is still near when its names are looked up.
+    """
+    cells = column.to_numpy(dtype=object)
+    numbers, touch, lengths = _Numbers(), [np.zeros(0, dtype=np.int64)], np.zeros(len(cells), dtype=np.int64)
+    for begin in range(0, len(cells), BLOCK):
+        paths = cells[begin : begin + BLOCK].tolist()
+        labels = column.index[begin : begin + BLOCK]
+        length = _lengths(paths, labels)
+        lengths[begin : begin + BLOCK] = length
+        touch.append(_numbered(numbers, paths, int(length.sum())))
+    return [str(name) for name in numbers], np.concatenate(touch), lengths
+
+
+def _lengths(paths: list[Any], labels: pd.Index) -> Ints:
     strange = [kind for kind in set(map(type, paths)) if not issubclass(kind, list | tuple | np.ndarray)]
     if strange:
         row = next(row for row, path in enumerate(paths) if type(path) in strange)
         raise BadInput(
-            f"The path of journey {index[row]} is {_shown(paths[row])}.",
+            f"The path of journey {labels[row]} is {_shown(paths[row])}.",
             "Expected a list of channel names in order of time, such as ['door', 'call'].",
             "A text such as 'door>call' becomes one with str.split('>').",
         )
     lengths = np.fromiter(map(len, paths), dtype=np.int64, count=len(paths))
-    if len(lengths) and lengths.min() == 0:
+    if lengths.min() == 0:
         raise BadInput(
-            f"The path of journey {index[int(lengths.argmin())]} is empty.",
+            f"The path of journey {labels[int(lengths.argmin())]} is empty.",
             "Expected at least one touch.",
             "Leave journeys without a touch out: there is nothing that could be credited.",
         )
@@ -165,14 +188,12 @@ class _Numbers(dict[str, int]):
         return number
 
 
-def _numbered(paths: list[Any], touches: int) -> tuple[list[str], Ints]:
-    numbers = _Numbers()
+def _numbered(numbers: _Numbers, paths: list[Any], touches: int) -> Ints:
     try:
-        # One dictionary look-up a touch and no list between: this line is most of what a million journeys cost.
-        touch = np.fromiter(map(numbers.__getitem__, chain.from_iterable(paths)), dtype=np.int64, count=touches)
+        # One look-up a touch and no list between: this line is most of what a million journeys cost.
+        return np.fromiter(map(numbers.__getitem__, chain.from_iterable(paths)), dtype=np.int64, count=touches)
     except TypeError:  # a list within a path, say, which no dictionary can look up
         raise BadInput("A path has something for a channel that is no name.", "Expected names, as 'door'.") from None
-    return [str(name) for name in numbers], touch
 
 
 def _amounts(column: pd.Series) -> Floats:
