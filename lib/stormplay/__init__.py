@@ -14,7 +14,6 @@ Table of contents, in the order of the story:
     score             pure: the formula (`score.score_components`)
     charts            frames in, Plotly charts out, offline, each with its text alternative
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
-    attribution       which channel gets how much credit (`attribution.credits` is pure)
     policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
     quality           data-quality checks of a storm, each a query one can run (`quality.run`)
     IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
@@ -49,9 +48,8 @@ if TYPE_CHECKING:
         tenancy,
         uplift,
     )
-    from stormplay.identity import IdentityGraph
-    from stormplay import attribution, errors, experiments, routing, storms, tenancy
     from stormplay.attribution import AttributionEngine
+    from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
@@ -59,8 +57,8 @@ if TYPE_CHECKING:
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
-    "IdentityGraph",
     "AttributionEngine",
+    "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
