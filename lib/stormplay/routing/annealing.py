@@ -7,17 +7,16 @@ seed and number of trials the plan is the same, whoever works and however many.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stormplay.routing.crew import Crew
-from stormplay.routing.draft import DEPOT, Draft
+from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
-from stormplay.routing.plan import IntArray
 from stormplay.routing.progress import Clock, Reporter
-from stormplay.routing.region import Heat, Outcome, Region
-from stormplay.routing.regions import cut
+from stormplay.routing.region import Heat, Outcome, Region, Routes
+from stormplay.routing.regions import Part, cut, joined, share_out
 
 MOST_REGION_STOPS = 1000
 LEAST_REGIONS = 2
@@ -26,8 +25,9 @@ LEAST_ROUND_S, MOST_ROUND_S = 0.1, 1.0
 LEAST_ROUND_TRIALS = 20_000
 FIRST_ROUND_TRIALS = 50_000
 
-HOT, COLD = 1.0, 0.01
+HOT, COLD = 2.0, 0.01
 """Temperatures at the beginning and the end, in mean legs between stops."""
+_LEAST_UNIT = 1e-9
 
 
 def trials_worth(stops: int) -> int:
@@ -63,7 +63,7 @@ class Effort:
         span = self.clock.limit_s - self.begin_s
         return (self.clock.elapsed_s + ahead_s - self.begin_s) / span if 0 < span < math.inf else 0.0
 
-    def round(self, stops: int) -> tuple[int, float]:
+    def round(self) -> tuple[int, float]:
         """Trials of the next round, and the share when it ends."""
         left = self.most - self.done
         if self.counts:
@@ -81,25 +81,26 @@ class Annealing:
 
     Args:
         draft: Routes to improve; `finish` leaves the best plan there.
-        effort: How much.
+        ground: What is known of its stops.
+        effort: How much work.
         reporter: Where progress goes.
         crew: Who works.
         seed: Of the draws.
     """
 
-    def __init__(self, draft: Draft, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> None:
-        self._draft, self._effort, self._reporter, self._crew = draft, effort, reporter, crew
-        self._rng = np.random.default_rng(seed)
-        self._ground = Ground(draft.problem)
-        self._now = [route for route in draft.routes if len(route)]
-        self._best, self._best_length = self._now, draft.distance
+    def __init__(self, draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> None:
+        self._draft, self._ground, self._effort = draft, ground, effort
+        self._reporter, self._crew, self._rng = reporter, crew, np.random.default_rng(seed)
+        used = draft.used()
+        self._now = Routes([draft.routes[i] for i in used], [draft.ways[i] for i in used], draft.left_out, draft.cost)
+        self._best = self._now
         self._unit = mean_leg(draft)
 
     def run(self) -> str:
         """Run rounds. Returns why they ended: "converged", "time", "cancelled" or "iterations"."""
         effort = self._effort
         effort.begin_s = effort.clock.elapsed_s
-        if self._best_length <= 0:
+        if self._best.cost <= 0:
             return "converged"
         while effort.share < 1 and self._goes_on():
             self._round()
@@ -109,66 +110,58 @@ class Annealing:
 
     def finish(self) -> None:
         """Put the best plan into the draft, unless that is as good."""
-        found = Draft(self._draft.problem, list(self._best))
-        if found.distance < self._draft.distance:
-            self._draft.routes, self._draft.lengths = found.routes, found.lengths
+        best = self._best
+        found = Draft(self._draft.problem, list(best.routes), list(best.ways), best.left_out)
+        if found.cost < self._draft.cost:
+            self._draft.take_over(found)
 
     def _goes_on(self) -> bool:
         share = self._effort.share if self._effort.counts else 0.0
-        wanted = self._reporter.tell("improvement", self._best_length, len(self._best), fraction=min(0.99, share))
+        best = self._best
+        wanted = self._reporter.tell("improvement", best.cost, len(best.routes), fraction=min(0.99, share))
         return wanted and (self._effort.counts or self._effort.clock.remaining_s > 0)
 
     def _round(self) -> None:
-        begin_s, begin = self._effort.clock.elapsed_s, self._effort.share
-        trials, end = self._effort.round(len(self._ground.units))
+        effort, problem = self._effort, self._draft.problem
+        begin_s, begin = effort.clock.elapsed_s, effort.share
+        trials, end = effort.round()
         most = min(MOST_REGION_STOPS, self._ground.most_region_stops)
-        groups = cut(self._draft.problem.points, self._now, most, LEAST_REGIONS, self._rng)
+        groups = cut(problem.points, self._now.routes, most, LEAST_REGIONS, self._rng)
         whole = Heat(HOT * self._unit, COLD * self._unit)
-        heat = Heat(whole.at(begin), whole.at(end))
-        regions = [self._region(group, trials, heat) for group in groups]
+        parts = share_out(problem, self._now, groups, self._ground.near)
+        regions = [self._region(part, trials, Heat(whole.at(begin), whole.at(end))) for part in parts]
         outcomes = self._crew.work(regions, self._goes_on)
-        self._take_over(groups, regions, outcomes)
+        self._take_over(parts, outcomes)
         done = sum(outcome.trials for outcome in outcomes if outcome)
-        self._effort.done += trials if self._effort.counts and not self._reporter.cancelled else done
-        self._effort.rate = done / max(self._effort.clock.elapsed_s - begin_s, 1e-3)
+        effort.done += trials if effort.counts and not self._reporter.cancelled else done
+        effort.rate = done / max(effort.clock.elapsed_s - begin_s, 1e-3)
 
-    def _region(self, group: IntArray, trials: int, heat: Heat) -> Region:
-        routes = [self._now[number] for number in group]
-        stops = sum(len(route) for route in routes)
-        share = max(1, round(trials * stops / len(self._ground.units)))
+    def _region(self, part: Part, trials: int, heat: Heat) -> Region:
+        stops = sum(len(route) for route in part.routes) + len(part.left_out)
+        share = max(1, round(trials * stops / len(self._draft.problem.points)))
         seconds = math.inf if self._effort.counts else self._effort.clock.remaining_s
-        spare = 0 if not self._draft.problem.has_depot else 2
-        return self._ground.region(routes, spare, heat, share, seconds, int(self._rng.integers(1, 2**63)))
+        seed = int(self._rng.integers(1, 2**63))
+        return self._ground.region(part.routes, part.ways, part.spare, part.left_out, heat, share, seconds, seed)
 
-    def _take_over(self, groups: list[IntArray], regions: list[Region], outcomes: list[Outcome | None]) -> None:
+    def _take_over(self, parts: list[Part], outcomes: list[Outcome | None]) -> None:
         """The routes of all regions become the plan; where their best ones are the best plan, keep that."""
-        now: list[IntArray] = []
-        best: list[IntArray] = []
-        length = 0.0
-        for group, outcome in zip(groups, outcomes, strict=True):
-            if outcome is None:
-                same = [self._now[number] for number in group]
-                now += same
-                best += same
-                length += float(self._draft.problem.route_lengths(same).sum())
-            else:
-                now += outcome.now.split()
-                best += outcome.best.split()
-                length += outcome.best.length
-        self._now = now
-        if length < self._best_length:
-            self._best, self._best_length = best, length
+        problem = self._draft.problem
+        same = [None if outcome else part.standing(problem) for part, outcome in zip(parts, outcomes, strict=True)]
+        self._now = joined([o.now if o else s for o, s in zip(outcomes, same, strict=True)])
+        best = joined([o.best if o else s for o, s in zip(outcomes, same, strict=True)])
+        if best.cost < self._best.cost:
+            # The kernel's sums have rounded differently; what is reported is what the plan will say.
+            exact = replace(best, cost=Draft(problem, best.routes, best.ways, best.left_out).cost)
+            self._best = min(self._best, exact, key=lambda plan: plan.cost)
 
 
 def mean_leg(draft: Draft) -> float:
     """Mean length of the legs between stops; of all legs, where no route has two stops."""
-    routes = [route for route in draft.routes if len(route)]
-    inner = sum(len(route) - 1 for route in routes)
-    ends = 0.0
-    if draft.problem.has_depot and inner:
-        first = np.array([route[0] for route in routes])
-        last = np.array([route[-1] for route in routes])
-        depot = np.full(len(routes), DEPOT)
-        ends = float(draft.problem.distances.legs(depot, first).sum() + draft.problem.distances.legs(last, depot).sum())
-    within = draft.distance - ends if inner else draft.distance
-    return max(within / max(inner, len(routes) if not inner else 1), 1e-9 * max(draft.distance, 1e-9))
+    problem = draft.problem
+    used = [draft.routes[number] for number in draft.used()]
+    inner = sum(len(route) - 1 for route in used)
+    if inner == 0:
+        return max(draft.distance / max(2 * len(used), 1), _LEAST_UNIT)
+    starts = np.concatenate([route[:-1] for route in used])
+    ends = np.concatenate([route[1:] for route in used])
+    return max(float(problem.distances.legs(starts, ends).mean()), 1e-9 * draft.distance, _LEAST_UNIT)

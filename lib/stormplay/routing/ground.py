@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stormplay.routing.draft import DEPOT, Problem
-from stormplay.routing.machine.ring import MATRIX, ROUNDED, SPHERE, Rules
+from stormplay.routing.draft import NOWHERE, Problem
+from stormplay.routing.machine.ring import MATRIX, ROUNDED, SPHERE, Int32Array, Rules
 from stormplay.routing.metric import PointDistances, haversine_m
 from stormplay.routing.nearest import near_stops, nearest_by_matrix
 from stormplay.routing.plan import FloatArray, IntArray
@@ -20,52 +20,63 @@ class Ground:
     """A problem as regions see it.
 
     Attributes:
-        units: (n,) demand.
         most_region_stops: Size above which a region costs too much: with a matrix, its square.
+        near: (n, K) near stops of each; without columns, where only a matrix tells.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         n = len(problem.points)
-        self.units = problem.units.astype(np.int64)
         self._kind = _kind(problem)
-        self.most_region_stops = _MOST_MATRIX_STOPS if self._kind == MATRIX else n
-        self._points = np.zeros((n + 1, 3))
-        if self._kind != MATRIX:
-            self._points[:n, : problem.points.shape[1]] = problem.points
-            self._near = near_stops(problem.points, NEIGHBOURS)
+        self.most_region_stops = _MOST_MATRIX_STOPS if self._kind == MATRIX else max(n, 1)
+        self.near = np.zeros((n, 0), np.int32) if self._kind == MATRIX else near_stops(problem.points, NEIGHBOURS)
         self._from_depot = np.zeros(n)
-        if problem.has_depot:
-            self._from_depot = problem.distances.legs(np.full(n, DEPOT), np.arange(n))
-            if self._kind != MATRIX:
-                self._points[n, : problem.points.shape[1]] = problem.depot_point
+        starts = {way.start for way in problem.ways} - {NOWHERE}
+        if starts:
+            each = [problem.distances.legs(np.full(n, start), np.arange(n)) for start in sorted(starts)]
+            self._from_depot = np.min(each, axis=0)
         self._local = np.full(n, -1, dtype=np.int32)
 
-    def region(self, routes: list[IntArray], spare: int, heat: Heat, trials: int, seconds: float, seed: int) -> Region:
-        """A region of these routes and so many empty ones."""
-        stops = np.concatenate(routes)
-        ends = np.cumsum([len(route) for route in routes] + [0] * spare)
-        near, matrix = self._near_and_matrix(stops)
-        points = self._points[np.append(stops, len(self.units))]
+    def region(
+        self, routes: list[IntArray], ways: list[int], spare: list[int], left_out: IntArray, heat: Heat, trials: int,
+        seconds: float, seed: int,
+    ) -> Region:  # fmt: skip
+        """A region of these routes, of empty ones of the ways `spare`, and of stops that are not served."""
+        problem = self._problem
+        stops = np.concatenate([*routes, left_out]).astype(np.intp)
+        kinds = [problem.ways[way] for way in (*ways, *spare)]
+        rows, near, matrix = self._rows(stops, [way.start for way in kinds] + [way.end for way in kinds])
         rules = Rules(
-            self._kind, not self._problem.has_depot, len(stops), self._problem.capacity, self._problem.max_per_route
-        )
+            self._kind, kinds[0].start == NOWHERE, kinds[0].end == NOWHERE, problem.is_timed, len(problem.ways) == 1,
+            problem.prizes is not None, len(stops), problem.capacity, problem.max_per_route,
+        )  # fmt: skip
         return Region(
-            stops, ends, points, self._from_depot[stops], self.units[stops], near, matrix, rules, heat, trials,
-            seconds, seed,
+            stops, np.cumsum([len(route) for route in routes] + [0] * len(spare)), np.array([*ways, *spare]),
+            problem.points[stops], self._bases([way.start for way in kinds]), self._bases([way.end for way in kinds]),
+            rows, self._from_depot[stops], problem.units[stops], problem.service[stops],
+            np.zeros(len(stops)) if problem.prizes is None else problem.prizes[stops],
+            near, matrix, np.array([way.longest for way in kinds]), rules, heat, trials, seconds, seed,
         )  # fmt: skip
 
-    def _near_and_matrix(self, stops: IntArray) -> tuple[np.typing.NDArray[np.int32], FloatArray]:
-        if self._kind == MATRIX:
-            m = len(stops)
-            matrix = np.zeros((m + 1, m + 1))
-            nodes = np.append(stops, DEPOT) if self._problem.has_depot else stops
-            matrix[: len(nodes), : len(nodes)] = self._problem.distances.block(nodes, nodes)
-            return nearest_by_matrix(matrix[:m, :m], NEIGHBOURS), matrix
-        self._local[stops] = np.arange(len(stops), dtype=np.int32)
-        near = self._local[self._near[stops]]
-        self._local[stops] = -1
-        return near, _NO_MATRIX
+    def _bases(self, nodes: list[int]) -> FloatArray:
+        """Positions of bases; any, for NOWHERE."""
+        known = np.vstack([self._problem.bases, np.zeros((1, self._problem.points.shape[1]))])
+        return known[[-1 if node == NOWHERE else -1 - node for node in nodes]]
+
+    def _rows(self, stops: IntArray, ends: list[int]) -> tuple[Int32Array, Int32Array, FloatArray]:
+        """Row of each node in a matrix, the near stops, and the matrix: the latter where points do not say enough."""
+        m = len(stops)
+        if self._kind != MATRIX:
+            self._local[stops] = np.arange(m, dtype=np.int32)
+            near = self._local[self.near[stops]]
+            self._local[stops] = -1
+            return np.zeros(m + len(ends), np.int32), near, _NO_MATRIX
+        bases = sorted(set(ends) - {NOWHERE})
+        nodes = np.concatenate([stops, np.array(bases, dtype=np.intp)])
+        matrix = self._problem.distances.block(nodes, nodes)
+        row = {base: m + number for number, base in enumerate(bases)} | {NOWHERE: 0}
+        rows = np.concatenate([np.arange(m), [row[end] for end in ends]]).astype(np.int32)
+        return rows, nearest_by_matrix(matrix[:m, :m], NEIGHBOURS), np.ascontiguousarray(matrix)
 
 
 def _kind(problem: Problem) -> int:

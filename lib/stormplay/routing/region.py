@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stormplay.routing.machine.ring import Rings, Rules
 from stormplay.routing.plan import FloatArray, IntArray
 
-_TRIALS_A_LOOK = 2_000  # about 3 ms between two looks at the clock; fixed, so that a budget gives the same plan again
+_TRIALS_A_LOOK = 2_000  # about 4 ms between two looks at the clock; fixed, so that a budget gives the same plan again
 
 
 class Heat(NamedTuple):
@@ -29,16 +29,23 @@ class Heat(NamedTuple):
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the plan: m stops, numbered along its routes, and what may be done with them.
+    """A part of the plan: m stops of which the first are numbered along its k routes, and what may be done with them.
 
     Attributes:
-        stops: (m,) the plan's numbers of the stops.
-        ends: (k,) where each route ends; the last ones may be empty.
-        points: (m + 1, 3) positions, the depot last.
+        stops: (m,) the plan's numbers of the stops; those behind the last route are not served.
+        cuts: (k,) where each route ends among them.
+        ways: (k,) the way of each route.
+        points: (m, d) positions.
+        starts: (k, d) where each route starts.
+        ends: (k, d) where each route ends.
+        rows: (m + 2k,) row of each stop, start and end in `matrix`.
         from_depot: (m,) distance from the depot.
         units: (m,) demand.
+        service: (m,) length that serving a stop stands for.
+        prizes: (m,) length that serving a stop is worth.
         near: (m, K) near stops, -1 for one outside.
         matrix: Distances, where points do not give them.
+        longest: (k,) longest length of each route.
         rules: Limits and settings.
         heat: Temperatures.
         trials: How many ruins and recreations.
@@ -47,31 +54,48 @@ class Region:
     """
 
     stops: IntArray
-    ends: IntArray
+    cuts: IntArray
+    ways: IntArray
     points: FloatArray
+    starts: FloatArray
+    ends: FloatArray
+    rows: npt.NDArray[np.int32]
     from_depot: FloatArray
     units: IntArray
+    service: FloatArray
+    prizes: FloatArray
     near: npt.NDArray[np.int32]
     matrix: FloatArray
+    longest: FloatArray
     rules: Rules
     heat: Heat
     trials: int
     seconds: float
     seed: int
 
+    def rings(self) -> Rings:
+        """The arrays for the kernel."""
+        return Rings(
+            _in_space(self.points), _in_space(self.starts), _in_space(self.ends), self.rows, self.from_depot,
+            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.rules, self.seed,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Routes:
-    """Routes of a region as they follow each other, in the plan's stop numbers, and their length."""
+    """Routes of a region that have stops, in the plan's stop numbers, the way of each, and what they cost.
 
-    stops: IntArray
-    ends: IntArray
-    length: float
+    Attributes:
+        routes: One array a route.
+        ways: The way of each.
+        left_out: Stops on none of them.
+        cost: Their length, and the prizes of stops left out.
+    """
 
-    def split(self) -> list[IntArray]:
-        """One array a route that has stops."""
-        begins = np.concatenate([[0], self.ends[:-1]])
-        return [self.stops[begin:end] for begin, end in zip(begins, self.ends, strict=True) if end > begin]
+    routes: list[IntArray]
+    ways: list[int]
+    left_out: IntArray
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +104,7 @@ class Outcome:
 
     Attributes:
         now: The routes at the end, from which annealing goes on.
-        best: The shortest routes seen.
+        best: The best routes seen.
         trials: Ruins and recreations done.
     """
 
@@ -95,24 +119,34 @@ def work(region: Region, is_over: Callable[[], bool] = lambda: False) -> Outcome
     from stormplay.routing.machine import kernel  # noqa: PLC0415
 
     end_s = time.perf_counter() + region.seconds
-    rings = Rings(
-        region.points, region.from_depot, region.units, region.near, region.matrix, region.rules, region.ends,
-        region.seed,
-    )  # fmt: skip
-    kernel.link(*rings.plan, np.arange(region.rules.stops), rings.ends)
+    rings = region.rings()
+    kernel.link(*rings.plan, np.arange(region.cuts[-1]), region.cuts.astype(np.int64))
     done = 0
     while done < region.trials and not is_over() and time.perf_counter() < end_s:
         some = min(_TRIALS_A_LOOK, region.trials - done)
         heat = region.heat.at(done / region.trials), region.heat.at((done + some) / region.trials)
-        kernel.anneal(*rings.arguments, some, *heat)
+        kernel.anneal(*rings.everything, some, *heat)
         done += some
     now = _read(region, rings.nodes["after"], float(rings.tally["length"][0]))
     return Outcome(now, _read(region, rings.best["after"], float(rings.tally["best_length"][0])), done)
 
 
-def _read(region: Region, after: npt.NDArray[np.int32], length: float) -> Routes:
+def _read(region: Region, after: npt.NDArray[np.int32], cost: float) -> Routes:
     from stormplay.routing.machine import kernel  # noqa: PLC0415
 
-    order, ends = np.zeros(region.rules.stops, np.int64), np.zeros(len(region.ends), np.int64)
-    kernel.unlink(np.ascontiguousarray(after), region.rules.stops, order, ends)
-    return Routes(region.stops[order], ends.astype(np.intp), length)
+    m = len(region.stops)
+    order, cuts = np.zeros(m, np.int64), np.zeros(len(region.cuts), np.int64)
+    kernel.unlink(np.ascontiguousarray(after), m, order, cuts)
+    is_left_out = np.ones(m, dtype=bool)
+    is_left_out[order[: cuts[-1]]] = False
+    routes = [region.stops[part] for part in np.split(order[: cuts[-1]], cuts[:-1])]
+    used = [number for number, route in enumerate(routes) if len(route)]
+    return Routes(
+        [routes[number] for number in used], [int(region.ways[number]) for number in used],
+        region.stops[is_left_out], cost,
+    )  # fmt: skip
+
+
+def _in_space(points: FloatArray) -> FloatArray:
+    """Points as (n, 3); planar ones with z = 0."""
+    return points if points.shape[1] == 3 else np.column_stack([points, np.zeros(len(points))])

@@ -13,6 +13,7 @@ from stormplay.routing.annealing import Annealing, Effort, trials_worth
 from stormplay.routing.construction import bisect
 from stormplay.routing.crew import Crew, available_cores
 from stormplay.routing.draft import Draft
+from stormplay.routing.ground import Ground
 from stormplay.routing.ordering import order_routes
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Clock, ProgressCallback, Reporter
@@ -73,7 +74,8 @@ def solve(
     reporter.tell("bisection", 0.0, 0, force=True)
     if time_limit_s > 0 or trials is not None:
         readiness.begin()  # beside bisection and ordering
-    draft = Draft(problem, bisect(problem.points, problem.units, problem.max_per_route, problem.capacity))
+    routes = bisect(problem.points, problem.units, problem.max_per_route, problem.capacity)
+    draft = Draft(problem.limited(len(routes)), routes)
     order_routes(draft, clock, reporter)
     start_distance_m = draft.distance
     ended = "cancelled" if reporter.cancelled else "time" if draft.routes else "converged"
@@ -100,7 +102,7 @@ def _is_ready(clock: Clock, reporter: Reporter, draft: Draft, trials: int | None
 
 def _improve(draft: Draft, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> str:
     try:
-        annealing = Annealing(draft, effort, reporter, crew, seed)
+        annealing = Annealing(draft, Ground(draft.problem), effort, reporter, crew, seed)
         ended = annealing.run()
     finally:
         crew.leave()

@@ -17,13 +17,11 @@ _SHORT = 0.01  # square of an angle in radians below which the series is exact t
 @inlined
 def leg(nodes: Any, matrix: Any, rules: Any, a: Any, b: Any) -> Any:
     """Distance from node a to node b."""
-    if rules.kind >= MATRIX or rules.is_open:
-        m = rules.stops
-        if rules.is_open and (a >= m or b >= m):
-            return 0.0
-        if rules.kind == MATRIX:
-            return matrix[min(a, m), min(b, m)]
+    if (rules.is_free_end and b >= rules.stops) or (rules.is_free_start and a >= rules.stops):
+        return 0.0
     start, end = nodes[a], nodes[b]
+    if rules.kind == MATRIX:
+        return matrix[start.row, end.row]
     x, y, z = start.x - end.x, start.y - end.y, start.z - end.z
     square = x * x + y * y + z * z
     chord = math.sqrt(square)
@@ -38,7 +36,7 @@ def leg(nodes: Any, matrix: Any, rules: Any, a: Any, b: Any) -> Any:
 
 @inlined
 def back(nodes: Any, matrix: Any, rules: Any, a: Any, b: Any, there: Any) -> Any:
-    """Distance from b to a, where that from a to b is known."""
+    """Distance from stop b to stop a, where that from a to b is known."""
     return leg(nodes, matrix, rules, b, a) if rules.kind == MATRIX else there
 
 
@@ -46,3 +44,9 @@ def back(nodes: Any, matrix: Any, rules: Any, a: Any, b: Any, there: Any) -> Any
 def detour(nodes: Any, matrix: Any, rules: Any, at: Any, c: Any, there: Any) -> Any:
     """What it costs to put c behind node `at`, which is `there` away."""
     return there + leg(nodes, matrix, rules, c, np.int64(nodes[at].after)) - nodes[at].step
+
+
+@inlined
+def step_over(nodes: Any, matrix: Any, rules: Any, p: Any, x: Any) -> Any:
+    """Length of the leg from p to x, where a route without stops is not driven."""
+    return 0.0 if p >= rules.stops and x >= rules.stops else leg(nodes, matrix, rules, p, x)

@@ -1,4 +1,4 @@
-"""The arrays that the compiled kernel works on: the plan of some stops as rings through the depot."""
+"""The arrays that the compiled kernel works on: the plan of some stops as rings from each route's start to its end."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from stormplay.routing.plan import FloatArray, IntArray
 
 SPHERE, ROUNDED, MATRIX = 0, 1, 2
 MOST_GONE, MOST_OPENED = 256, 32
+TAKEN, LEFT_OUT = -1, -2
+"""Instead of a route: a stop that has been taken out and is to be put back, and one that is not served."""
+
+Int32Array = npt.NDArray[np.int32]
 
 # 64 bytes: all that a look at a neighbour needs comes with one line of cache.
 NODE = np.dtype(
-    [("x", "f8"), ("y", "f8"), ("z", "f8"), ("from_depot", "f8"), ("step", "f8"), ("units", "i8"),
-     ("after", "i4"), ("before", "i4"), ("route", "i4"), ("_", "i4")]
+    [("x", "f8"), ("y", "f8"), ("z", "f8"), ("step", "f8"), ("units", "i8"), ("service", "f4"), ("from_depot", "f4"),
+     ("after", "i4"), ("before", "i4"), ("route", "i4"), ("row", "i4")]
 )  # fmt: skip
-ROUTE = np.dtype([("count", "i8"), ("load", "i8")])
+ROUTE = np.dtype([("count", "i8"), ("load", "i8"), ("length", "f8"), ("longest", "f8")])
 BEST = np.dtype([("after", "i4"), ("changed", "i4"), ("is_changed", "i4")])
 ENTRY = np.dtype(
     [("step_before", "f8"), ("step", "f8"), ("key", "f8"), ("put_step", "f8"), ("order", "i8"),
      ("stop", "i4"), ("before", "i4"), ("after", "i4"), ("route", "i4")]
 )  # fmt: skip
-OPENED = np.dtype([("route", "i4"), ("hole", "i4")])
+OPENED = np.dtype([("length", "f8"), ("route", "i4"), ("hole", "i4")])
 TALLY = np.dtype([("skip", "i8"), ("changed", "i8"), ("length", "f8"), ("best_length", "f8")])
 
 
@@ -32,7 +36,11 @@ class Rules(NamedTuple):
 
     Attributes:
         kind: SPHERE, ROUNDED or MATRIX.
-        is_open: Whether legs from and to the depot cost nothing.
+        is_free_start: Whether a route's leg to its first stop costs nothing.
+        is_free_end: Whether the leg from its last stop costs nothing.
+        is_timed: Whether routes have a longest length, with service.
+        are_alike: Whether all routes have the same start, end and longest length.
+        may_leave_out: Whether stops may be left out, for their prize.
         stops: Number of stops m.
         capacity: Most units on a route.
         most: Most stops on a route.
@@ -42,19 +50,23 @@ class Rules(NamedTuple):
         keep: Chance that it keeps one more (beta).
         overlook: Chance that a place is overlooked (blink rate).
         shuffled: Weight of putting back in random order.
-        heavy: Weight of the largest demand first.
+        heavy: Weight of the largest demand first; the largest prize, where stops may be left out.
         far: Weight of the farthest from the depot first.
         close: Weight of the nearest to the depot first.
         reach: Neighbours farther off than the cheapest detour found so far, times this, are not looked at.
     """
 
     kind: int
-    is_open: bool
+    is_free_start: bool
+    is_free_end: bool
+    is_timed: bool
+    are_alike: bool
+    may_leave_out: bool
     stops: int
     capacity: int
     most: int
-    removed: float = 10.0
-    longest: float = 10.0
+    removed: float = 15.0
+    longest: float = 15.0
     split: float = 0.5
     keep: float = 0.01
     overlook: float = 0.01
@@ -68,47 +80,54 @@ class Rules(NamedTuple):
 class Rings:
     """Arrays for m stops and k routes, in the order in which the kernel's functions take them.
 
+    Nodes are numbered 0..m-1 for stops, m..m+k-1 for the starts of the routes and m+k..m+2k-1 for their ends.
+
     Args:
-        points: (m + 1, 3) position in metres (planar: z is 0), the depot last.
+        stops: (m, 3) position in metres (planar: z is 0).
+        starts: (k, 3) position of each route's start.
+        ends: (k, 3) position of each route's end.
+        rows: (m + 2k,) row of each node in `matrix`; any, where there is none.
         from_depot: (m,) distance from the depot.
         units: (m,) demand.
+        service: (m,) length that serving a stop stands for, where routes have a longest one.
+        prizes: (m,) length that serving a stop is worth, where stops may be left out.
         near: (m, K) near stops, nearest first, -1 for one that is not of these.
-        matrix: (m + 1, m + 1) distances with the depot last for kind MATRIX, else (1, 1).
+        matrix: Distances for kind MATRIX, else (1, 1).
+        longest: (k,) longest length of each route.
         rules: What does not change.
-        ends: (k,) where each route ends among the stops, which are numbered along the routes.
         seed: 64 bits, not all 0.
     """
 
     def __init__(
-        self, points: FloatArray, from_depot: FloatArray, units: IntArray, near: npt.NDArray[np.int32],
-        matrix: FloatArray, rules: Rules, ends: IntArray, seed: int,
+        self, stops: FloatArray, starts: FloatArray, ends: FloatArray, rows: Int32Array, from_depot: FloatArray,
+        units: IntArray, service: FloatArray, prizes: FloatArray, near: Int32Array, matrix: FloatArray,
+        longest: FloatArray, rules: Rules, seed: int,
     ) -> None:  # fmt: skip
-        m, size = rules.stops, rules.stops + len(ends)
-        self.nodes = _lines(size, NODE)
+        m, k = len(stops), len(starts)
+        self.nodes = _lines(m + 2 * k, NODE)
         for axis, name in enumerate("xyz"):
-            self.nodes[name][:m] = points[:m, axis]
-            self.nodes[name][m:] = points[m, axis]
-        self.nodes["from_depot"][:m] = from_depot
-        self.nodes["units"][:m] = units
-        self.nodes["route"] = -1
-        self.routes = np.zeros(len(ends), ROUTE)
-        self.near, self.matrix, self.rules = near, matrix, rules
-        self.tally, self.best = np.zeros(1, TALLY), np.zeros(size, BEST)
+            self.nodes[name] = np.concatenate([stops[:, axis], starts[:, axis], ends[:, axis]])
+        self.nodes["row"], self.nodes["route"] = rows, LEFT_OUT
+        self.nodes["from_depot"][:m], self.nodes["units"][:m] = from_depot, units
+        self.nodes["service"][:m] = service
+        self.routes = np.zeros(k, ROUTE)
+        self.routes["longest"] = longest
+        self.near, self.prizes, self.matrix, self.rules = near, prizes, matrix, rules
+        self.tally, self.best = np.zeros(1, TALLY), np.zeros(m + 2 * k, BEST)
         self.log, self.opened = np.zeros(MOST_GONE, ENTRY), np.zeros(MOST_OPENED, OPENED)
         self.rng = np.array([seed], dtype=np.uint64)
-        self.ends = ends.astype(np.int64)
 
     @property
     def plan(self) -> tuple[Any, ...]:
         """What `kernel.link` takes first."""
-        return self.nodes, self.routes, self.matrix, self.rules, self.tally, self.best
+        return self.nodes, self.routes, self.prizes, self.matrix, self.rules, self.tally, self.best
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
+    def everything(self) -> tuple[Any, ...]:
         """What `kernel.anneal` takes first."""
         return (
-            self.nodes, self.routes, self.near, self.matrix, self.rules, self.tally, self.best, self.log, self.opened,
-            self.rng,
+            self.nodes, self.routes, self.near, self.prizes, self.matrix, self.rules, self.tally, self.best, self.log,
+            self.opened, self.rng,
         )  # fmt: skip
 
 

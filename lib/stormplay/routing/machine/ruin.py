@@ -8,8 +8,8 @@ import numpy as np
 
 from stormplay.routing.machine.compiled import inlined
 from stormplay.routing.machine.dice import draw
-from stormplay.routing.machine.legs import leg
-from stormplay.routing.machine.ring import MOST_GONE, MOST_OPENED
+from stormplay.routing.machine.legs import step_over
+from stormplay.routing.machine.ring import LEFT_OUT, MOST_GONE, MOST_OPENED, TAKEN
 
 
 @inlined
@@ -19,13 +19,14 @@ def take_out(nodes: Any, routes: Any, matrix: Any, rules: Any, log: Any, n: Any,
     p, x, t = np.int64(node.before), np.int64(node.after), np.int64(node.route)
     entry.stop, entry.before, entry.after, entry.route = v, p, x, t
     entry.step_before, entry.step = nodes[p].step, node.step
-    m = rules.stops
-    step = 0.0 if p >= m and x >= m else leg(nodes, matrix, rules, p, x)
+    step = step_over(nodes, matrix, rules, p, x)
     change = step - nodes[p].step - node.step
     nodes[p].step, nodes[p].after, nodes[x].before = step, x, p
-    node.route = -1
+    node.route = TAKEN
     routes[t].count -= 1
     routes[t].load -= node.units
+    if rules.is_timed:
+        routes[t].length += change - node.service
     return change
 
 
@@ -68,9 +69,27 @@ def ruin_route(
 
 
 @inlined
+def call_in(nodes: Any, prizes: Any, log: Any, n: Any, c: Any) -> Any:
+    """Take stop c, which is not served, as entry n of the log, to be put on a route. Returns the change in length."""
+    log[n].stop, log[n].route = c, LEFT_OUT
+    nodes[c].route = TAKEN
+    return -prizes[c]
+
+
+@inlined
+def is_opened(opened: Any, count: Any, route: Any) -> Any:
+    """Whether a route is among the first `count` opened ones."""
+    found = False
+    for i in range(count):
+        found = found or opened[i].route == route
+    return found
+
+
+@inlined
 def ruin(
-    nodes: Any, routes: Any, near: Any, matrix: Any, rules: Any, log: Any, opened: Any, rng: Any, used: Any
-) -> Any:
+    nodes: Any, routes: Any, near: Any, prizes: Any, matrix: Any, rules: Any, log: Any, opened: Any, rng: Any,
+    used: Any,
+) -> Any:  # fmt: skip
     """Take strings out of a few routes near a random stop.
 
     Returns the number of stops taken out, the number of routes opened, and the change in length.
@@ -84,18 +103,18 @@ def ruin(
     while count < wanted and k < near.shape[1]:
         c = seed if k < 0 else np.int64(near[seed, k])
         k += 1
-        if c < 0 or nodes[c].route < 0:
+        if c < 0:
             continue
-        route = nodes[c].route
-        is_opened = False
-        for i in range(count):
-            is_opened = is_opened or opened[i].route == route
-        if is_opened:
+        route = np.int64(nodes[c].route)
+        if route == LEFT_OUT and n < MOST_GONE:
+            change += call_in(nodes, prizes, log, n, c)
+            n += 1
+        if route < 0 or is_opened(opened, count, route):
             continue
-        begin = n
+        begin, length = n, routes[route].length
         n, gain = ruin_route(nodes, routes, matrix, rules, log, rng, c, longest, n)
         change += gain
         if n > begin:
-            opened[count].route, opened[count].hole = route, log[begin].before
+            opened[count].route, opened[count].hole, opened[count].length = route, log[begin].before, length
             count += 1
     return n, count, change
