@@ -72,16 +72,15 @@ def solve(
     trials = None if iterations is None else whole_number(iterations, "iterations")
     reporter = Reporter(progress, clock)
     reporter.tell("bisection", 0.0, 0, force=True)
-    if time_limit_s > 0 or trials is not None:
-        readiness.begin()  # beside bisection and ordering
+    is_quick = clock.limit_s == 0 and trials is None
+    if not is_quick:
+        readiness.begin()  # beside bisection
     routes = bisect(problem.points, problem.units, problem.max_per_route, problem.capacity)
     draft = Draft(problem.limited(len(routes)), routes)
-    order_routes(draft, clock, reporter)
+    run = _Run(draft, clock, reporter, trials)
+    run.order(is_quick)
     start_distance_m = draft.distance
-    ended = "cancelled" if reporter.cancelled else "time" if draft.routes else "converged"
-    if draft.routes and not reporter.cancelled and _is_ready(clock, reporter, draft, trials):
-        effort = Effort(clock, trials or trials_worth(len(problem.points)), trials is not None)
-        ended = _improve(draft, effort, reporter, Crew(width, executor), seed)
+    ended = run.improve(Crew(width, executor), seed)
     reporter.done(draft.distance, len(draft.used()))
     used = draft.used()
     return Plan(
@@ -92,19 +91,3 @@ def solve(
         start_distance_m=start_distance_m,
         ended=ended,
     )
-
-
-def _is_ready(clock: Clock, reporter: Reporter, draft: Draft, trials: int | None) -> bool:
-    """Whether there is a kernel, and time to use it. It is waited for; until there is one, bisection's routes stand."""
-    limit_s = clock.remaining_s if trials is None else math.inf
-    return limit_s > 0 and readiness.wait(limit_s, lambda: reporter.tell("ordering", draft.distance, len(draft.used())))
-
-
-def _improve(draft: Draft, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> str:
-    try:
-        annealing = Annealing(draft, Ground(draft.problem), effort, reporter, crew, seed)
-        ended = annealing.run()
-    finally:
-        crew.leave()
-    annealing.finish()
-    return ended

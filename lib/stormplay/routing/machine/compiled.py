@@ -49,3 +49,8 @@ def compiled(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """A function that becomes part of the compiled ones that call it: calls that hand arrays on cost 20 ns each."""
     return cast(Function, numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
+def called(function: Function) -> Function:
+    """A function that compiled ones call, where the time to compile matters more."""
+    return cast(Function, numba.njit(**_OPTIONS)(function))

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
-_SOURCES = ("compiled.py", "dice.py", "kernel.py", "legs.py", "recreate.py", "ring.py", "ruin.py")
+_SOURCES = ("compiled.py", "dice.py", "kernel.py", "legs.py", "recreate.py", "ring.py", "ruin.py", "tidy.py")
 READY = "ready"
 """File that says that everything in its folder is complete."""
 
