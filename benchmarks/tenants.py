@@ -59,7 +59,7 @@ def _fill(tenants: Sequence[str], rows: int, rng: np.random.Generator) -> None:
         cursor = connection.connection.cursor()
         for tenant_id, storm_ids, size in zip(tenants, storms, sizes, strict=True):
             for table, frame in _tenant(rng, storm_ids, int(size)):
-                _copy(cursor, table, frame.assign(tenant_id=tenant_id))
+                copy(cursor, table, frame.assign(tenant_id=tenant_id))
 
 
 def as_administrator(*statements: str) -> None:
@@ -82,7 +82,8 @@ def new_ids(rng: np.random.Generator, count: int) -> list[str]:
     ]
 
 
-def _copy(cursor: Any, table: str, frame: pd.DataFrame) -> None:
+def copy(cursor: Any, table: str, frame: pd.DataFrame) -> None:
+    """Load a table's rows."""
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in frame.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), columns)
     cursor.copy_expert(statement, io.StringIO(frame.to_csv(index=False, header=False)))

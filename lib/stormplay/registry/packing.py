@@ -13,7 +13,10 @@ from typing import Any
 from stormplay.errors import ArtifactRefused, BadInput
 
 # Beside what skops itself holds for harmless (estimators of scikit-learn by name, numpy arrays without pickle):
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)  # the trees of gradient boosting
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",  # the trees of gradient boosting
+    "numpy.dtype",  # the name of a kind of number, which the filler of missing values keeps
+)
 
 MOST_BYTES = 512 * 1024 * 1024
 

@@ -39,6 +39,7 @@ def fit_outcome(base: str, matrix: Floats, outcome: Floats, seed: int, *, binary
         return DummyRegressor(strategy="mean").fit(
             np.zeros((max(len(outcome), 1), 1)), outcome if len(outcome) else [0.0]
         )
+    matrix = _with_something(matrix)
     if not binary:
         return fit_mean(base, matrix, outcome, len(outcome) / 2, seed)
     if base == "linear":
@@ -57,6 +58,7 @@ def fit_mean(base: str, matrix: Floats, target: Floats, rare: float, seed: int) 
         rare: How many of the rarer outcome are behind it; decides how fine the fit may be.
         seed: Of the learner.
     """
+    matrix = _with_something(matrix)
     if base == "linear":
         return _prepared(Ridge(alpha=10.0)).fit(matrix, target)
     return HistGradientBoostingRegressor(**_settings(len(target), rare, seed)).fit(matrix, target)
@@ -80,17 +82,22 @@ def check_base(base: str) -> str:
     return base
 
 
+def _with_something(matrix: Floats) -> Floats:
+    """Zeros in columns without any value, which nothing can be learnt from and boosting does not take."""
+    return np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
+
+
 def _settings(rows: int, rare: float, seed: int) -> dict[str, Any]:
     """How fine a boosting may be, by how much there is to learn from.
 
     scikit-learn's defaults are made for thousands of each outcome. Of a few dozen signatures in the control group they
-    learn noise by heart. So a leaf holds ten of the rarer outcome on average, and steps grow with their number.
+    learn noise by heart. So a leaf holds ten of the rarer outcome on average; steps and depth grow with their number.
     """
     leaf = int(np.clip(rows * _PER_LEAF / max(rare, 1.0), 20, max(20, rows // 4)))
     return {
         "max_iter": int(np.clip(30 * math.log10(max(rare, 10.0)), 30, 180)),
         "learning_rate": 0.05,
-        "max_depth": 3,
+        "max_depth": 2 if rare < 1_000 else 3 if rare < 10_000 else 4,
         "min_samples_leaf": leaf,
         "l2_regularization": 1.0,
         "early_stopping": False,

@@ -38,13 +38,13 @@ class CrossFitted:
 def cross_fit(
     features: pd.DataFrame | ArrayLike, treatment: ArrayLike, outcome: ArrayLike,
     learners: Sequence[str] = ("x", "response"), seed: int = 0, *, base: str = "boosting",
-    propensity: Propensity = None, groups: ArrayLike | None = None,
-    post_treatment: Collection[str] = checks.POST_TREATMENT, count: int = FOLDS,
+    propensity: Propensity = None, groups: ArrayLike | None = None, homes: ArrayLike | None = None,
+    post_treatment: Collection[str] = checks.POST_TREATMENT, count: int = FOLDS, apart: str | None = None,
 ) -> CrossFitted:  # fmt: skip
     """Predict every home with models that were fitted without its fold; all learners on the same folds.
 
-    Arguments as `fit`; `count` is the number of folds at most. A home that several storms hit is in several rows: by
-    storm, another row of it may be learnt from.
+    Arguments as `fit`; `count` is the number of folds at most, `apart` 'storm' or 'home' (`folds`). Of a home that
+    several storms hit, folds by storm may learn from another row.
 
     Raises:
         As `fit`.
@@ -52,12 +52,12 @@ def cross_fit(
     check_base(base), [check_learner(learner) for learner in learners]
     _, table, treated, y = checked(features, treatment, outcome, propensity, post_treatment)
     e = read_propensity(propensity, treated)
-    fold, by = folds(treated, y, groups, seed, count)
+    fold, by = folds(treated, y, groups, homes, seed, count, apart)
     predicted = {learner: np.empty(len(y)) for learner in learners}
     for number in np.unique(fold):
         learn, ask = fold != number, fold == number
         encoding = Encoding.learn(table[learn])
-        matrix, inner = encoding.matrix(table[learn]), _inner(groups, learn, treated, y, seed)
+        matrix, inner = encoding.matrix(table[learn]), _inner(groups, homes, learn, treated, y, seed)
         for learner in learners:
             model = fit_checked(encoding, matrix, treated[learn], y[learn], learner, seed, base=base,
                                 propensity=None if e is None else e[learn], fold=inner)  # fmt: skip
@@ -66,7 +66,9 @@ def cross_fit(
 
 
 def _inner(
-    groups: ArrayLike | None, learn: NDArray[np.bool_], treated: NDArray[np.bool_], outcome: Floats, seed: int
-) -> NDArray[np.intp]:
+    groups: ArrayLike | None, homes: ArrayLike | None, learn: NDArray[np.bool_], treated: NDArray[np.bool_],
+    outcome: Floats, seed: int,
+) -> NDArray[np.intp]:  # fmt: skip
     """Folds within what is learnt from, for learners that need their own."""
-    return folds(treated[learn], outcome[learn], None if groups is None else np.asarray(groups)[learn], seed)[0]
+    own, storms = (None if one is None else np.asarray(one)[learn] for one in (homes, groups))
+    return folds(treated[learn], outcome[learn], storms, own, seed)[0]

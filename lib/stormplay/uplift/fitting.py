@@ -22,7 +22,7 @@ Propensity = float | ArrayLike | str | None
 def fit(
     features: pd.DataFrame | ArrayLike, treatment: ArrayLike, outcome: ArrayLike, learner: str = "x", seed: int = 0,
     *, base: str = "boosting", propensity: Propensity = None, groups: ArrayLike | None = None,
-    post_treatment: Collection[str] = checks.POST_TREATMENT,
+    homes: ArrayLike | None = None, post_treatment: Collection[str] = checks.POST_TREATMENT,
 ) -> UpliftModel:  # fmt: skip
     """Fit a model of what treatment adds to the outcome.
 
@@ -36,7 +36,8 @@ def fit(
         base: 'boosting' (HistGradientBoosting, at most two threads) or 'linear' (logistic and ridge).
         propensity: The chance with which a home was treated: a number or one a row, known from the design; None: the
             share treated, which is the design of a draw; 'estimated': from the features, where owners were chosen.
-        groups: Per row the storm, kept whole where a learner needs folds; None: rows are dealt out.
+        groups: Per row the storm, kept whole where a learner needs folds and there are five or more; None: all are one.
+        homes: Per row the home, never split between folds; None: each row is one.
         post_treatment: Names of columns that came after the decision.
 
     Returns:
@@ -52,7 +53,7 @@ def fit(
     check_base(base), check_learner(learner)
     encoding, table, treated, y = checked(features, treatment, outcome, propensity, post_treatment)
     e = read_propensity(propensity, treated)
-    fold, _ = folds(treated, y, groups, seed)
+    fold, _ = folds(treated, y, groups, homes, seed)
     return fit_checked(encoding, encoding.matrix(table), treated, y, learner, seed, base=base, propensity=e, fold=fold)
 
 

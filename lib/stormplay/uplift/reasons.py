@@ -25,7 +25,7 @@ GROUPS = 24
 MOST_ROWS = 100_000
 REASONS = 3
 _RIDGE = 5.0  # homes that each group is drawn towards the average by
-_SMALLEST_TENTHS = 1  # a tenth of a percentage point; below, nothing is said
+_SMALLEST_TENTHS = 3  # tenths of a percentage point; below, nothing is said
 
 Ints = NDArray[np.int64]
 

@@ -79,7 +79,7 @@ class UpliftScorer:
 
     def train(
         self, learner: str = "x", storms: Sequence[str | UUID] | None = None, *, base: str = "boosting", seed: int = 0,
-        note: str = "",
+        apart: str | None = None, note: str = "",
     ) -> registry.Version:  # fmt: skip
         """Fit a model on homes whose outcome is known, measure it, and register it as challenger. For analysts.
 
@@ -88,6 +88,7 @@ class UpliftScorer:
             storms: Slugs or ids; None: this storm and all before it, as far as their outcomes are known.
             base: 'boosting' or 'linear'.
             seed: The same data and seed give the same model.
+            apart: What is kept apart to measure it, 'storm' or 'home'; None: by storm where there are five or more.
             note: Words to keep with it.
 
         Returns:
@@ -101,9 +102,9 @@ class UpliftScorer:
         """
         with tenancy.session(self.tenant) as connection:
             chosen, rows = self._past(connection, storms)
-        params = {"learner": learner, "base": base, "seed": seed}
+        params = {"learner": learner, "base": base, "seed": seed, "apart": apart}
         model = fit(rows.features, rows.treated, rows.signed, learner, seed, base=base, groups=rows.storm,
-                    propensity=chosen.propensity(rows.storm))  # fmt: skip
+                    homes=rows.property_id, propensity=chosen.propensity(rows.storm))  # fmt: skip
         surrogate = reasons.learn(model.encoding, rows.features, model.predict(rows.features), seed)
         found = self._judged(rows, chosen, params, surrogate.r2)
         payload = {**model.to_payload(), "reasons": surrogate.to_plain()}
@@ -185,7 +186,8 @@ class UpliftScorer:
         learner = str(params["learner"])
         fitted = cross_fit(rows.features, rows.treated, rows.signed, list(dict.fromkeys([learner, "response"])),
                            int(params["seed"]), base=str(params["base"]), groups=rows.storm,
-                           propensity=chosen.propensity(rows.storm))  # fmt: skip
+                           homes=rows.property_id, propensity=chosen.propensity(rows.storm),
+                           apart=params["apart"])  # fmt: skip
         return judging.judge(fitted, learner, reasons_r2=r2, notes=[*chosen.notes, *notes], seed=int(params["seed"]))
 
     def _version(
