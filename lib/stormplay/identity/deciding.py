@@ -14,6 +14,7 @@ from stormplay import tenancy
 from stormplay.errors import BadInput, Conflict
 from stormplay.identity.events import Cause, Event, Groups
 from stormplay.identity.kinds import PRIORITY
+from stormplay.identity.lookup import current
 from stormplay.identity.settling import settle
 from stormplay.identity.writing import hold, link, recount, rules
 
@@ -75,7 +76,7 @@ def _allow(connection: Connection, ends: Collection[str]) -> None:
                       JOIN identifiers b ON b.identifier_id = p.other_id
                      WHERE a.identity_id <> b.identity_id AND a.identity_id = ANY (CAST(:ids AS uuid[]))
                        AND b.identity_id = ANY (CAST(:ids AS uuid[])))"""),
-        {"ids": [_identity(connection, one) for one in ends]},
+        {"ids": [current(connection, one) for one in ends]},
     )
 
 
@@ -83,10 +84,11 @@ def separate(connection: Connection, identifiers: Collection[str], reason: str) 
     """See `IdentityGraph.separate`."""
     hold(connection)
     apart = set(identifiers)
-    whole = {_identity(connection, one) for one in apart}
+    whole = {current(connection, one) for one in apart}
     if len(whole) != 1:
         raise BadInput("These identifiers are not of one identity.", "Expected some of one.")
     members = _members(connection, whole.pop())
+    apart |= _hanging_on(connection, members["identifier_id"].tolist(), apart)
     rest = members[~members["identifier_id"].isin(apart)]
     if rest.empty:
         raise BadInput("These are all identifiers of their identity.", "Expected some of them, and some to stay.")
@@ -103,6 +105,19 @@ def separate(connection: Connection, identifiers: Collection[str], reason: str) 
     _refuse(connection, leader, rest.iloc[0]["identifier_id"], reason)
     ends = {node for pair in links.values() for node in pair} | {leader}
     return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=links))
+
+
+def _hanging_on(connection: Connection, members: list[str], apart: set[str]) -> set[str]:
+    """Values that were seen with the separated ones alone: a home takes its own telephone number along."""
+    rows = connection.execute(
+        text("""SELECT l.to_id::text FROM identifier_links l
+                 WHERE l.revoked_at IS NULL AND l.to_id = ANY (CAST(:members AS uuid[]))
+                   AND NOT EXISTS (SELECT FROM identifier_links o WHERE o.tenant_id = l.tenant_id
+                        AND o.from_id = l.to_id AND o.revoked_at IS NULL)
+                 GROUP BY l.to_id HAVING bool_and(l.from_id = ANY (CAST(:apart AS uuid[])))"""),
+        {"members": [node for node in members if node not in apart], "apart": list(apart)},
+    )
+    return set(rows.scalars())
 
 
 def _refuse(connection: Connection, one: str, other: str, reason: str) -> None:
@@ -196,7 +211,7 @@ def decide(connection: Connection, proposal_id: str, yes: bool, reason: str) -> 
         text("""UPDATE identity_proposals
                    SET state = :state, decided_by = sec.my_name(), decided_at = now(), reason = :why
                  WHERE proposal_id = :id AND state = 'waiting'
-             RETURNING one_id::text, other_id::text, rule"""),
+             RETURNING one_id::text, other_id::text"""),
         {"id": proposal_id, "state": "yes" if yes else "no", "why": reason},
     ).one_or_none()
     if row is None:
@@ -206,7 +221,7 @@ def decide(connection: Connection, proposal_id: str, yes: bool, reason: str) -> 
         chosen = rules(connection)
         events = settle(connection, set(ends), chosen, Cause(rule=A_PERSON, reason=reason))
         return _told(events[0]) if events else None
-    if _identity(connection, ends[0]) == _identity(connection, ends[1]):
+    if current(connection, ends[0]) == current(connection, ends[1]):
         return None
     made = _tie(connection, ends)
     return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=made))
@@ -253,15 +268,6 @@ def events(connection: Connection, identity_id: str | None, limit: int) -> pd.Da
     )
 
 
-def _identity(connection: Connection, identifier: str) -> str:
-    found = connection.execute(
-        text("SELECT identity_id::text FROM identifiers WHERE identifier_id = :id"), {"id": identifier}
-    ).scalar_one_or_none()
-    if found is None:
-        raise BadInput(f"There is no identity '{identifier}'.", "Expected an id that this company's graph has given.")
-    return str(found)
-
-
 def _members(connection: Connection, identity: str) -> pd.DataFrame:
     """An identity's identifiers, the most telling and oldest first."""
     found = tenancy.frame(
@@ -276,5 +282,5 @@ def _members(connection: Connection, identity: str) -> pd.DataFrame:
 
 def _anchor(connection: Connection, identity: str) -> Mapping[str, Any]:
     """The most telling and oldest identifier of an identity."""
-    found = _members(connection, _identity(connection, identity)).iloc[0]
+    found = _members(connection, current(connection, identity)).iloc[0]
     return {str(name): None if pd.isna(value) else value for name, value in found.items()}

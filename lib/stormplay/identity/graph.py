@@ -10,10 +10,11 @@ import pandas as pd
 
 from stormplay import tenancy
 from stormplay.errors import BadInput
-from stormplay.identity import deciding, homes, lookup, rulebook, sightings
+from stormplay.identity import deciding, homes, lookup, privacy, rulebook, suggesting
 from stormplay.identity.deciding import Change
 from stormplay.identity.homes import Absorbed
 from stormplay.identity.kinds import Kind, Rules, Use
+from stormplay.identity.suggesting import Suggestion
 from stormplay.identity.writing import hold
 
 
@@ -192,9 +193,43 @@ class IdentityGraph:
             rulebook.save_rules(connection, rules)
             homes.settle_whole(connection)
 
-    def seen(self, identifiers: Mapping[str, str], source: str) -> sightings.Seen:
-        """What `record` would read out of values, without a database."""
-        return sightings.of_identifiers(identifiers, source)
+    def suggest(self, typed: str, limit: int = 8) -> list[Suggestion]:
+        """Households that may be meant by what somebody begins to type: an address, a name, a number, an e-mail.
+
+        Args:
+            typed: Two signs or more; a viewer finds numbers and e-mail addresses by the whole value alone.
+            limit: Suggestions, at most.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return suggesting.suggest(connection, typed, limit)
+
+    def export_person(self, identity_id: str | UUID) -> dict[str, Any]:
+        """All that is known of a person, ready for JSON: identity_id, identifiers, and the rows of every table that
+        hang on their homes and jobs. For admins; that it was asked for is written down.
+
+        Raises:
+            BadInput: There is no such identity.
+            NotAllowed: This person is no admin.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return privacy.export(connection, _id(identity_id))
+
+    def erase_person(self, identity_id: str | UUID, reason: str = "", *, with_address: bool = False) -> dict[str, int]:
+        """Forget a person who asks for it. It cannot be taken back, and no import brings the values again.
+
+        Names, telephone numbers, e-mail addresses, notes, claims and pictures go; counts, outcomes, journeys and the
+        do-not-contact ledger stay, and calls, texts and e-mails are suppressed. For admins.
+
+        Args:
+            identity_id: Whom.
+            reason: For the record; no values, it stays.
+            with_address: Also the homes' addresses and places. They are of a building, and jobs under way need them.
+
+        Returns:
+            How many identifiers, homes, jobs, notes and photos were emptied.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return privacy.erase(connection, _id(identity_id), reason, with_address)
 
 
 def _id(value: str | UUID) -> str:

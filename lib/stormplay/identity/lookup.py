@@ -105,6 +105,20 @@ def _told(row: Mapping[Any, Any], strength: float, last: Mapping[str, Any]) -> d
     }
 
 
+def current(connection: Connection, identity_id: str) -> str:
+    """The identity that an id of today or of before leads to.
+
+    Raises:
+        BadInput: There is no such identity.
+    """
+    found = connection.execute(
+        text("SELECT identity_id::text FROM identifiers WHERE identifier_id = :id"), {"id": identity_id}
+    ).scalar_one_or_none()
+    if found is None:
+        raise BadInput(f"There is no identity '{identity_id}'.", "Expected an id that this company's graph has given.")
+    return str(found)
+
+
 def usable(connection: Connection, identity_id: str, use: Use) -> list[dict[str, Any]]:
     """See `IdentityGraph.may`."""
     if use not in USES:

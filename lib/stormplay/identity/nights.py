@@ -66,7 +66,7 @@ def nightly(tenant: str | UUID) -> Night:
         hold(connection)
         open_pairs = _undecided(connection, pairs)
         merged = _apply(connection, open_pairs[open_pairs["applies"]], chosen)
-        _propose(connection, open_pairs[~open_pairs["applies"]])
+        _propose(connection, _questions(connection, open_pairs[~open_pairs["applies"]]))
         connection.execute(text("UPDATE identity_gates SET nightly_at = now()"))
         queued = waiting(connection)
     return Night(taken, len(compared), len(pairs), merged, queued, time.monotonic() - began)
@@ -118,6 +118,26 @@ def _apply(connection: Connection, pairs: pd.DataFrame, chosen: Rules) -> int:
     ends = {node for pair in links.values() for node in pair}
     settle(connection, ends, chosen, Cause(rule=ALIKE, links=links))
     return len(links)
+
+
+def _questions(connection: Connection, pairs: pd.DataFrame) -> pd.DataFrame:
+    """One question for two identities, the surest; none for two that a person has told apart."""
+    refused = tenancy.frame(
+        connection, "SELECT one_id, other_id FROM identity_proposals WHERE tenant_id = :tenant_id AND state = 'no'"
+    )
+    ids = [*pairs["one_id"], *pairs["other_id"], *refused["one_id"], *refused["other_id"]]
+    rows = connection.execute(
+        text("""SELECT identifier_id::text, identity_id::text FROM identifiers
+                 WHERE identifier_id = ANY (CAST(:ids AS uuid[]))"""),
+        {"ids": list(set(ids))},
+    )
+    now = {str(identifier): str(identity) for identifier, identity in rows}
+    between = [frozenset((now[one], now[other])) for one, other in zip(pairs["one_id"], pairs["other_id"], strict=True)]
+    told_apart = {frozenset((now[one], now[other])) for one, other in
+                  zip(refused["one_id"], refused["other_id"], strict=True)}  # fmt: skip
+    asked = pairs.assign(between=pd.Series(between, index=pairs.index, dtype=object))
+    asked = asked[[len(pair) == 2 and pair not in told_apart for pair in between]]
+    return asked.sort_values("strength", ascending=False).drop_duplicates("between")
 
 
 def _propose(connection: Connection, pairs: pd.DataFrame) -> None:
