@@ -12,7 +12,7 @@ from psycopg2 import sql
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import JobTracker, NurtureLoop, RouteBuilder, accounts, tenancy
+from stormplay import IdentityGraph, JobTracker, NurtureLoop, RouteBuilder, accounts, tenancy
 from stormplay import database as db
 from stormplay.nurture import Rules
 
@@ -57,6 +57,13 @@ def made(_name):
     loop.schedule()
     loop.pause()
     loop.resume()
+    graph = IdentityGraph(world.tenant)
+    graph.absorb()
+    one, other = (graph.resolve_identity("property_id", home) for home in world.properties["property_id"].iloc[-2:])
+    graph.undo(graph.merge(one, other).event_id)
+    graph.merge(one, other)
+    graph.separate([other])
+    graph.block("phone", "(817) 555-0142", "the office's own")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip
@@ -127,4 +134,4 @@ def test_nobody_reaches_anothers_rows(table, sides, as_person):
 
 
 # Tables of which this world has no rows, and why that is no hole: the statements are refused all the same.
-EMPTY = {"identifiers", "nurture_outbox", "nurture_plans", "policy_outcomes", "quality_results", "quality_runs"}
+EMPTY = {"nurture_outbox", "nurture_plans", "policy_outcomes", "quality_results", "quality_runs"}

@@ -8,6 +8,8 @@ Table of contents, in the order of the story:
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
+    IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
+    identity          how that is found out (`identity.nightly`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -22,20 +24,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import attribution, errors, experiments, routing, storms, tenancy
+    from stormplay import attribution, errors, experiments, identity, routing, storms, tenancy
     from stormplay.attribution import AttributionEngine
+    from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.routes import RouteBuilder, list_storms
 
 __all__ = [
     "AttributionEngine",
+    "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
     "attribution",
     "errors",
     "experiments",
+    "identity",
     "list_storms",
     "routing",
     "storms",
@@ -45,6 +50,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AttributionEngine": "stormplay.attribution",
+    "IdentityGraph": "stormplay.identity",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",

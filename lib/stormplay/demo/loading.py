@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, tenancy
+from stormplay import accounts, broker, database, identity, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.errors import BadInput, Conflict, NotAllowed
@@ -176,6 +176,8 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
             counts[table] += tenancy.insert(connection, table, named.iloc[start : start + step])
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
+    report(f"{tenant.company.org_name}: who is who", 1.0)
+    identity.absorb_some(connection)
     return counts
 
 
