@@ -10,6 +10,7 @@ Table of contents, in the order of the story:
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
     identity          how that is found out (`identity.nightly`)
+    BehavioralProfileService   what a household has done with us, over all its homes and storms
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
+    from stormplay.profiles import BehavioralProfileService
     from stormplay.routes import RouteBuilder, list_storms
 
 __all__ = [
     "AttributionEngine",
+    "BehavioralProfileService",
     "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
@@ -50,6 +53,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AttributionEngine": "stormplay.attribution",
+    "BehavioralProfileService": "stormplay.profiles",
     "IdentityGraph": "stormplay.identity",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
