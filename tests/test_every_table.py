@@ -64,6 +64,7 @@ def made(_name):
     graph.merge(one, other)
     graph.separate([other])
     graph.block("phone", "(817) 555-0142", "the office's own")
+    graph.erase_person(other, "asked by letter")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip
