@@ -19,7 +19,7 @@ def test_the_draw_stays_what_it_was():
     assert drawn.tolist() == [int("cefadb8b3caa03e2", 16) / 2**64, int("e596ec5a47fafec9", 16) / 2**64]
 
 
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(st.randoms(use_true_random=False), share)
 def test_the_share_is_near_what_was_asked_for(random, wanted):
     salt = str(random.random())
@@ -28,6 +28,7 @@ def test_the_share_is_near_what_was_asked_for(random, wanted):
     assert abs(assigned(MANY, salt, wanted).mean() - wanted) <= off
 
 
+@settings(deadline=None)
 @given(ids, share, st.randoms())
 def test_order_and_company_do_not_matter(homes, wanted, random):
     one_by_one = [bool(assigned([home], "storm", wanted)[0]) for home in homes]
@@ -36,12 +37,14 @@ def test_order_and_company_do_not_matter(homes, wanted, random):
     assert shuffled.tolist() == [one_by_one[place] for place in order]
 
 
+@settings(deadline=None)
 @given(ids, share, share)
 def test_a_larger_share_only_adds(homes, one, other):
     small, large = assigned(homes, "storm", min(one, other)), assigned(homes, "storm", max(one, other))
     assert not (small & ~large).any()
 
 
+@settings(deadline=None)
 @given(ids)
 def test_nobody_at_nought_everybody_at_one(homes):
     assert not assigned(homes, "storm", 0).any()

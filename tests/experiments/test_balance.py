@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
@@ -14,6 +14,7 @@ def test_srm_to_the_printed_digits():
     assert srm_p_value([8_100, 1_900], [80, 20]) == srm_p_value([8_100, 1_900], [0.8, 0.2])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5_000), min_size=2, max_size=5), st.randoms(use_true_random=False))
 def test_srm_is_scipys_chi_square(observed, random):
     shares = np.array([random.uniform(0.05, 1) for _ in observed])

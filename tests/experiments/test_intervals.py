@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
@@ -24,12 +24,14 @@ def test_difference_to_the_printed_digits(counts):
     assert tuple(round(limit, 6) for limit in difference_interval(*counts)) == VECTORS[counts]
 
 
+@settings(deadline=None)
 @given(arms(), st.floats(0.5, 0.999))
 def test_difference_is_that_of_statsmodels(counts, confidence):
     theirs = confint_proportions_2indep(*counts, compare="diff", method="newcomb", alpha=1 - confidence)
     assert difference_interval(*counts, confidence) == pytest.approx(theirs, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300), st.floats(0.5, 0.999))
 def test_wilson_is_that_of_statsmodels(signed, others, confidence):
     assume(signed + others)
@@ -49,6 +51,7 @@ def test_ratio_is_near_that_of_statsmodels(counts, method):
     assert ours == pytest.approx(theirs, rel=0.06, abs=0.02)
 
 
+@settings(deadline=None)
 @given(arms(least=20))
 def test_ratio_is_where_the_interval_of_the_difference_touches_zero(counts):
     signed, n, control_signed, control_n = counts
@@ -65,6 +68,7 @@ def test_ratio_is_where_the_interval_of_the_difference_touches_zero(counts):
     )
 
 
+@settings(deadline=None)
 @given(arms())
 def test_intervals_hold_what_was_seen_and_agree_on_the_sign(counts):
     signed, n, control_signed, control_n = counts
@@ -79,6 +83,7 @@ def test_intervals_hold_what_was_seen_and_agree_on_the_sign(counts):
         assert (low > 0, high < 0) == (lift_low > 0, lift_high < 0)
 
 
+@settings(deadline=None)
 @given(arms())
 def test_changing_the_arms_mirrors_the_interval(counts):
     signed, n, control_signed, control_n = counts
@@ -89,6 +94,7 @@ def test_changing_the_arms_mirrors_the_interval(counts):
         assert np.add(relative_lift_interval(*counts), 1) == pytest.approx((1 / lift_high, 1 / lift_low), rel=1e-6)
 
 
+@settings(deadline=None)
 @given(arms(), st.floats(0.5, 0.98))
 def test_more_confidence_is_never_narrower(counts, confidence):
     for interval in (difference_interval, relative_lift_interval):
@@ -128,6 +134,7 @@ def test_impossible_confidence_is_refused(confidence):
             difference_interval(*counts, confidence)
 
 
+@settings(deadline=None)
 @given(st.floats(-1, 1), *[st.floats(0.001, 1)] * 2, st.floats(0.05, 1), *[st.floats(0.001, 1)] * 2)
 def test_ratio_of_a_top_of_either_sign(top, down, up, below, below_down, below_up):
     below_low, below_high = below * (1 - below_down), below + below_up

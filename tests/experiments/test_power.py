@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
@@ -18,6 +18,7 @@ def test_needed_sample_of_the_vector():
     assert needed_sample(0.08, 0.12, treat_share=0.8) == (2_187, 547)
 
 
+@settings(deadline=None)
 @given(rates, rates, st.floats(0.1, 0.9), st.floats(0.5, 0.95))
 def test_needed_sample_is_that_of_statsmodels(control_rate, treated_rate, treat_share, power):
     assume(abs(control_rate - treated_rate) > 0.01)
@@ -31,6 +32,7 @@ def test_needed_sample_is_that_of_statsmodels(control_rate, treated_rate, treat_
     assert treated == pytest.approx(held * treat_share / (1 - treat_share), abs=1 / (1 - treat_share) + 1)
 
 
+@settings(deadline=None)
 @given(rates, st.floats(0.02, 0.3))
 def test_the_sample_that_is_needed_for_an_effect_detects_it(control_rate, effect):
     treated, held = needed_sample(control_rate, control_rate + effect)
@@ -39,6 +41,7 @@ def test_the_sample_that_is_needed_for_an_effect_detects_it(control_rate, effect
         assert minimal_detectable_effect(control_rate, treated - 8, held - 2) > effect
 
 
+@settings(deadline=None)
 @given(rates, st.integers(1, 5_000), st.integers(1, 5_000))
 def test_more_homes_never_detect_less(control_rate, n, control_n):
     here = minimal_detectable_effect(control_rate, n, control_n)

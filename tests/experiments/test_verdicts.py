@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormplay.errors import BadInput
@@ -70,6 +70,7 @@ def test_nobody_known_is_too_early(counts):
     assert "both arms need homes whose outcome is known" in found.sentence
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 60), st.floats(0.001, 0.2))
 def test_a_wider_margin_only_moves_to_does_not_work(signed, control_signed, margin):
     counts = Counts(signed, 800, control_signed, 200)

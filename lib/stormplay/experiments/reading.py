@@ -36,11 +36,11 @@ COUNTS = f"""{_ARMS}, outcomes AS (
      WHERE c.tenant_id = :tenant_id AND c.storm_id = :storm_id AND c.channel <> ALL (CAST(:inbound AS text[]))
 ), homes AS (
     SELECT a.is_treated, o.property_id IS NOT NULL AS is_recorded, o.actual_converted,
-           coalesce(a.decided_at > newest.observed_at - make_interval(days => :lag_days), false) AS is_immature,
+           coalesce(a.decided_at > (SELECT observed_at FROM newest) - make_interval(days => :lag_days), false)
+               AS is_immature,
            k.property_id IS NOT NULL OR t.property_id IS NOT NULL AS is_reached,
            width_bucket(i.hail_in, CAST(:edges AS double precision[])) AS band
       FROM arms a
-     CROSS JOIN newest
       LEFT JOIN outcomes o ON o.property_id = a.property_id
       LEFT JOIN knocked k ON k.property_id = a.property_id
       LEFT JOIN touched t ON t.property_id = a.property_id

@@ -45,10 +45,12 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
         values["notes"] = said
         rows = {"job": before["job_id"], "notes": said, "who": who}
         connection.execute(text("INSERT INTO job_notes (job_id, notes, author) VALUES (:job, :notes, :who)"), rows)
-    if wanted is not None and wanted.name != before["status"]:
+    if wanted is not None:
+        # Said again it is kept too, newer than what a file may still bring; the status does not begin anew.
         at = _happened(connection, before, wanted, who)
-        values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
-                   "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
+        if wanted.name != before["status"]:
+            values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
+                       "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
         if wanted.suppresses:
             _suppress(connection, before, who)
     if values:

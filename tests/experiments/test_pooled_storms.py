@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.meta_analysis import combine_effects
 
@@ -20,6 +20,7 @@ counts = st.integers(20, 2_000).flatmap(
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:statsmodels", "ignore::RuntimeWarning:numpy")
+@settings(deadline=None)
 @given(st.lists(counts, min_size=2, max_size=8))
 def test_both_means_and_the_heterogeneity_are_those_of_statsmodels(storms):
     found = pool({str(k): one for k, one in enumerate(storms)})
