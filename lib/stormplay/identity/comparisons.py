@@ -109,7 +109,7 @@ BLOCKING: tuple[tuple[str, ...], ...] = (
     ("zip_code", "surname_begins"), ("street", "surname_begins"),
 )  # fmt: skip
 CROSSED = "l.given = r.surname AND l.surname = r.given"
-MOST_PAIRS = 4.0
+MOST_PAIRS = 1.0
 
 
 _UNKNOWN = {"door": "(street_l IS NULL OR street_r IS NULL) AND (zip_code_l IS NULL OR zip_code_r IS NULL)"}

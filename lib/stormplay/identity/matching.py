@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stormplay.identity.comparisons import BLOCKING, CROSSED, FIELDS, LEVELS, MOST_PAIRS, comparisons, said
 
@@ -54,7 +55,7 @@ def score(records: pd.DataFrame, threads: int | None = None) -> pd.DataFrame:
         engine._execute_sql_against_backend(f"SET threads = {int(threads)}")
     table = engine.register(prepared)
     measured = Linker(table, _settings(prepared), log_level=logging.ERROR)
-    measured.training.estimate_u_using_random_sampling(max_pairs=SAMPLE_PAIRS, seed=1)
+    measured.training.estimate_u_using_random_sampling(max_pairs=SAMPLE_PAIRS, seed=1, min_count_per_level=None)
     linker = Linker(table, _completed(measured.misc.save_model_to_json(), len(prepared)), log_level=logging.ERROR)
     return _told(linker.inference.predict(threshold_match_probability=KEPT_FROM).as_pandas_dataframe())
 
@@ -70,7 +71,9 @@ def _prepared(records: pd.DataFrame) -> pd.DataFrame:
 def _settings(records: pd.DataFrame) -> dict[str, Any]:
     from splink import block_on  # noqa: PLC0415
 
-    rules = [block_on(*columns) for columns in BLOCKING if 0 < _pairs(records, columns) <= MOST_PAIRS * len(records)]
+    codes = {name: pd.factorize(records[name])[0] for name in {name for columns in BLOCKING for name in columns}}
+    most = MOST_PAIRS * len(records)
+    rules = [block_on(*columns) for columns in BLOCKING if 0 < _pairs(*(codes[name] for name in columns)) <= most]
     return {
         "link_type": "dedupe_only",
         "comparisons": comparisons(),
@@ -81,9 +84,13 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pairs(records: pd.DataFrame, columns: tuple[str, ...]) -> int:
-    """How many pairs agree on all of these columns."""
-    sizes = records.groupby(list(columns), sort=False).size().to_numpy()
+def _pairs(*codes: NDArray[np.intp]) -> int:
+    """How many pairs agree in all of these columns; a missing value (-1) agrees with nothing."""
+    known = np.logical_and.reduce([column >= 0 for column in codes])
+    key = np.zeros(int(known.sum()), dtype=np.int64)
+    for column in codes:
+        key = key * (int(column.max(initial=0)) + 1) + column[known]
+    sizes = np.unique(key, return_counts=True)[1]
     return int((sizes * (sizes - 1) // 2).sum())
 
 
