@@ -46,7 +46,7 @@ def as_administrator(act: Callable[..., object], *args: str) -> None:
 def make_world(
     treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, seed=0, depot=(32.84, -97.29), is_decided=True
 ) -> World:
-    """A fresh tenant (local person is a member) whose storm has these numbers of decided homes, or of undecided ones."""
+    """A fresh tenant (local person is a member) whose storm has these numbers of homes, decided or not."""
     rng = np.random.default_rng(seed)
     slug = f"world-{next(_number)}-{uuid4().hex[:6]}"
     accounts.add_tenant(slug, f"World {slug}", is_synthetic=True, depot=depot)

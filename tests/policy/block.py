@@ -35,7 +35,8 @@ class Block:
 
     def another_storm(self, slug="later", event_date="2021-06-01", status="active"):
         return self.one(
-            "INSERT INTO storms (slug, name, event_date, status) VALUES (:slug, :slug, :day, :status) RETURNING storm_id",
+            "INSERT INTO storms (slug, name, event_date, status) VALUES (:slug, :slug, :day, :status)"
+            " RETURNING storm_id",
             slug=slug, day=event_date, status=status,
         )  # fmt: skip
 

@@ -306,8 +306,9 @@ WORKED = {
                " SELECT route_id, :h, 1 FROM routes WHERE route_name = 'r'"],
     "a sequence": [SEQUENCE],
     "a sequence without a storm": [WAYS["a sequence without a storm"]],
-    "a contact": [SEQUENCE, "INSERT INTO nurture_outbox (idempotency_key, storm_id, property_id, channel, message, due_at)"
-                            " SELECT sequence_id, :storm, :h, 'mail', 'm', now() FROM nurture_sequences WHERE property_id = :h"],
+    "a contact": [SEQUENCE,
+                  "INSERT INTO nurture_outbox (idempotency_key, storm_id, property_id, channel, message, due_at)"
+                  " SELECT sequence_id, :storm, :h, 'mail', 'm', now() FROM nurture_sequences WHERE property_id = :h"],
 }  # fmt: skip
 
 
@@ -352,7 +353,8 @@ BEGUN = {
     "a route that has begun": ["INSERT INTO routes (storm_id, route_name, property_count, status)"
                                " VALUES (:storm, 'r', 1, 'started')", WORKED["a stop"][1]],
     "a contact made": [SEQUENCE, "UPDATE nurture_sequences SET status = 'done' WHERE property_id = :h"],
-    "a contact handed over": [*WORKED["a contact"], "UPDATE nurture_outbox SET handed_at = now() WHERE property_id = :h"],
+    "a contact handed over": [*WORKED["a contact"],
+                              "UPDATE nurture_outbox SET handed_at = now() WHERE property_id = :h"],
 }  # fmt: skip
 OUTCOME = "INSERT INTO policy_outcomes (property_id, storm_id) VALUES (:h, :storm)"
 
@@ -415,7 +417,7 @@ def test_a_run_that_says_what_is_not_so_is_not_committed(drawn):
 
 
 def test_a_decision_past_the_runs_is_not_committed(drawn):
-    with pytest.raises(Conflict, match="Decide by TreatmentPolicy.apply"):
+    with pytest.raises(Conflict, match=r"Decide by TreatmentPolicy\.apply"):
         drawn.run("UPDATE policy_decisions_log SET decision = 'skip' WHERE property_id = :h", h=drawn.homes("treat")[0])
     assert drawn.policy.dry_run().changed == 0
 

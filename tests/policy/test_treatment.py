@@ -225,7 +225,7 @@ def test_a_known_outcome_keeps_its_home_and_only_it(block):
 
 def test_once_work_has_begun_no_arm_loses_a_home_and_both_may_win_some(database):
     block = Block(homes=200)
-    weak = [home for home in block.world.properties["property_id"][:100]]
+    weak = list(block.world.properties["property_id"][:100])
     block.run(
         "UPDATE lead_uplift SET expected_uplift = 0.03 WHERE property_id = ANY (CAST(:weak AS uuid[]))", weak=weak
     )
