@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, tenancy
+from stormplay import accounts, broker, database, quality, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.errors import BadInput, Conflict, NotAllowed
@@ -176,6 +176,9 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
             counts[table] += tenancy.insert(connection, table, named.iloc[start : start + step])
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
+    for slug in tenant.planted["storm"]:  # the decided ones
+        report(f"{tenant.company.org_name}: data quality", 1.0)
+        quality.run_in(connection, ids[slug])
     return counts
 
 
