@@ -66,7 +66,8 @@ FAULTS: dict[str, tuple[str, int]] = {
     "stale_score: old": (f"UPDATE lead_uplift SET scored_at = now() - interval '31 days' WHERE {TREAT}", 1),
     "stale_score: of another storm": (
         """INSERT INTO storms (tenant_id, slug, name, event_date) VALUES (%(tenant)s, 'o', 'o', now());
-           UPDATE lead_uplift SET scored_at = '2001-01-01', storm_id = (SELECT storm_id FROM storms WHERE slug = 'o')""",
+           UPDATE lead_uplift SET scored_at = '2001-01-01',
+                  storm_id = (SELECT storm_id FROM storms WHERE slug = 'o')""",
         0,
     ),
     "held_out_contacted": (f"UPDATE customer_journeys SET channel = 'door' WHERE {HELD}", 1),

@@ -37,11 +37,10 @@ CHECKS: Mapping[str, Check] = {
     SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY latitude) AS latitude,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY longitude) AS longitude FROM placed
 ), asked AS (
-    SELECT p.property_id AS record_id,
-           NOT (p.{UNITED_STATES.replace("longitude", "p.longitude")})
-           OR abs(p.latitude - m.latitude) > {FARTHEST_DEGREES} OR abs(p.longitude - m.longitude) > {FARTHEST_DEGREES}
-               AS is_issue
-      FROM placed p CROSS JOIN middle m
+    SELECT property_id AS record_id,
+           NOT ({UNITED_STATES}) OR abs(latitude - (SELECT latitude FROM middle)) > {FARTHEST_DEGREES}
+               OR abs(longitude - (SELECT longitude FROM middle)) > {FARTHEST_DEGREES} AS is_issue
+      FROM placed
 )""",
     ),
     "duplicate_home": Check(

@@ -35,7 +35,8 @@ class Check:
         why: Why it matters.
         remedy: What to do about it.
         steps: Named steps of SQL over `:tenant_id` and `:storm_id`. The last one, `asked`, has one row a record that
-            the rule is asked of: record_id, is_issue.
+            the rule is asked of: record_id, is_issue. A single value is read by a subquery, never joined: bulk reads
+            may not nest loops, and would work it out again for every row.
     """
 
     title: str

@@ -18,8 +18,8 @@ CHECKS: Mapping[str, Check] = {
     SELECT coalesce((policy_rules ->> 'swath_min_in')::double precision, 0.75) AS hail_in FROM tenants
      WHERE tenant_id = :tenant_id
 ), asked AS (              -- who has no impact at all is counted as an orphan
-    SELECT a.property_id AS record_id, i.hail_in < least.hail_in AS is_issue
-      FROM arm a CROSS JOIN least
+    SELECT a.property_id AS record_id, i.hail_in < (SELECT hail_in FROM least) AS is_issue
+      FROM arm a
       JOIN property_impacts i ON i.tenant_id = a.tenant_id AND i.storm_id = a.storm_id
                              AND i.property_id = a.property_id
 )""",

@@ -84,8 +84,8 @@ CHECKS: Mapping[str, Check] = {
       FROM storms s JOIN tenants t ON t.tenant_id = s.tenant_id
      WHERE s.tenant_id = :tenant_id AND s.storm_id = :storm_id
 ), asked AS (
-    SELECT o.property_id AS record_id, o.observed_at < began.at AS is_issue
-      FROM policy_outcomes o CROSS JOIN began WHERE o.tenant_id = :tenant_id AND o.storm_id = :storm_id
+    SELECT property_id AS record_id, observed_at < (SELECT at FROM began) AS is_issue
+      FROM policy_outcomes WHERE tenant_id = :tenant_id AND storm_id = :storm_id
 )""",
     ),
     "completed_before_created": Check(
