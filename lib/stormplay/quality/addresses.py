@@ -65,18 +65,20 @@ CHECKS: Mapping[str, Check] = {
         "ZIP code missing or malformed",
         "Letters come back, and routes cannot be told by area.",
         "Look the address up again.",
-        f"""{HOMES}, asked AS (
-    SELECT property_id AS record_id, coalesce(zip_code, '') !~ '^[0-9]{{5}}(-[0-9]{{4}})?$' AS is_issue FROM home
+        f"""{HOMES}, asked AS (   -- every digit read as a 9: a pattern would take three times as long
+    SELECT property_id AS record_id, coalesce(translate(zip_code, '012345678', '999999999'), '')
+           NOT IN ('99999', '99999-9999') AS is_issue FROM home
 )""",
     ),
     "malformed_phone": Check(
         "Telephone number that cannot be called",
         "Calls and texts to it fail, or reach a stranger.",
         "Ask the owner for it, or take it out.",
-        f"""{HOMES}, dialled AS (
-    SELECT property_id, translate(phone, ' ()-./+', '') AS digits FROM home WHERE btrim(phone) <> ''
+        f"""{HOMES}, dialled AS MATERIALIZED (  -- signs left out, digits from 2 on read as 9: worked out once a home
+    SELECT property_id, translate(phone, '2345678 ()-./+', '9999999') AS shape FROM home WHERE btrim(phone) <> ''
 ), asked AS (              -- North American numbers: ten digits, area and exchange from 2 on
-    SELECT property_id AS record_id, digits !~ '^1?[2-9][0-9]{{2}}[2-9][0-9]{{6}}$' AS is_issue FROM dialled
+    SELECT property_id AS record_id, ltrim(shape, '019') <> ''
+           OR shape NOT LIKE '9__9______' AND shape NOT LIKE '19__9______' AS is_issue FROM dialled
 )""",
     ),
     "malformed_email": Check(
