@@ -15,7 +15,7 @@ from stormplay.routing.crew import Crew
 from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
 from stormplay.routing.progress import Clock, Reporter
-from stormplay.routing.region import Heat, Outcome, Region, Routes
+from stormplay.routing.region import Heat, Outcome, Region, Routes, Work
 from stormplay.routing.regions import Part, cut, joined, share_out
 
 MOST_REGION_STOPS = 1000
@@ -140,8 +140,8 @@ class Annealing:
         stops = sum(len(route) for route in part.routes) + len(part.left_out)
         share = max(1, round(trials * stops / len(self._draft.problem.points)))
         seconds = math.inf if self._effort.counts else self._effort.clock.remaining_s
-        seed = int(self._rng.integers(1, 2**63))
-        return self._ground.region(part.routes, part.ways, part.spare, part.left_out, heat, share, seconds, seed)
+        work = Work(heat, share, seconds, int(self._rng.integers(1, 2**63)))
+        return self._ground.region(part.routes, part.ways, part.spare, part.left_out, work)
 
     def _take_over(self, parts: list[Part], outcomes: list[Outcome | None]) -> None:
         """The routes of all regions become the plan; where their best ones are the best plan, keep that."""

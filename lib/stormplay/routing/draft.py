@@ -17,6 +17,9 @@ NOWHERE = -(10**9)
 """An end of a path that costs nothing: where an open route begins or ends."""
 
 
+NO_STOPS = np.zeros(0, dtype=np.intp)
+
+
 class Way(NamedTuple):
     """How a route may run.
 
@@ -118,7 +121,7 @@ class Draft:
     problem: Problem
     routes: list[IntArray]
     ways: list[int] = field(default_factory=list)
-    left_out: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    left_out: IntArray = field(default_factory=lambda: NO_STOPS)
     lengths: list[float] = field(init=False)
 
     def __post_init__(self) -> None:

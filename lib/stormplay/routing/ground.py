@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from stormplay.routing.draft import NOWHERE, Problem
+from stormplay.routing.draft import NO_STOPS, NOWHERE, Problem
 from stormplay.routing.machine.ring import MATRIX, ROUNDED, SPHERE, Int32Array, Rules
 from stormplay.routing.metric import PointDistances, haversine_m
 from stormplay.routing.nearest import near_stops, nearest_by_matrix
 from stormplay.routing.plan import FloatArray, IntArray
-from stormplay.routing.region import Heat, Region
+from stormplay.routing.region import NO_WORK, Region, Work
 
 NEIGHBOURS = 32
 _MOST_MATRIX_STOPS = 400
@@ -38,9 +40,13 @@ class Ground:
         self._local = np.full(n, -1, dtype=np.int32)
 
     def region(
-        self, routes: list[IntArray], ways: list[int], spare: list[int], left_out: IntArray, heat: Heat, trials: int,
-        seconds: float, seed: int,
-    ) -> Region:  # fmt: skip
+        self,
+        routes: list[IntArray],
+        ways: list[int],
+        spare: Sequence[int] = (),
+        left_out: IntArray = NO_STOPS,
+        work: Work = NO_WORK,
+    ) -> Region:
         """A region of these routes, of empty ones of the ways `spare`, and of stops that are not served."""
         problem = self._problem
         stops = np.concatenate([*routes, left_out]).astype(np.intp)
@@ -55,7 +61,7 @@ class Ground:
             problem.points[stops], self._bases([way.start for way in kinds]), self._bases([way.end for way in kinds]),
             rows, self._from_depot[stops], problem.units[stops], problem.service[stops],
             np.zeros(len(stops)) if problem.prizes is None else problem.prizes[stops],
-            near, matrix, np.array([way.longest for way in kinds]), rules, heat, trials, seconds, seed,
+            near, matrix, np.array([way.longest for way in kinds]), rules, work,
         )  # fmt: skip
 
     def _bases(self, nodes: list[int]) -> FloatArray:

@@ -44,15 +44,16 @@ def is_compiled() -> bool:
     return (shelf.folder() / shelf.READY).exists()
 
 
-def compile_apart() -> None:
-    """Compile in a process of its own, unless that is done, and wait for it."""
-    if not is_compiled():
-        settings = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-        subprocess.run(
-            [sys.executable, "-P", "-m", __name__, str(shelf.folder())],
-            env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-            start_new_session=True,  # an interrupt meant for the caller does not undo the work
-        )  # fmt: skip
+def compile_apart() -> subprocess.Popen[bytes] | None:
+    """Begin to compile in a process of its own, unless that is done. It goes on where this one ends."""
+    if is_compiled():
+        return None
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__],
+        env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,  # an interrupt meant for the caller does not undo the work
+    )  # fmt: skip
 
 
 def compile_here() -> None:
@@ -71,18 +72,22 @@ def try_out() -> None:
     from stormplay.routing import region  # noqa: PLC0415
     from stormplay.routing.machine.ring import SPHERE, Rules  # noqa: PLC0415
 
-    region.work(
-        region.Region(
-            np.arange(2), np.array([1, 2, 2]), np.zeros(3, np.intp), np.eye(2, 3) * 1000.0, np.zeros((3, 3)),
-            np.zeros((3, 3)), np.zeros(8, np.int32), np.full(2, 1414.0), np.ones(2, np.int64), np.zeros(2),
-            np.zeros(2), np.array([[1], [0]], np.int32), np.zeros((1, 1)), np.full(3, np.inf),
-            Rules(SPHERE, False, False, False, True, False, 2, 2, 2), region.Heat(1.0, 0.1), 10, 60.0, 1,
-        )
+    two = region.Region(
+        np.arange(2), np.array([1, 2, 2]), np.zeros(3, np.intp), np.eye(2, 3) * 1000.0, np.zeros((3, 3)),
+        np.zeros((3, 3)), np.zeros(8, np.int32), np.full(2, 1414.0), np.ones(2, np.int64), np.zeros(2), np.zeros(2),
+        np.array([[1], [0]], np.int32), np.zeros((1, 1)), np.full(3, np.inf),
+        Rules(SPHERE, False, False, False, True, False, 2, 2, 2), region.Work(region.Heat(1.0, 0.1), 10, 60.0, 1),
     )  # fmt: skip
+    region.work(two)
+    region.ordered(two, 2)
 
 
 def _load() -> None:
-    compile_apart()
+    compiler = compile_apart()
+    while compiler is not None and compiler.poll() is None:
+        if not threading.main_thread().is_alive():
+            return  # the interpreter is leaving, and waits for this thread only
+        time.sleep(_LOOK_EVERY_S)
     try_out()
 
 

@@ -27,6 +27,25 @@ class Heat(NamedTuple):
         return float(self.hot * (self.cold / self.hot) ** share)
 
 
+class Work(NamedTuple):
+    """How a region is worked on.
+
+    Attributes:
+        heat: Temperatures.
+        trials: How many ruins and recreations.
+        seconds: Time after which it ends early; inf: never.
+        seed: Of the draws, 64 bits, not all 0.
+    """
+
+    heat: Heat
+    trials: int
+    seconds: float
+    seed: int
+
+
+NO_WORK = Work(Heat(1.0, 1.0), 0, 0.0, 1)
+
+
 @dataclass(frozen=True)
 class Region:
     """A part of the plan: m stops of which the first are numbered along its k routes, and what may be done with them.
@@ -47,10 +66,7 @@ class Region:
         matrix: Distances, where points do not give them.
         longest: (k,) longest length of each route.
         rules: Limits and settings.
-        heat: Temperatures.
-        trials: How many ruins and recreations.
-        seconds: Time after which it ends early; inf: never.
-        seed: Of the draws.
+        work: How much is done.
     """
 
     stops: IntArray
@@ -68,16 +84,13 @@ class Region:
     matrix: FloatArray
     longest: FloatArray
     rules: Rules
-    heat: Heat
-    trials: int
-    seconds: float
-    seed: int
+    work: Work
 
     def rings(self) -> Rings:
         """The arrays for the kernel."""
         return Rings(
             _in_space(self.points), _in_space(self.starts), _in_space(self.ends), self.rows, self.from_depot,
-            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.rules, self.seed,
+            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.rules, self.work.seed,
         )  # fmt: skip
 
 
@@ -118,17 +131,26 @@ def work(region: Region, is_over: Callable[[], bool] = lambda: False) -> Outcome
     # numba takes half a second to import: not before there is work.
     from stormplay.routing.machine import kernel  # noqa: PLC0415
 
-    end_s = time.perf_counter() + region.seconds
+    heat, trials, seconds, _ = region.work
+    end_s = time.perf_counter() + seconds
     rings = region.rings()
     kernel.link(*rings.plan, np.arange(region.cuts[-1]), region.cuts.astype(np.int64))
     done = 0
-    while done < region.trials and not is_over() and time.perf_counter() < end_s:
-        some = min(_TRIALS_A_LOOK, region.trials - done)
-        heat = region.heat.at(done / region.trials), region.heat.at((done + some) / region.trials)
-        kernel.anneal(*rings.everything, some, *heat)
+    while done < trials and not is_over() and time.perf_counter() < end_s:
+        some = min(_TRIALS_A_LOOK, trials - done)
+        kernel.anneal(*rings.everything, some, heat.at(done / trials), heat.at((done + some) / trials))
         done += some
     now = _read(region, rings.nodes["after"], float(rings.tally["length"][0]))
     return Outcome(now, _read(region, rings.best["after"], float(rings.tally["best_length"][0])), done)
+
+
+def ordered(region: Region, longest_greedy: int) -> list[IntArray]:
+    """The routes of a region, the stops of each in a good order; those of few stops are begun anew."""
+    from stormplay.routing.machine import tidy  # noqa: PLC0415
+
+    rings, order = region.rings(), np.arange(region.cuts[-1])
+    tidy.tidy(rings.nodes, rings.near, rings.matrix, rings.rules, order, region.cuts.astype(np.int64), longest_greedy)
+    return np.split(region.stops[order], region.cuts[:-1])
 
 
 def _read(region: Region, after: npt.NDArray[np.int32], cost: float) -> Routes:

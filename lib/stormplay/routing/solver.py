@@ -14,10 +14,10 @@ from stormplay.routing.construction import bisect
 from stormplay.routing.crew import Crew, available_cores
 from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
-from stormplay.routing.ordering import order_routes
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Clock, ProgressCallback, Reporter
 from stormplay.routing.question import Metric, ask, seconds, whole_number
+from stormplay.routing.starting import NOTHING_TO_TRY, first_order
 
 
 def solve(
@@ -72,15 +72,20 @@ def solve(
     trials = None if iterations is None else whole_number(iterations, "iterations")
     reporter = Reporter(progress, clock)
     reporter.tell("bisection", 0.0, 0, force=True)
-    is_quick = clock.limit_s == 0 and trials is None
-    if not is_quick:
+    if len(problem.points) > NOTHING_TO_TRY:
         readiness.begin()  # beside bisection
     routes = bisect(problem.points, problem.units, problem.max_per_route, problem.capacity)
     draft = Draft(problem.limited(len(routes)), routes)
-    run = _Run(draft, clock, reporter, trials)
-    run.order(is_quick)
+    ground = first_order(draft, clock, reporter, waits=trials is not None)
     start_distance_m = draft.distance
-    ended = run.improve(Crew(width, executor), seed)
+    ended = "time"
+    if reporter.cancelled:
+        ended = "cancelled"
+    elif len(problem.points) <= NOTHING_TO_TRY:
+        ended = "converged"
+    elif _is_ready(clock, reporter, draft, trials):
+        effort = Effort(clock, trials or trials_worth(len(problem.points)), trials is not None)
+        ended = _improve(draft, ground or Ground(draft.problem), effort, reporter, Crew(width, executor), seed)
     reporter.done(draft.distance, len(draft.used()))
     used = draft.used()
     return Plan(
@@ -91,3 +96,19 @@ def solve(
         start_distance_m=start_distance_m,
         ended=ended,
     )
+
+
+def _is_ready(clock: Clock, reporter: Reporter, draft: Draft, trials: int | None) -> bool:
+    """Whether there is a kernel, and time to use it. It is waited for; until there is one, bisection's routes stand."""
+    limit_s = clock.remaining_s if trials is None else math.inf
+    return limit_s > 0 and readiness.wait(limit_s, lambda: reporter.tell("ordering", draft.distance, len(draft.used())))
+
+
+def _improve(draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> str:
+    try:
+        annealing = Annealing(draft, ground, effort, reporter, crew, seed)
+        ended = annealing.run()
+    finally:
+        crew.leave()
+    annealing.finish()
+    return ended

@@ -13,6 +13,7 @@ from stormplay.routing.machine.compiled import called, compiled
 from stormplay.routing.machine.legs import span
 
 _LONGEST_SEGMENT = 3
+_FARTHEST = 1000  # positions between two stops that are brought together: what lies between may have to be turned
 _LEAST_GAIN = 1e-7  # metres or units
 
 
@@ -99,7 +100,7 @@ def shorten(nodes: Any, near: Any, matrix: Any, rules: Any, path: Any, place: An
     for k in range(near.shape[1]):
         c = np.int64(near[a, k])
         to = np.int64(place[c]) if c >= 0 else np.int64(0)
-        if to < 1 or to > path.shape[0] - 2 or path[to] != c:
+        if to < 1 or to > path.shape[0] - 2 or path[to] != c or abs(to - at) > _FARTHEST:
             continue
         if span(nodes, matrix, rules, a, c) >= max(step_on, step_back):
             return False
