@@ -66,10 +66,10 @@ def compile_here() -> None:
 
 
 def try_out() -> None:
-    """Call everything compiled once, on two stops."""
+    """Call everything compiled, and what is slow to import, once on two stops."""
     import numpy as np  # noqa: PLC0415 - after whoever starts the thread has imported it
 
-    from stormplay.routing import region  # noqa: PLC0415
+    from stormplay.routing import nearest, region  # noqa: PLC0415
     from stormplay.routing.machine.ring import SPHERE, Rules  # noqa: PLC0415
 
     two = region.Region(
@@ -78,6 +78,7 @@ def try_out() -> None:
         np.array([[1], [0]], np.int32), np.zeros((1, 1)), np.full(3, np.inf),
         Rules(SPHERE, False, False, False, True, False, 2, 2, 2), region.Work(region.Heat(1.0, 0.1), 10, 60.0, 1),
     )  # fmt: skip
+    nearest.near_stops(two.points, 1)  # imports scipy's trees
     region.work(two)
     region.ordered(two, 2)
 
