@@ -1,4 +1,4 @@
-"""The score as an owner lives it, in a real browser: it stands on every page, follows the work, and can be argued with."""
+"""The score as an owner lives it, in a real browser: on every page, following the work, open to argument."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_the_header_follows_the_work_and_leads_to_the_score(visit, site):
     page.wait_for_function("document.querySelectorAll('.sp-chart').length >= 5")
     page.wait_for_function("[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg'))")
     page.get_by_text("The crews had a long <b>day</b>").first.wait_for()
-    bundles = page.evaluate("performance.getEntriesByType('resource').filter(r => r.name.includes('plotly')).map(r => r.name)")
+    bundles = page.evaluate(
+        "performance.getEntriesByType('resource').filter(r => r.name.includes('plotly')).map(r => r.name)"
+    )
     assert len(bundles) == 1 and re.search(r"/static/plotly/plotly-finance\.min\.js\?v=[0-9a-f]{16}$", bundles[0])
 
     page.get_by_role("link", name="Complete one more job").click()
@@ -83,10 +85,12 @@ def test_the_header_follows_the_work_and_leads_to_the_score(visit, site):
 def test_a_job_that_is_saved_moves_the_header_of_its_page(visit, site):
     """One job alone, so that a step can be seen: a storm with four."""
     with tenancy.session("lone-star") as connection:
-        connection.execute(text("INSERT INTO storms (slug, name, event_date) VALUES ('small', 'Small hail', '2021-06-01')"))
+        connection.execute(
+            text("INSERT INTO storms (slug, name, event_date) VALUES ('small', 'Small hail', '2021-06-01')")
+        )
         storm = tenancy.storm_id(connection, "small")
-        connection.execute(text("INSERT INTO jobs (storm_id, property_id) SELECT :storm, property_id FROM properties LIMIT 4"),
-                           {"storm": storm})  # fmt: skip
+        add = "INSERT INTO jobs (storm_id, property_id) SELECT :storm, property_id FROM properties LIMIT 4"
+        connection.execute(text(add), {"storm": storm})
     tracker = JobTracker("lone-star", "small")
     job = tracker.find(limit=1).iloc[0]
     for status in ("contacted", "inspected"):
@@ -111,13 +115,17 @@ def test_on_a_phone_the_page_fits_and_another_storm_can_be_chosen(visit, site):
     ready(page)
     page.wait_for_function("[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg'))")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    right = page.evaluate("Math.max(...[...document.querySelectorAll('.sp-chart svg')].map(s => s.getBoundingClientRect().right))")
+    right = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.sp-chart svg')].map(s => s.getBoundingClientRect().right))"
+    )
     assert right <= 390
     page.get_by_text("too early to say").or_(page.get_by_text("works")).first.wait_for()
-    page.get_by_label("Storm", exact=True).select_option("2016-03-17")
+    page.get_by_label("Storm", exact=True).select_option(label="Fort Worth and Arlington hail, 17 March 2016 (closed)")
     page.get_by_text("The score of this storm is not measurable yet").wait_for()
     assert "not measurable yet" in chip(page)
-    page.get_by_label("Storm", exact=True).select_option("2020-04-28")
+    page.get_by_label("Storm", exact=True).select_option(label="Saginaw to Mansfield hail, 28 April 2020 (closed)")
     page.locator(".sp-score strong").filter(has_text=re.compile(r"^\d+$")).wait_for()
-    page.wait_for_function("[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg') || !c.clientWidth)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg') || !c.clientWidth)"
+    )
     page.get_by_text("On day").wait_for()
