@@ -128,4 +128,4 @@ def test_on_a_phone_the_page_fits_and_another_storm_can_be_chosen(visit, site):
     page.wait_for_function(
         "[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg') || !c.clientWidth)"
     )
-    page.get_by_text("On day").wait_for()
+    page.get_by_text("No other storm of this company has a door to compare with.").wait_for()

@@ -161,7 +161,7 @@ def score_history(history: pd.DataFrame) -> Chart:
                   list(zip(times, scores, moves, steps["cause"], by, strict=True)))][:50],
         caption="Each step is a change of what the score is made of. Point at one to see its cause.",
         height=300,
-        narrow={"height": 260, "yaxis.title.text": "", "font.size": 12},
+        narrow={"height": 260, "yaxis.title.text": "", "font.size": 12, "xaxis.nticks": 4, "xaxis.tickangle": 0},
     )  # fmt: skip
 
 

@@ -77,13 +77,12 @@ def components(play: Play) -> str:
     """Each component with numerator, denominator, weight and points; the last line is the score."""
     rows: list[list[object]] = [
         [one.label, f"{one.percent:.1f} %" if one.is_measurable else "not yet",
-         f"{one.points:.1f} of {100 * one.weight:.0f}", f"{one.points_missing:.1f}", one.reason or one.detail]
+         f"{one.points:.1f} of {100 * one.weight:.0f}", one.reason or one.detail]
         for one in play.standing.components
     ]  # fmt: skip
-    score = play.standing.score
-    rows.append(["Score", "", f"{score:.1f} of 100", f"{100 - score:.1f}", ""])
-    headers = ["Component", "Value", "Points", "Missing", "From"]
-    return f'<div class="sp-explained">{markup.table(headers, rows, numeric=(1, 2, 3), foot=True)}</div>'
+    rows.append(["Score", "", f"{play.standing.score:.1f} of 100", ""])
+    table = markup.table(["Component", "Value", "Points", "From"], rows, numeric=(1, 2), foot=True)
+    return f'<div class="sp-explained">{table}</div>'
 
 
 # ---- lift
@@ -146,12 +145,20 @@ def changes(play: Play) -> str:
         return markup.empty("The score has not changed yet.")
     rows = [
         [f"{row['changed_at']:%d %b %Y, %H:%M}", f"{row['score']:.1f}",
-         "–" if pd.isna(row["change"]) else f"{row['change']:+.1f}", row["cause"], row["changed_by"]]
+         _moved(row["change"]), f"{row['cause']} · {row['changed_by']}"]
         for row in play.history.iloc[::-1].head(RECENT).to_dict("records")
     ]  # fmt: skip
     more = len(play.history) - len(rows)
-    table = markup.table(["When, UTC", "Score", "Change", "Cause", "By"], rows, numeric=(1, 2))
-    return table + (markup.note(f"{more:,} earlier changes are in the chart.") if more else "")
+    table = markup.table(["When, UTC", "Score", "Change", "Cause · by whom"], rows, numeric=(1, 2))
+    return f'<div class="sp-explained">{table}</div>' + (
+        markup.note(f"{more:,} earlier changes are in the chart.") if more else ""
+    )
+
+
+def _moved(change: float) -> str:
+    if pd.isna(change):
+        return "–"
+    return f"{change:+.1f}" if abs(change) >= 0.1 or change == 0 else f"{change:+.2g}"
 
 
 def compared(play: Play) -> str:
