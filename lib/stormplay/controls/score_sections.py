@@ -155,7 +155,7 @@ def changes(play: Play) -> str:
     )
 
 
-def _moved(change: float) -> str:
+def _moved(change: Any) -> str:
     if pd.isna(change):
         return "–"
     return f"{change:+.1f}" if abs(change) >= 0.1 or change == 0 else f"{change:+.2g}"
