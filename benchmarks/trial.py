@@ -8,7 +8,9 @@ import pandas as pd
 TRUE = "true_effect"
 
 
-def made_up(rows: int, seed: int = 0, treat_share: float = 0.7, strength: float = 1.0) -> tuple[pd.DataFrame, pd.Series]:
+def made_up(
+    rows: int, seed: int = 0, treat_share: float = 0.7, strength: float = 1.0
+) -> tuple[pd.DataFrame, pd.Series]:
     """Homes of which some sign anyway and others sign because somebody came; they are not the same homes.
 
     Owners who were referred by a neighbour sign anyway; where roofs are old and hail was large, visits persuade; owners
@@ -29,7 +31,9 @@ def made_up(rows: int, seed: int = 0, treat_share: float = 0.7, strength: float 
     referred = rng.random(rows) < 0.25
     material = rng.choice(["shingle", "tile", "metal", "wood"], rows, p=[0.6, 0.2, 0.12, 0.08])
     base = 0.04 + 0.22 * referred + 0.03 * (material == "wood")
-    effect = strength * 0.16 / (1 + np.exp(-(age - 14) / 2.5)) * (hail_in - 0.5) / 2 * (1 - 0.8 * referred) - strength * 0.02 * (age < 6)
+    effect = strength * 0.16 / (1 + np.exp(-(age - 14) / 2.5)) * (hail_in - 0.5) / 2 * (
+        1 - 0.8 * referred
+    ) - strength * 0.02 * (age < 6)
     treated = rng.random(rows) < treat_share
     signed = rng.random(rows) < (base + treated * effect).clip(0, 1)
     table = pd.DataFrame({

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormplay.uplift import next_actions
@@ -35,6 +35,7 @@ def test_the_rule(uplift, phone, email, refused, expected):
     assert next_actions(np.array([uplift]), np.array([phone]), np.array([email]), said).tolist() == [expected]
 
 
+@settings(deadline=None)
 @given(
     st.floats(-1, 1), st.booleans(), st.booleans(), st.sets(st.sampled_from(CHANNELS)),
 )  # fmt: skip

@@ -29,8 +29,8 @@ def test_a_csv_goes_through_it(tmp_path):
                           "spent": rng.normal(10, 2, 900) + treated * (age > 40)})  # fmt: skip
     table.loc[:4, "spent"] = np.nan
     table.to_csv(tmp_path / "rct.csv", index=False)
-    done = run(tmp_path, "rct.csv", "--treatment", "mailed", "--outcome", "spent", "--features", "age,segment", "--base",
-               "linear", "--repeats", 50)  # fmt: skip
+    columns = ["--treatment", "mailed", "--outcome", "spent", "--features", "age,segment"]
+    done = run(tmp_path, "rct.csv", *columns, "--base", "linear", "--repeats", 50)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "5 rows without treatment or outcome are left out" in done.stdout
     held = int(((treated == 0) & (np.arange(900) > 4)).sum())
@@ -49,7 +49,11 @@ def test_without_a_file_the_truth_is_shown_too(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["none.csv"], "cannot be read"), (["some.csv"], "no column 'treated'"), (["some.csv", "--treatment", "t"], "'signed'")],
+    [
+        (["none.csv"], "cannot be read"),
+        (["some.csv"], "no column 'treated'"),
+        (["some.csv", "--treatment", "t"], "'signed'"),
+    ],
 )
 def test_what_is_not_there_is_said(tmp_path, arguments, said):
     (tmp_path / "some.csv").write_text("t,y\n1,0\n")

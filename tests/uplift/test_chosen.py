@@ -36,7 +36,7 @@ def test_a_storm_whose_outcomes_are_known_of_one_arm_more_often_is_left_out():
 
 
 def test_nothing_left_is_said():
-    with pytest.raises(TooLittleData, match="no storm to learn from. Expected a storm with decisions"):
+    with pytest.raises(TooLittleData, match=r"no storm to learn from. Expected a storm with decisions"):
         choose(arms(), None, DAY)
     with pytest.raises(TooLittleData, match="Storm now is left out: outcomes are not known in both arms"):
         choose(arms(("2", "now", DAY, 1_000, 500, 250, 0)), None, DAY)

@@ -70,10 +70,11 @@ def test_earlier_storms_are_seen(world):
 @pytest.mark.parametrize("days", [-10, 10])
 def test_what_was_written_down_after_the_decision_is_not_seen(world, days):
     home, at = world.properties["property_id"][0], DECIDED + timedelta(days=days)
-    run(world, "INSERT INTO suppressions (property_id, channel, reason, suppressed_at) VALUES (:home, 'door', 'x', :at)",
-        home=home, at=at)  # fmt: skip
+    run(world, """INSERT INTO suppressions (property_id, channel, reason, suppressed_at)
+                  VALUES (:home, 'door', 'x', :at)""", home=home, at=at)  # fmt: skip
     run(world, """INSERT INTO policy_decisions_log (storm_id, property_id, decision, reason, model_version, decided_at)
-                  SELECT storm_id, :home, 'treat', 'x', 'x', :at FROM storms WHERE slug = 'before'""", home=home, at=at)  # fmt: skip
+                  SELECT storm_id, :home, 'treat', 'x', 'x', :at FROM storms WHERE slug = 'before'""",
+        home=home, at=at)  # fmt: skip
     run(world, """INSERT INTO policy_outcomes (storm_id, property_id, actual_converted, observed_at)
                   SELECT storm_id, :home, true, :at FROM storms WHERE slug = 'before'""", home=home, at=at)  # fmt: skip
     seen = of_home(world, 0)[["channels_refused", "earlier_visits", "earlier_signed"]].tolist()
@@ -84,7 +85,8 @@ def test_a_decision_written_anew_does_not_let_later_words_in(world):
     """The moment is the storm's first, alike for both arms."""
     home = world.properties["property_id"][0]
     run(world, """INSERT INTO suppressions (property_id, channel, reason, suppressed_at)
-                  VALUES (:home, 'door', 'x', CAST(:then AS timestamptz) + interval '3 days')""", home=home)  # fmt: skip
+                  VALUES (:home, 'door', 'x', CAST(:then AS timestamptz) + interval '3 days')""",
+        home=home)  # fmt: skip
     run(world, """UPDATE policy_decisions_log SET decided_at = CAST(:then AS timestamptz) + interval '90 days'
                    WHERE property_id = :home""", home=home)  # fmt: skip
     assert of_home(world, 0)["channels_refused"] == 0
@@ -93,7 +95,8 @@ def test_a_decision_written_anew_does_not_let_later_words_in(world):
 def test_a_refusal_that_was_lifted_in_time_is_none(world):
     home = world.properties["property_id"][0]
     run(world, """INSERT INTO suppressions (property_id, channel, reason, suppressed_at, lifted_at)
-                  VALUES (:home, 'call', 'x', '2021-01-01', '2021-02-01'), (:home, 'text', 'x', '2021-01-01', '2021-10-01')""",
+                  VALUES (:home, 'call', 'x', '2021-01-01', '2021-02-01'),
+                         (:home, 'text', 'x', '2021-01-01', '2021-10-01')""",
         home=home)  # fmt: skip
     assert of_home(world, 0)["channels_refused"] == 1
 
@@ -116,8 +119,9 @@ def test_consent_and_contacts_are_those_of_now(world):
         seen = features.present(connection, world.storm_id, NOW)
     assert len(seen) == 12  # the skipped too
     place = {home: number for number, home in enumerate(seen.property_id)}
-    no = {channel: {homes[k] for k in range(12) if refused[place[homes[k]]]} for channel, refused in seen.refused.items()}
-    assert no == {"all": {homes[1]}, "door": {homes[0]}, "mail": {homes[0]}, "call": set(), "text": set(), "email": set()}
+    no = {channel: {home for home in homes if refused[place[home]]} for channel, refused in seen.refused.items()}
+    nobody = dict.fromkeys(("call", "text", "email"), set())
+    assert no == {"all": {homes[1]}, "door": {homes[0]}, "mail": {homes[0]}, **nobody}
     first = place[homes[0]]
     assert (seen.has_phone[first], seen.has_email[first]) == (False, True)
     assert seen.has_phone.sum() == 11 and seen.has_email.sum() == 1

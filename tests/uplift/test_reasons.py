@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormplay.uplift import reasons, words
@@ -97,6 +97,7 @@ def test_it_comes_back_from_plain_data(learnt):
     assert again.explain(table, predicted)[0].tolist() == surrogate.explain(table, predicted)[0].tolist()
 
 
+@settings(deadline=None)
 @given(st.integers(-1_000, 1_000))
 def test_points_are_signed_and_short(tenths):
     said = words.points(tenths)

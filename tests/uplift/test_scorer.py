@@ -59,7 +59,7 @@ def test_they_are_nearer_to_the_truth_than_a_response_model(measured):
 
 
 def test_the_mean_prediction_of_the_main_storm_is_the_planted_effect(measured):
-    fitted, truth, rows = measured
+    fitted, _, rows = measured
     main = (rows.storm == package.MAIN_STORM).to_numpy()
     t, y = rows.treated[main], rows.signed[main]
     error = np.sqrt(y[t].var() / t.sum() + y[~t].var() / (~t).sum())
@@ -111,8 +111,8 @@ def test_a_storm_is_scored_whole_and_every_number_leads_to_its_model(trained):
               JOIN properties p USING (tenant_id, property_id) WHERE i.storm_id = :storm""",
             {"storm": scorer.storm_id})  # fmt: skip
         refused = tenancy.frame(connection, "SELECT property_id, channel FROM suppressions WHERE lifted_at IS NULL")
-        others = tenancy.frame(connection, "SELECT DISTINCT model_version FROM lead_uplift WHERE property_id NOT IN "
-                               "(SELECT property_id FROM property_impacts WHERE storm_id = :s)", {"s": scorer.storm_id})  # fmt: skip
+        others = tenancy.frame(connection, """SELECT DISTINCT model_version FROM lead_uplift WHERE property_id NOT IN
+                (SELECT property_id FROM property_impacts WHERE storm_id = :s)""", {"s": scorer.storm_id})  # fmt: skip
     assert done.homes == done.written == len(rows) and set(rows["model_version"]) == {"uplift@1"}
     assert set(rows["storm_id"]) == {scorer.storm_id} and rows["expected_uplift"].between(-1, 1).all()
     assert done.mean_uplift == pytest.approx(rows["expected_uplift"].mean(), abs=1e-5)
@@ -158,11 +158,14 @@ def company(database):
         for home, years in zip(made.properties["property_id"], age, strict=True):
             connection.execute(text("UPDATE properties SET roof_age_years = :age WHERE property_id = :home"),
                                {"age": int(years), "home": home})  # fmt: skip
-        rows = tenancy.frame(connection, "SELECT property_id, decision FROM policy_decisions_log WHERE decision <> 'skip'")
+        rows = tenancy.frame(
+            connection, "SELECT property_id, decision FROM policy_decisions_log WHERE decision <> 'skip'"
+        )
         years = rows["property_id"].map(dict(zip(made.properties["property_id"], age, strict=True)))
         chance = 0.15 + 0.4 * ((rows["decision"] == "treat") & (years > 12))
         tenancy.insert(connection, "policy_outcomes", pd.DataFrame({
-            "property_id": rows["property_id"], "storm_id": made.storm_id, "actual_converted": rng.random(len(rows)) < chance,
+            "property_id": rows["property_id"], "storm_id": made.storm_id,
+            "actual_converted": rng.random(len(rows)) < chance,
         }))  # fmt: skip
     return made
 

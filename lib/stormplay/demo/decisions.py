@@ -53,29 +53,6 @@ def decide(storm: str, homes: pd.DataFrame, refused: NDArray[np.bool_]) -> pd.Da
     return pd.DataFrame({"property_id": homes["property_id"], "decision": decision, "reason": reason})
 
 
-def next_actions(homes: pd.DataFrame, refused: dict[str, NDArray[np.bool_]]) -> NDArray[np.str_]:
-    """Name the next best action per home from its uplift, its contacts and what it refused.
-
-    Args:
-        homes: Columns expected_uplift, phone_e164, email.
-        refused: Per channel, which homes refused it.
-
-    Returns:
-        One of 'door_visit', 'call', 'text', 'email', 'mail', 'wait'.
-    """
-    uplift = homes["expected_uplift"].to_numpy()
-    phone, email = homes["phone_e164"].notna().to_numpy(), homes["email"].notna().to_numpy()
-    conditions = [
-        refused["all"] | (uplift < 0.02),
-        (uplift >= 0.10) & ~refused["door"],
-        (uplift >= 0.05) & phone & ~refused["call"],
-        (uplift >= 0.05) & ~refused["door"],
-        phone & ~refused["text"],
-        email & ~refused["email"],
-    ]
-    return _first_that_holds(conditions, ["wait", "door_visit", "call", "door_visit", "text", "email", "mail"])
-
-
 def _first_that_holds(conditions: list[NDArray[np.bool_]], names: list[str]) -> NDArray[np.str_]:
     """Per home the name of its first condition that holds; the last name where none does."""
     place = np.select(conditions, [np.full(len(c), i) for i, c in enumerate(conditions)], len(conditions))

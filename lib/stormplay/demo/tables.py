@@ -11,6 +11,7 @@ from stormplay.demo.cast import MAIN_STORM, STORMS, Storm
 from stormplay.demo.streets import Rng
 from stormplay.demo.truth import base_rate, true_effect
 from stormplay.storms import impact_index
+from stormplay.uplift.actions import next_actions
 
 
 def storms() -> pd.DataFrame:
@@ -58,7 +59,12 @@ def beliefs(homes: pd.DataFrame, refused: dict[str, NDArray[np.bool_]]) -> pd.Da
     """The table lead_uplift: the belief in force, which is about the main storm."""
     return homes[["property_id", "expected_uplift"]].assign(
         storm=MAIN_STORM,
-        next_best_action=decisions.next_actions(homes, refused),
+        next_best_action=next_actions(
+            homes["expected_uplift"].to_numpy(),
+            homes["phone_e164"].notna().to_numpy(),
+            homes["email"].notna().to_numpy(),
+            refused,
+        ),
         model_version=decisions.MODEL_VERSION,
     )
 
