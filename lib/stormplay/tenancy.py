@@ -126,7 +126,7 @@ def tenant_of_storm(storm: str | UUID) -> str:
     Raises:
         UnknownStorm: No storm of that id is open to this person.
     """
-    wanted = _as_uuid(storm)
+    wanted = as_uuid(storm)
     if wanted is not None:
         with database.transaction(_address()) as connection:
             found = connection.execute(text("SELECT sec.tenant_of_storm(:id)"), {"id": wanted}).scalar_one()
@@ -212,7 +212,7 @@ def storm_id(connection: Connection, storm: str | UUID) -> str:
     Raises:
         UnknownStorm: This tenant has no such storm.
     """
-    wanted = _as_uuid(storm)
+    wanted = as_uuid(storm)
     column = "slug" if wanted is None else "storm_id"
     value = str(storm) if wanted is None else wanted
     query = text(f"SELECT storm_id FROM storms WHERE {column} = :value")  # noqa: S608 - one of two own words
@@ -232,7 +232,7 @@ def _choose(connection: Connection, tenant: str | UUID) -> str:
     Returns:
         The tenant's id. It chooses nothing by itself: whatever a statement says, the policy asks the database.
     """
-    wanted = _as_uuid(tenant)
+    wanted = as_uuid(tenant)
     rows = connection.execute(text("SELECT tenant_id, slug FROM sec.my_tenants()")).all()
     for tenant_id, slug in rows:
         if tenant_id == wanted or (wanted is None and slug == tenant):
@@ -267,7 +267,8 @@ def _end(process: int, home: Path) -> None:
         broker.close_kernel(minted.login)
 
 
-def _as_uuid(value: str | UUID) -> UUID | None:
+def as_uuid(value: str | UUID) -> UUID | None:
+    """What was given as an id; None where it is none."""
     try:
         return value if isinstance(value, UUID) else UUID(str(value))
     except ValueError:

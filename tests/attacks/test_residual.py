@@ -98,6 +98,7 @@ def test_shares_by_id(ours, attacker):
     finally:
         ours.asked("RESET default_statistics_target")
         ours.asked("DELETE FROM properties WHERE address = 'RIVAL large'")
+        ours.asked("ANALYZE properties")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="not open to you"):
         ours.run(attacker, "SELECT set_config('app.tenant_id', %(foreign)s, true)", "TABLE properties")
     attacker.rollback()

@@ -20,19 +20,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from stormplay.experiments.assignment import TREAT_SHARE, assigned, hash_share
-from stormplay.experiments.balance import covariate_balance, known_check, size_check, srm_p_value
-from stormplay.experiments.estimate import Counts, Estimate
-from stormplay.experiments.intervals import difference_interval, relative_lift_interval
-from stormplay.experiments.pooling import pool
-from stormplay.experiments.power import minimal_detectable_effect, needed_sample
-from stormplay.experiments.reach import Reach, exposure
-from stormplay.experiments.sequential import always_valid_interval, always_valid_p_value
-from stormplay.experiments.strata import Stratum, stratify
-from stormplay.experiments.verdicts import MARGIN, verdict
-
 if TYPE_CHECKING:
+    from stormplay.experiments.assignment import TREAT_SHARE, assigned, hash_share
+    from stormplay.experiments.balance import covariate_balance, known_check, size_check, srm_p_value
+    from stormplay.experiments.estimate import Counts, Estimate
     from stormplay.experiments.experiment import Experiment
+    from stormplay.experiments.intervals import difference_interval, relative_lift_interval
+    from stormplay.experiments.pooling import pool
+    from stormplay.experiments.power import minimal_detectable_effect, needed_sample
+    from stormplay.experiments.reach import Reach, exposure
+    from stormplay.experiments.sequential import always_valid_interval, always_valid_p_value
+    from stormplay.experiments.strata import Stratum, stratify
+    from stormplay.experiments.verdicts import MARGIN, verdict
 
 __all__ = [
     "MARGIN",
@@ -60,9 +59,25 @@ __all__ = [
     "verdict",
 ]
 
+# Room -> the names it gives. Loaded at first use: who only draws by hash pays for no statistics, who reckons for no
+# database.
+_ROOMS = {
+    "assignment": "TREAT_SHARE, assigned, hash_share",
+    "balance": "covariate_balance, known_check, size_check, srm_p_value",
+    "estimate": "Counts, Estimate",
+    "experiment": "Experiment",
+    "intervals": "difference_interval, relative_lift_interval",
+    "pooling": "pool",
+    "power": "minimal_detectable_effect, needed_sample",
+    "reach": "Reach, exposure",
+    "sequential": "always_valid_interval, always_valid_p_value",
+    "strata": "Stratum, stratify",
+    "verdicts": "MARGIN, verdict",
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names.split(", ")}
+
 
 def __getattr__(name: str) -> object:
-    # Who only reckons needs no database.
-    if name == "Experiment":
-        return import_module("stormplay.experiments.experiment").Experiment
+    if name in _HOME:
+        return getattr(import_module(f"stormplay.experiments.{_HOME[name]}"), name)
     raise AttributeError(f"module 'stormplay.experiments' has no attribute '{name}'")

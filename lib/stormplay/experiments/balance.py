@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import chdtrc
 
 from stormplay.errors import BadInput
-from stormplay.experiments.estimate import rate
+from stormplay.experiments.estimate import percent, rate
+from stormplay.experiments.intervals import Floats
 
 Light = Literal["red", "amber", "green"]
 
@@ -46,8 +47,12 @@ def srm_p_value(observed: Sequence[int], expected_share: Sequence[float]) -> flo
         )
     if not counts.sum():
         return 1.0
-    expected = shares / shares.sum() * counts.sum()
-    return float(chdtrc(len(counts) - 1, ((counts - expected) ** 2 / expected).sum()))
+    return _chi_square_p(counts, shares / shares.sum() * counts.sum(), len(counts) - 1)
+
+
+def _chi_square_p(observed: Floats, expected: Floats, degrees: int) -> float:
+    """Pearson's test: how likely counts at least so far from the expected ones are by chance."""
+    return float(chdtrc(degrees, ((observed - expected) ** 2 / expected).sum()))
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ def size_check(treated: int, held: int, treat_share: float) -> Check:
     """The SRM light: the sizes of the arms against the share that was drawn."""
     p = srm_p_value([treated, held], [treat_share, 1 - treat_share])
     total = treated + held
-    seen = f"{treated:,} treated and {held:,} held out, where {treat_share:.0%} and {1 - treat_share:.0%} were drawn"
-    return Check(p, light_of(p), f"{seen.replace('%', ' %')} (p = {p:.2g}): {_SIZES[light_of(p)]}" if total
+    drawn = f"{percent(treat_share)} and {percent(1 - treat_share)}"
+    seen = f"{treated:,} treated and {held:,} held out, where {drawn} were drawn"
+    return Check(p, light_of(p), f"{seen} (p = {p:.2g}): {_SIZES[light_of(p)]}" if total
                  else "Nobody has been treated or held out yet.")  # fmt: skip
 
 
@@ -81,7 +87,7 @@ def known_check(treated: int, treated_known: int, held: int, held_known: int) ->
         return Check(1.0, "green", "Outcomes are known of all homes or of none." if total else "There is no home yet.")
     seen = np.array([[treated_known, treated - treated_known], [held_known, held - held_known]], dtype=np.float64)
     expected = np.outer([treated, held], [known, total - known]) / total
-    p = float(chdtrc(1, ((seen - expected) ** 2 / expected).sum()))
+    p = _chi_square_p(seen, expected, 1)
     shares = f"Outcomes are known of {rate(treated_known, treated)} treated and {rate(held_known, held)} held-out homes"
     return Check(p, light_of(p), f"{shares}: {_KNOWN[light_of(p)]}")
 

@@ -107,7 +107,12 @@ class Estimate:
 
 def rate(part: int, whole: int) -> str:
     """'48 of 400 (12.0 %)': a rate with what it is made of."""
-    return f"{part:,} of {whole:,} ({part / whole:.1%})".replace("%", " %") if whole else "0 of 0"
+    return f"{part:,} of {whole:,} ({percent(part / whole, 1)})" if whole else "0 of 0"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """'12 %': a share of one in hundredths."""
+    return f"{share:.{digits}%}".replace("%", " %")
 
 
 def per_hundred(difference: float) -> str:

@@ -40,9 +40,7 @@ def difference_interval(
     Raises:
         BadInput: A count is negative or no whole number, more signed than there are, or the confidence is none.
     """
-    check_counts(converted, n, control_converted, control_n)
-    if not (n and control_n):
-        check_confidence(confidence)
+    if not _is_measurable(converted, n, control_converted, control_n, confidence):
         return -1.0, 1.0
     low, high = newcombe(converted, n, control_converted, control_n, confidence)
     return float(low), float(high)
@@ -71,15 +69,20 @@ def relative_lift_interval(
     Raises:
         BadInput: As `difference_interval`.
     """
-    check_counts(converted, n, control_converted, control_n)
-    if not (n and control_n):
-        check_confidence(confidence)
+    if not _is_measurable(converted, n, control_converted, control_n, confidence):
         return -1.0, math.inf
     treated_low, treated_high = wilson(converted, n, confidence)
     control_low, control_high = wilson(control_converted, control_n, confidence)
     rate, control_rate = converted / n, control_converted / control_n
     low, high = mover_ratio(rate, treated_low, treated_high, control_rate, control_low, control_high)
     return float(low) - 1, float(high) - 1
+
+
+def _is_measurable(converted: int, n: int, control_converted: int, control_n: int, confidence: float) -> bool:
+    """Whether both arms have a home, once it is known that what was given can be."""
+    check_counts(converted, n, control_converted, control_n)
+    check_confidence(confidence)
+    return bool(n and control_n)
 
 
 def wilson(converted: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:

@@ -123,13 +123,18 @@ class ReadOut:
     @property
     def counts(self) -> Counts:
         """Who signed, of those whose outcome is known."""
-        return Counts(self.treated.converted, self.treated.known, self.held.converted, self.held.known)
+        return known_counts(self.treated, self.held)
+
+
+def known_counts(treated: Arm, held: Arm) -> Counts:
+    """Who signed, of the homes of two arms whose outcome is known."""
+    return Counts(treated.converted, treated.known, held.converted, held.known)
 
 
 def put_together(found: Record, *, treat_share: float, confidence: float, margin: float, looks: Looks) -> ReadOut:
     """The read-out of a record; see `Experiment.read_out`."""
     treated, held = (_arm(found.counts, is_treated) for is_treated in (True, False))
-    counts = Counts(treated.converted, treated.known, held.converted, held.known)
+    counts = known_counts(treated, held)
     difference = counts.difference(confidence)
     srm = size_check(treated.homes, held.homes, treat_share)
     known = known_check(treated.homes, treated.known, held.homes, held.known)
@@ -193,8 +198,7 @@ def _bands(counts: pd.DataFrame) -> list[Stratum]:
     for name in dict.fromkeys(counts.sort_values("place")["band"]):
         rows = counts[counts["band"] == name]
         treated, held = _arm(rows, True), _arm(rows, False)
-        made.append(Stratum(str(name), treated.homes + held.homes,
-                            Counts(treated.converted, treated.known, held.converted, held.known)))  # fmt: skip
+        made.append(Stratum(str(name), treated.homes + held.homes, known_counts(treated, held)))
     return made or [Stratum("all", 0, Counts(0, 0, 0, 0))]
 
 

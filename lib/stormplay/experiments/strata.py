@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stormplay.errors import BadInput
-from stormplay.experiments.estimate import Counts, Estimate
+from stormplay.experiments.estimate import Counts, Estimate, percent
 from stormplay.experiments.intervals import Floats
 
 LEAST_KNOWN = 10
@@ -135,5 +135,5 @@ def _sentence(used: Sequence[Stratum], ratio: float, helps: bool) -> str:
         return "Only one band has enough known outcomes in both arms, so there is nothing to compare within."
     change = abs(1 - ratio)
     word = "narrower" if ratio < 1 else "wider"
-    what = f"Within {len(used)} bands of hail the interval is {change:.0%} {word}".replace("%", " %")
+    what = f"Within {len(used)} bands of hail the interval is {percent(change)} {word}"
     return f"{what}: {'worth using' if helps else 'not worth using, so the plain one stands'}."

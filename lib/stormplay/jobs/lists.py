@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pandas as pd
 from sqlalchemy.engine import Connection
@@ -122,21 +121,14 @@ def _where(storm_id: str, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     if wanted.statuses is not None:
         parts.append("AND j.status = ANY (CAST(:statuses AS text[]))")
         told["statuses"] = list(wanted.statuses)
-    if (one := _property(wanted.address)) is not None:
+    if (one := tenancy.as_uuid(wanted.address.strip())) is not None:
         parts.append("AND j.property_id = CAST(:property_id AS uuid)")
-        told["property_id"] = one
+        told["property_id"] = str(one)
     elif key := search_key(wanted.address):
         # A prefix as a range: LIKE is not leakproof and would lose its index under row security.
         parts.append('AND p.address_key COLLATE "C" >= :begin AND p.address_key COLLATE "C" < :end')
         told |= {"begin": key, "end": key + "\U0010ffff"}
     return " ".join(parts), told
-
-
-def _property(typed: str) -> str | None:
-    try:
-        return str(UUID(typed.strip()))
-    except ValueError:
-        return None
 
 
 def search_key(address: str) -> str:

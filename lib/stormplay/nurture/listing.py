@@ -15,10 +15,10 @@ one storm gets the seed's rows as they are. `tests/nurture/test_nurture_listing.
 from __future__ import annotations
 
 import math
-from uuid import UUID
 
 import pandas as pd
 
+from stormplay import tenancy
 from stormplay.errors import BadInput
 from stormplay.nurture.facts import Scope
 
@@ -113,10 +113,8 @@ def _from(search: str | None) -> str:
 
 
 def _is_id(wanted: str) -> bool:
-    try:
-        return str(UUID(wanted)) == wanted.lower()
-    except ValueError:
-        return False
+    found = tenancy.as_uuid(wanted)
+    return found is not None and str(found) == wanted.lower()
 
 
 def _values(threshold: float, search: str | None) -> dict[str, object]:
