@@ -118,6 +118,18 @@ def test_what_comes_late_takes_its_place_and_changes_no_status(tracker):
     assert row[7] == ["no_answer", "inspected"]
 
 
+def test_a_status_said_again_on_the_page_is_newer_than_a_late_file(tracker):
+    first = jobs(tracker)[0]
+    tracker.import_csv(file({"job_id": first, "new_status": "do_not_return", "seen_at": "2021-05-03 14:10"}))
+    (told,) = state(tracker, [first])
+    tracker.update_job(first, status="do_not_return")
+    applied = tracker.import_csv(file({"job_id": first, "new_status": "en_route", "seen_at": "2021-05-03 16:00"}))
+    assert len(applied.outweighed) == 1
+    (row,) = state(tracker, [first])
+    assert (told[1], row[1]) == ("do_not_return", "do_not_return")
+    assert row[7] == ["do_not_return", "en_route", "do_not_return"]
+
+
 def test_a_no_in_a_file_is_on_the_ledger(tracker):
     first = jobs(tracker)[0]
     tracker.import_csv(file({"job_id": first, "new_status": "do not return", "seen_at": "2021-05-03 14:10"}))
