@@ -12,7 +12,7 @@ from psycopg2 import sql
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import JobTracker, NurtureLoop, RouteBuilder, accounts, tenancy
+from stormplay import JobTracker, NurtureLoop, RouteBuilder, TreatmentPolicy, accounts, quality, registry, tenancy
 from stormplay import database as db
 from stormplay.nurture import Rules
 
@@ -57,6 +57,10 @@ def made(_name):
     loop.schedule()
     loop.pause()
     loop.resume()
+    TreatmentPolicy(world.tenant, world.storm).apply()
+    quality.run(world.tenant, world.storm)
+    with tenancy.session(world.tenant) as connection:
+        registry.register(connection, "uplift", None, purpose="to be found by nobody else", code_version="1")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip

@@ -43,8 +43,10 @@ def as_administrator(act: Callable[..., object], *args: str) -> None:
         act(*args)
 
 
-def make_world(treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, seed=0, depot=(32.84, -97.29)) -> World:
-    """A fresh tenant (local person is a member) whose storm has these numbers of decided homes."""
+def make_world(
+    treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, seed=0, depot=(32.84, -97.29), is_decided=True
+) -> World:
+    """A fresh tenant (local person is a member) whose storm has these numbers of homes, decided or not."""
     rng = np.random.default_rng(seed)
     slug = f"world-{next(_number)}-{uuid4().hex[:6]}"
     accounts.add_tenant(slug, f"World {slug}", is_synthetic=True, depot=depot)
@@ -70,8 +72,9 @@ def make_world(treat=120, hold_out=20, skip=10, suppressed=3, without_place=2, s
         tenancy.insert(connection, "lead_uplift", ids.assign(
             expected_uplift=rng.uniform(0, 0.4, n), next_best_action="door", model_version="test"))  # fmt: skip
         tenancy.insert(connection, "property_impacts", ids.assign(storm_id=storm_id, hail_in=1.5, sii_score=60.0))
-        tenancy.insert(connection, "policy_decisions_log", ids.assign(
-            storm_id=storm_id, decision=decision, reason=reason, model_version="test"))  # fmt: skip
+        if is_decided:
+            tenancy.insert(connection, "policy_decisions_log", ids.assign(
+                storm_id=storm_id, decision=decision, reason=reason, model_version="test"))  # fmt: skip
         refused = ids.iloc[without_place : without_place + suppressed]
         tenancy.insert(connection, "suppressions", refused.assign(channel="door", reason="asked not to be visited"))
     return World(slug, "hail", storm_id, properties)

@@ -3,10 +3,19 @@
 Table of contents, in the order of the story:
 
     list_storms       the storms of a tenant
+    TreatmentPolicy   who is treated, held out or skipped, and why: dry run, apply, ledger
     RouteBuilder      Phase 3: treated properties in, crew routes out
     JobTracker        Phase 4: the jobs of a storm, what was said, seen and photographed
     NurtureLoop       Phase 5: whom to contact again, when, by which channel, and whom never
+    uplift            what a visit adds at each home: fit, measure, score a storm (`uplift.fit`, `UpliftScorer`)
+    registry          which model made a number (`registry.ModelRegistry(tenant).trace("uplift@3")`)
+    StormPlayScore    what the storm play is worth so far, 0 to 100, and the cheapest way to raise it
+    calculate_storm_play_score, get_score_breakdown    the number and its components, for a storm's id
+    score             pure: the formula (`score.score_components`)
+    charts            frames in, Plotly charts out, offline, each with its text alternative
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
+    policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
+    quality           data-quality checks of a storm, each a query one can run (`quality.run`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -21,21 +30,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stormplay import errors, experiments, routing, storms, tenancy
+    from stormplay import (
+        charts,
+        errors,
+        experiments,
+        policy,
+        quality,
+        registry,
+        routing,
+        score,
+        storms,
+        tenancy,
+        uplift,
+    )
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
+    from stormplay.policy import TreatmentPolicy
     from stormplay.routes import RouteBuilder, list_storms
+    from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
+    "StormPlayScore",
+    "TreatmentPolicy",
+    "calculate_storm_play_score",
+    "charts",
     "errors",
     "experiments",
+    "get_score_breakdown",
     "list_storms",
+    "policy",
+    "quality",
+    "registry",
     "routing",
+    "score",
     "storms",
     "tenancy",
+    "uplift",
 ]
 __version__ = "0.1.0"
 
@@ -43,6 +76,10 @@ _HOME = {
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",
+    "TreatmentPolicy": "stormplay.policy",
+    "StormPlayScore": "stormplay.score",
+    "calculate_storm_play_score": "stormplay.score",
+    "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",
 }
 

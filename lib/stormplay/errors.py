@@ -6,12 +6,19 @@
     │   ├── UnknownStorm       no such storm for this tenant
     │   ├── UnknownRoute       no such route for this storm
     │   ├── UnknownJob         no such job for this storm
+    │   ├── UnknownModel       no such model or version for this tenant
     │   ├── IllegalTransition  a job cannot go from that status to this one
-    │   └── NothingToRoute     the storm has no treated property with a place
+    │   ├── NothingToRoute     the storm has no treated property with a place
+    │   ├── TooLittleData      not enough homes to say anything from
+    │   ├── Leakage            a column knows what came after the decision
+    │   ├── WrongColumns       not the columns that the model was fitted on
+    │   ├── HeldOut            a home of the control group would be visited or contacted
+    │   └── ArmFixed           a home's arm, once drawn, would be changed
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
     ├── Busy                   all places are taken                 exit 5
     ├── Cancelled              the person stopped it; nothing changed
+    ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
@@ -61,12 +68,36 @@ class UnknownJob(BadInput):
     """The storm has no job of that id, or none at that property."""
 
 
+class UnknownModel(BadInput):
+    """The tenant has no model, version or alias of that name."""
+
+
 class IllegalTransition(BadInput):
     """A job's status cannot be followed by the one wanted; the message names those that can."""
 
 
 class NothingToRoute(BadInput):
     """The storm has no treated property that can be put on a route."""
+
+
+class TooLittleData(BadInput):
+    """There are too few homes, or too few of one outcome, to fit or measure a model."""
+
+
+class Leakage(BadInput):
+    """A column tells who was treated or what came of it, so a model would learn what nobody knows beforehand."""
+
+
+class WrongColumns(BadInput):
+    """The columns are not those that the model was fitted on, or hold what it cannot read."""
+
+
+class HeldOut(BadInput):
+    """A home of a storm's control group would be visited or contacted, or one that was is to be a control."""
+
+
+class ArmFixed(BadInput):
+    """A home's arm in a storm would be changed after it was drawn, or left after the work began."""
 
 
 class NotAllowed(StormplayError):
@@ -89,6 +120,10 @@ class Busy(StormplayError):
 
 class Cancelled(StormplayError):
     """The person stopped the work; nothing was changed."""
+
+
+class ArtifactRefused(StormplayError):
+    """A model's file is gone, is not what was registered, or holds what may not be loaded."""
 
 
 class DatabaseUnavailable(StormplayError):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from stormplay import broker, parameters, tenancy
+from stormplay import broker, charts, parameters, tenancy
 from stormplay.errors import BadInput, ReportFailed
 
 
@@ -65,13 +65,15 @@ def run(notebook: Path, given: Mapping[str, object], out: Path, person: str = br
 
 
 def to_html(executed: Path) -> str:
-    """An executed notebook as one HTML page: no source, no script of ours, nothing fetched from anywhere."""
+    """An executed notebook as one HTML page: no source, nothing fetched; Plotly once, where there is a chart."""
     from nbconvert import HTMLExporter  # noqa: PLC0415 - half a second
 
     book = nbformat.read(executed, as_version=4)
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
     exporter.exclude_input_prompt = exporter.exclude_anchor_links = True
     body, _ = exporter.from_notebook_node(book)
+    if 'class="sp-charted"' in body:
+        body += charts.bundle()
     heading = re.search(r"^#\s+(.+)$", "\n".join(cell.source for cell in book.cells[:1]), re.MULTILINE)
     style = _shared("stormplay.css").replace("</", "<\\/")
     frame = _shared("report.html")

@@ -141,9 +141,11 @@ class RouteBuilder:
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
             routes, members = compose(connection, plan, stops, kept)
+            who = tenancy.my_name()
+            tenancy.because(connection, f"{who} generated {len(routes):,} route{'' if len(routes) == 1 else 's'}")
             run = {"storm_id": self.storm_id, "parameters": parameters, "route_count": len(routes),
                    "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": plan.distance_m,
-                   "seconds": time.monotonic() - began, "made_by": tenancy.my_name()}  # fmt: skip
+                   "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
         return routes
 

@@ -25,7 +25,10 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stormplay import broker, database, embedded
-from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
+from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
+
+# What the database refuses in words of its own (sql/0034): the arms of a storm.
+_OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
 
 _minted: dict[tuple[int, Path], broker.KernelLogin] = {}
 _minting = threading.Lock()
@@ -44,6 +47,7 @@ def session(tenant: str | UUID) -> Iterator[Connection]:
     Raises:
         UnknownTenant: No tenant of that name is open to this person (a foreign one reads the same).
         NotAllowed: The database refused a statement.
+        HeldOut, ArmFixed: A home of the control group would be visited, or an arm changed.
         DatabaseUnavailable: Nothing answers.
     """
     address = _address()
@@ -65,7 +69,11 @@ def session(tenant: str | UUID) -> Iterator[Connection]:
 
 def _explained(error: Exception, cause: BaseException | None) -> Exception:
     """A refusal as a sentence; anything else as it was."""
-    if getattr(cause, "pgcode", None) != "42501":
+    code = getattr(cause, "pgcode", None)
+    if isinstance(cause, psycopg2.Error) and code in _OWN_WORDS:
+        said = _first_line(cause)
+        return _OWN_WORDS[code](f"{said[:1].upper()}{said[1:]}.", remedy=cause.diag.message_hint or "")
+    if code != "42501":
         return error
     return NotAllowed(
         f"The database refused that: {_first_line(cause)}.",
@@ -204,6 +212,11 @@ def insert(connection: Connection, table: str, rows: pd.DataFrame) -> int:
               for row in plain.itertuples(index=False, name=None)]  # fmt: skip
     execute_values(connection.connection.cursor(), statement, values, page_size=2_000)
     return len(values)
+
+
+def because(connection: Connection, cause: str) -> None:
+    """Say in words why this transaction does what it does: the score's history shows them where it changes a score."""
+    connection.execute(text("SELECT set_config('app.score_cause', :cause, true)"), {"cause": cause})
 
 
 def storm_id(connection: Connection, storm: str | UUID) -> str:

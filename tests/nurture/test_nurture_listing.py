@@ -52,12 +52,13 @@ def street(database):
     made.run(
         "UPDATE lead_uplift SET expected_uplift = (CASE WHEN random() < 0.5 THEN 0.2 ELSE 0.10 + random() / 2 END)"
     )
-    for table, columns, values in (
-        ("jobs", "property_id, storm_id, status", "property_id, storm_id, 'no_answer'"),
+    for table, columns, values, whose in (
+        ("jobs", "property_id, storm_id, status", "property_id, storm_id, 'no_answer'", "decision <> 'hold_out'"),
         ("policy_outcomes", "property_id, storm_id, actual_converted",
-         "property_id, storm_id, CASE WHEN random() < 0.3 THEN true WHEN random() < 0.5 THEN false END"),
+         "property_id, storm_id, CASE WHEN random() < 0.3 THEN true WHEN random() < 0.5 THEN false END", "true"),
     ):  # fmt: skip
-        made.run(f"INSERT INTO {table} ({columns}) SELECT {values} FROM policy_decisions_log WHERE random() < 0.6")
+        made.run(f"INSERT INTO {table} ({columns}) SELECT {values} FROM policy_decisions_log"
+                 f" WHERE random() < 0.6 AND {whose}")  # fmt: skip
     return made
 
 
@@ -113,7 +114,8 @@ def test_with_two_storms_it_is_the_seeds_query_over_the_storms_own_rows(database
     for storm in (street.world.storm_id, later):
         street.run(
             "INSERT INTO jobs (property_id, storm_id, status)"
-            " SELECT property_id, :one, 'lost' FROM properties WHERE random() < 0.6",
+            " SELECT property_id, :one, 'lost' FROM policy_decisions_log"
+            " WHERE storm_id = :one AND decision <> 'hold_out' AND random() < 0.6",
             one=storm,
         )
         street.run(

@@ -313,9 +313,14 @@ def born(forks, tmp_path):
     identity = {"arguments": ["-f", str(tmp_path / "kernel.json")], "environment": environment,
                 "folder": str(tmp_path), "memory_bytes": 0}  # fmt: skip
 
+    async def one():
+        while (child := await forks.fork(identity)) is None:  # it may be importing still, or have been lost by a test
+            await asyncio.sleep(0.1)
+        return child
+
     async def three():
         await forks.ready()
-        return [await forks.fork(identity) for _ in range(3)]
+        return [await one() for _ in range(3)]
 
     return asyncio.run(three())
 
@@ -336,6 +341,39 @@ def test_a_handle_stands_for_one_process_and_tells_of_its_end(born):
     three.kill()
     three.wait()
     eventually(lambda: not [pid for pid in pids if psutil.pid_exists(pid)])
+
+
+def test_a_nursery_that_is_slow_to_import_is_left_to_it(caplog):
+    slow = Forks(logging.getLogger("test"))
+
+    async def ask():
+        await slow.ready()
+        slow._control.settimeout(0.001)  # no machine imports that soon
+        process = slow._process
+        assert await slow.fork({}) is None, "the visitor has a kernel that starts cold"
+        assert slow._process is process
+        slow._control.settimeout(60)
+        return await slow.fork({"arguments": [], "environment": {}, "folder": "/", "memory_bytes": 0})
+
+    child = asyncio.run(ask())
+    assert child is not None
+    assert "lost" not in caplog.text
+    child.kill()
+    asyncio.run(slow.close())
+
+
+def test_a_nursery_that_never_starts_is_given_up(monkeypatch, caplog):
+    monkeypatch.setattr("stormplay.server.forks.START_S", 0.0)
+    never = Forks(logging.getLogger("test"))
+
+    async def ask():
+        await never.ready()
+        never._control.settimeout(0.001)
+        return await never.fork({})
+
+    assert asyncio.run(ask()) is None
+    assert "the nursery is lost (did not start)" in caplog.text
+    asyncio.run(never.close())
 
 
 def test_a_nursery_that_hangs_is_given_up(forks, born, caplog):

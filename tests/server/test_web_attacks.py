@@ -272,7 +272,7 @@ def test_no_other_site_may_frame_or_read_a_page(path, people):
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-STATIC = ["/static/", "/voila/static/", "/voila/labextensions/anywidget/static/"]
+STATIC = ["/static/", "/static/plotly/", "/voila/static/", "/voila/labextensions/anywidget/static/"]
 ESCAPES = [
     "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/app.py", "..%5c..%5capp.py", "/etc/passwd",
     "%252e%252e%252fapp.py", "....//....//etc/passwd", "stormplay.css%00.js", "./../login.html",
@@ -292,7 +292,7 @@ def test_no_path_leads_out_of_a_folder_of_files(escape, people):
 def test_what_is_escaped_from_is_there_for_who_asks_plainly(people):
     """The positive control of the paths above, and what they would have led to."""
     ana, _, _ = people
-    assert ana.get("/static/stormplay.css").status == 200
+    assert ana.get("/static/stormplay.css").status == ana.get("/static/plotly/LICENSE").status == 200
     assert (STATIC_FOLDER / "../login.html").is_file()
     for path in ("/static/../login.html", "/static/%2e%2e/login.html", "/static/..%2flogin.html"):
         assert "{% extends" not in ana.get(path).body
@@ -513,7 +513,8 @@ def test_without_a_database_nothing_is_told_of_it(database, notebooks, tmp_path,
 PIECES = [*"%/?&=.;:#'\"<>[]{}()|\\~ \t0a\u00e9", "%00", "%ff", "%2e", "..", "//", "\r", "\x7f"]
 ODD = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 PLACES = ["/login", "/logout", "/password", "/", PLAIN, "/voila/render/", "/static/", "/voila/static/", "/api/kernels/",
-          "/voila/execution/", "/voila/api/shutdown/", "/voila/labextensions/", "/api/kernels/{}/channels"]  # fmt: skip
+          "/static/plotly/", "/voila/execution/", "/voila/api/shutdown/", "/voila/labextensions/",
+          "/api/kernels/{}/channels"]  # fmt: skip
 HEADERS = ["Cookie", "Origin", "Referer", "Range", "If-None-Match", "If-Modified-Since", "Accept-Encoding", "Expect",
            "Content-Type", "Sec-WebSocket-Key", "X-XSRFToken", "X-Forwarded-For", "Upgrade"]  # fmt: skip
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -59,7 +59,8 @@ def up(
         load_demo()
     broker.reap()
     if database.is_embedded():
-        os.environ.setdefault("STORMPLAY_PICTURES", str(embedded.home() / "pictures"))  # kernels know no such folder
+        for variable, folder in (("STORMPLAY_PICTURES", "pictures"), ("STORMPLAY_MODELS", "models")):
+            os.environ.setdefault(variable, str(embedded.home() / folder))  # kernels know no such folder
     server.serve(
         port=port, ip=ip, notebooks=notebooks_folder(), ready=lambda url: _welcome(url, demo), public_url=public_url,
         trusted_proxies=trusted_proxy or (), proxy_user_header=proxy_user_header,

@@ -7,18 +7,21 @@ becomes a sentence on the page, never a traceback.
 from __future__ import annotations
 
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import MapFrame, PickTable, Upload
+from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
 from stormplay.controls.nurture_asking import below
 from stormplay.controls.phase3 import Phase3, phase3
 from stormplay.controls.phase4 import Phase4, phase4
 from stormplay.controls.phase5 import Phase5, phase5
 from stormplay.controls.query import overrides
 from stormplay.controls.record import MIME, Recorded
+from stormplay.controls.score import ScorePage, score
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Work
 
 __all__ = [
     "MIME",
+    "ChartFrame",
     "MapFrame",
     "Message",
     "Phase3",
@@ -26,6 +29,8 @@ __all__ = [
     "Phase5",
     "PickTable",
     "Recorded",
+    "ScoreChip",
+    "ScorePage",
     "Selectors",
     "Upload",
     "Work",
@@ -35,4 +40,5 @@ __all__ = [
     "phase3",
     "phase4",
     "phase5",
+    "score",
 ]

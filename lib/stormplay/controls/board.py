@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
 from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import ScoreChip, is_served
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
@@ -30,11 +30,6 @@ PHASES = {
 }
 
 
-def is_served() -> bool:
-    """Whether this kernel is behind a Stormplay page, which has a stylesheet of its own."""
-    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-
-
 class Board:
     """One storm's routes with controls. Made by `phase3`.
 
@@ -45,8 +40,10 @@ class Board:
         work: The generation of routes.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], timezone: str) -> None:
-        self._sources, self._asked, self._timezone = sources, dict(asked), timezone
+    def __init__(
+        self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], timezone: str, chip: ScoreChip
+    ) -> None:
+        self._sources, self._asked, self._timezone, self._chip = sources, dict(asked), timezone, chip
         self._builder: Builder | None = None
         self.plan: Plan | None = None
         self.selected = ""
@@ -72,6 +69,10 @@ class Board:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
+
+    def header(self) -> widgets.Widget:
+        """Show the Storm Play Score."""
+        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
@@ -182,6 +183,7 @@ class Board:
     def _draw(self, *, same_routes: bool = False) -> None:
         """Show the plan in every section; `same_routes` leaves the map where the reader has moved it."""
         plan = self.plan
+        self._chip.show(self._selectors if plan else None)
         shown = None if plan else "none"
         for widget in (self._map, self._table, self._ledger, self._hand_out.widget):
             widget.layout.display = shown

@@ -10,7 +10,6 @@ import pandas as pd
 
 from stormplay import maps
 from stormplay.controls import jobs_sections, markup
-from stormplay.controls.board import is_served
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_card import JobCard
 from stormplay.controls.jobs_list import JobList
@@ -18,6 +17,7 @@ from stormplay.controls.jobs_packs import PackDesk
 from stormplay.controls.jobs_state import Sources, State, Tracker
 from stormplay.controls.live import MapFrame
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import ScoreChip, is_served
 from stormplay.controls.selectors import Selectors
 
 _TALL = {"height": "40px", "width": "auto"}
@@ -33,8 +33,8 @@ class JobBoard:
         list, card, desk: The filters and the list; the forms of the picked job; packs and what comes back.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str]) -> None:
-        self._sources, self._asked = sources, dict(asked)
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
+        self._sources, self._asked, self._chip = sources, dict(asked), chip
         self._tracker: Tracker | None = None
         self.state: State | None = None
         self.selected = ""
@@ -58,6 +58,10 @@ class JobBoard:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
+
+    def header(self) -> widgets.Widget:
+        """Show the Storm Play Score."""
+        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say where the jobs stand, with the age of the data."""
@@ -185,6 +189,7 @@ class JobBoard:
 
     def _draw_state(self) -> None:
         state = self.state
+        self._chip.show(self._selectors if state else None)
         if state is None:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._answer.value = markup.empty(jobs_sections.NO_STORM) if none_yet else ""

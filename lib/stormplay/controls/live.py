@@ -1,11 +1,12 @@
-"""Three small live widgets: a map in a frame, a table to pick a row from, files from the reader's device.
+"""Four small live widgets: a map in a frame, a chart, a table to pick a row from, files from the reader's device.
 
-They are anywidgets: their JavaScript comes with the kernel's messages, so nothing is fetched. Both tell the page
-which route is selected, and show it when the page says so.
+They are anywidgets: their JavaScript comes with the kernel's messages, so nothing is fetched; Plotly alone is large,
+so our own server sends it. Map and table tell the page which route is selected, and show it when the page says so.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from stormplay import charts
+from stormplay.charts import Chart
 from stormplay.controls.guard import sentence_of
 from stormplay.errors import BadInput
 
@@ -40,6 +43,40 @@ class MapFrame(anywidget.AnyWidget):
     height = traitlets.Int(560).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     notes = traitlets.Dict().tag(sync=True)
+
+
+class ChartFrame(anywidget.AnyWidget):
+    """A chart with its caption and its numbers.
+
+    Args:
+        chart: What to show; None: nothing yet.
+
+    Attributes:
+        block: HTML of what stands around the drawing, as `stormplay.charts.block` makes it.
+        payload: What is drawn.
+        source: Where the server sends Plotly; '' where the kernel has to.
+    """
+
+    _esm = charts.source("stormplay_chart.js") + _source("chart_frame.js")
+    block = traitlets.Unicode("").tag(sync=True)
+    payload = traitlets.Dict().tag(sync=True)
+    source = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, chart: Chart | None = None) -> None:
+        base = os.environ.get("VOILA_BASE_URL", "")
+        super().__init__(source=f"{base}{charts.address()}" if base else "")
+        self.on_msg(self._heard)
+        if chart is not None:
+            self.show(chart)
+
+    def show(self, chart: Chart) -> None:
+        """Show another chart in its place, in one message to the browser."""
+        with self.hold_sync():
+            self.block, self.payload = charts.block(chart), chart.payload()
+
+    def _heard(self, _: Any, content: Any, __: Any) -> None:
+        if content == {"need": "plotly"}:
+            self.send({"plotly": charts.source()})
 
 
 class PickTable(anywidget.AnyWidget):

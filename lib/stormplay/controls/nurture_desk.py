@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
 from stormplay.controls.nurture_plan import Planning
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import ScoreChip, is_served
 from stormplay.controls.selectors import Selectors
 
 WEEK_ROWS = 25
@@ -33,8 +33,8 @@ class Desk:
         homes_part, planning, linter, outbox_part, file_part: The parts with controls of their own.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str]) -> None:
-        self._sources, self._asked = sources, dict(asked)
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
+        self._sources, self._asked, self._chip = sources, dict(asked), chip
         self._loop: Loop | None = None
         self.nurture: Nurture | None = None
         self.message = Message()
@@ -55,10 +55,13 @@ class Desk:
 
     # ---- sections
 
+    def header(self) -> widgets.Widget:
+        """Show the Storm Play Score."""
+        return self._chip.widget
+
     def answer(self) -> widgets.Widget:
         """Say who is to be nurtured and who is not, with the age of the data."""
-        is_served = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-        look = [] if is_served else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
         return widgets.VBox([*look, self.message.widget, self._answer])
 
     def choose(self) -> widgets.Widget:
@@ -201,6 +204,7 @@ class Desk:
     def _draw(self, *, from_start: bool = False, same_storm: bool = False) -> None:
         """Show what is known in every section; `from_start` forgets pages and picks, unless of the `same_storm`."""
         loop, nurture = self._loop, self.nurture
+        self._chip.show(self._selectors if nurture else None)
         parts = (self.homes_part, self.linter, self.outbox_part, self.file_part)
         for widget in (self._week_part, self._ledger, self.search, *(part.widget for part in parts)):
             show(widget, nurture is not None)

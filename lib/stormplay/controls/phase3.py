@@ -15,10 +15,14 @@ from stormplay.controls import markup, query, sections
 from stormplay.controls.board import Board
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import Score, ScoreChip, still
 
 
 class Phase3(Protocol):
     """One storm's routes on a page: each method is a section, shown where it is called."""
+
+    def header(self) -> Any:
+        """Show the Storm Play Score."""
 
     def answer(self) -> Any:
         """Say what the plan is, with the age of its data."""
@@ -55,6 +59,7 @@ def phase3(
     reports: Callable[[date], pd.DataFrame],
     swath: Callable[[pd.DataFrame], Any],
     timezone: str = "America/Chicago",
+    score: Score | None = None,
 ) -> Phase3:
     """Open the page of a storm's routes.
 
@@ -70,6 +75,7 @@ def phase3(
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
         timezone: Zone in which the times of hail reports are written.
+        score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
 
     Returns:
         The page; each of its sections is a call.
@@ -79,18 +85,22 @@ def phase3(
     """
     sources = Sources(builder, tenants, storms, reports, swath)
     if not interactive:
-        return Report(sources.open(str(tenant), str(storm))[1], timezone)
+        return Report(sources.open(str(tenant), str(storm))[1], timezone, still(score, str(tenant), str(storm)))
     asked, complaints = query.overrides({
         "tenant": str(tenant), "storm": str(storm), "max_per_route": max_per_route, "time_limit_s": float(time_limit_s),
     })  # fmt: skip
-    return Board(sources, asked, complaints, timezone)
+    return Board(sources, asked, complaints, timezone, ScoreChip(score))
 
 
 class Report:
     """The page as it stands in a report: no controls, each section drawn once."""
 
-    def __init__(self, plan: Plan, timezone: str) -> None:
-        self.plan, self._timezone = plan, timezone
+    def __init__(self, plan: Plan, timezone: str, chip: HTML) -> None:
+        self.plan, self._timezone, self._chip = plan, timezone, chip
+
+    def header(self) -> HTML:
+        """Show the Storm Play Score."""
+        return self._chip
 
     def answer(self) -> HTML:
         """Say what the plan is, with the age of its data."""

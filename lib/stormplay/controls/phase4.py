@@ -15,10 +15,14 @@ from stormplay.controls import jobs_sections, markup, query
 from stormplay.controls.jobs_board import JobBoard
 from stormplay.controls.jobs_state import Sources, State, Tracker
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import Score, ScoreChip, still
 
 
 class Phase4(Protocol):
     """One storm's jobs on a page: each method is a section, shown where it is called."""
+
+    def header(self) -> Any:
+        """Show the Storm Play Score."""
 
     def answer(self) -> Any:
         """Say where the jobs stand, with the age of the data."""
@@ -56,6 +60,7 @@ def phase4(
     storms: Callable[[str], pd.DataFrame],
     reports: Callable[[date], pd.DataFrame],
     swath: Callable[[pd.DataFrame], Any],
+    score: Score | None = None,
 ) -> Phase4:
     """Open the page of a storm's jobs.
 
@@ -69,6 +74,7 @@ def phase4(
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
+        score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
 
     Returns:
         The page; each of its sections is a call.
@@ -78,16 +84,20 @@ def phase4(
     """
     sources = Sources(tracker, tenants, storms, reports, swath)
     if not interactive:
-        return Report(*sources.open(str(tenant), str(storm)))
+        return Report(*sources.open(str(tenant), str(storm)), still(score, str(tenant), str(storm)))
     asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "find": find})
-    return JobBoard(sources, asked, complaints)
+    return JobBoard(sources, asked, complaints, ScoreChip(score))
 
 
 class Report:
     """The page as it stands in a report: which jobs are stuck and why, no controls, each section drawn once."""
 
-    def __init__(self, tracker: Tracker, state: State) -> None:
-        self._tracker, self.state = tracker, state
+    def __init__(self, tracker: Tracker, state: State, chip: HTML) -> None:
+        self._tracker, self.state, self._chip = tracker, state, chip
+
+    def header(self) -> HTML:
+        """Show the Storm Play Score."""
+        return self._chip
 
     def answer(self) -> HTML:
         """Say where the jobs stand, with the age of the data."""

@@ -17,12 +17,16 @@ from stormplay.controls.nurture_desk import Desk
 from stormplay.controls.nurture_messages import FILE, OUTBOX, SENDING, own_messages
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
 from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import Score, ScoreChip, still
 
 LARGEST_PAGE = 1_000  # homes; more would be no page, and the list refuses them
 
 
 class Phase5(Protocol):
     """One storm's nurture on a page: each method is a section, shown where it is called."""
+
+    def header(self) -> Any:
+        """Show the Storm Play Score."""
 
     def answer(self) -> Any:
         """Say who is to be nurtured and who is not, with the age of the data."""
@@ -66,6 +70,7 @@ def phase5(
     loop: Callable[[str, str], Loop],
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
+    score: Score | None = None,
 ) -> Phase5:
     """Open the page of a storm's nurture.
 
@@ -79,6 +84,7 @@ def phase5(
         loop: Makes a nurture loop from a tenant and a storm, such as `stormplay.NurtureLoop`.
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
+        score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
 
     Returns:
         The page; each of its sections is a call.
@@ -89,21 +95,26 @@ def phase5(
     sources = Sources(loop, tenants, storms)
     if not interactive:
         choice = Choice(float(threshold), sequence_type)
-        return Report(*sources.open(str(tenant), str(storm), choice), page_size)
+        opened = sources.open(str(tenant), str(storm), choice)
+        return Report(*opened, page_size, still(score, str(tenant), str(storm)))
     asked, complaints = query.overrides({
         "tenant": str(tenant), "storm": str(storm), "threshold": float(threshold), "sequence_type": sequence_type,
         "page_size": page_size,
     })  # fmt: skip
     asked["page_size"] = min(max(int(asked["page_size"]), 1), LARGEST_PAGE)
     asked["threshold"] = min(max(float(asked["threshold"]), 0.0), 1.0)
-    return Desk(sources, asked, complaints)
+    return Desk(sources, asked, complaints, ScoreChip(score))
 
 
 class Report:
     """The page as it stands in a report, 'whom to contact this week': no controls, each section drawn once."""
 
-    def __init__(self, loop: Loop, nurture: Nurture, page_size: int) -> None:
-        self._loop, self.nurture, self._page_size = loop, nurture, page_size
+    def __init__(self, loop: Loop, nurture: Nurture, page_size: int, chip: HTML) -> None:
+        self._loop, self.nurture, self._page_size, self._chip = loop, nurture, page_size, chip
+
+    def header(self) -> HTML:
+        """Show the Storm Play Score."""
+        return self._chip
 
     def answer(self) -> HTML:
         """Say who is to be nurtured and who is not, with the age of the data."""

@@ -110,6 +110,8 @@ def _tenant(book: _Book, seasons: list[dict[str, pd.DataFrame]]) -> TenantDemo:
 
 SEASON_TABLES = (
     "property_impacts",
+    "policy_draws",
+    "policy_runs",
     "policy_decisions_log",
     "policy_outcomes",
     "routes",
@@ -130,7 +132,10 @@ def _season(book: _Book, storm: Storm, swath: Swath) -> dict[str, pd.DataFrame]:
         return season
     refused = tables.refused_by(hit, book.said_no)
     decided = decisions.decide(storm.slug, hit, refused["door"] | refused["all"])
-    season["policy_decisions_log"] = tables.decisions_log(storm, decided)
+    run_id = str(uuid5(book.space, f"policy run {storm.slug}"))
+    season["policy_draws"] = tables.policy_draw(storm)
+    season["policy_runs"] = tables.policy_run(storm, decided, run_id)
+    season["policy_decisions_log"] = tables.decisions_log(storm, decided, run_id)
     season["homes"] = hit = hit.assign(decision=decided["decision"])
     arms = hit[hit["decision"] != "skip"].reset_index(drop=True)
     season["planted"] = tables.planted(storm, arms)

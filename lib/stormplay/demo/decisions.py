@@ -1,31 +1,25 @@
-"""What the demo's policy believed and decided, per storm.
-
-The draw of the holdout comes first: a hash of storm and home, which knows nothing else. Then the reasons to skip are
-looked at, alike for both arms, and only a home that would be treated is called treat or hold_out by its draw. So the
-two arms are alike but for the visit, 80 to 20, and every home has one decision: eligible = treat + hold_out + skip.
-"""
+"""What the demo's model believed and its policy decided, per storm; the policy is the product's own, as shipped."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stormplay import policy
 from stormplay.demo.streets import Floats, Rng
 from stormplay.demo.truth import true_effect
-from stormplay.experiments.assignment import assigned
+from stormplay.policy import deciding
 
-HOLDOUT_SHARE = 0.2
-SWATH_MIN_IN = 0.75
-UPLIFT_MIN = 0.05
 NOISE = 0.03  # standard deviation of the estimate around the true effect
 MODEL_VERSION = "demo-planted-1"
 
-OUTSIDE = "outside the modelled swath (under 0.75 in)"
-REFUSED = "suppressed: asked for no visits"
-TOO_SMALL = "expected uplift under 5 %"
-HELD = "control group, drawn by hash"
-WORTH_IT = "expected uplift of 5 % or more"
+RULES = policy.Rules()
+OUTSIDE = deciding.outside(RULES)
+REFUSED = deciding.SUPPRESSED
+TOO_SMALL = deciding.too_small(RULES)
 
 
 def estimate_uplift(rng: Rng, hail_in: Floats, roof_age_years: Floats) -> Floats:
@@ -45,12 +39,8 @@ def decide(storm: str, homes: pd.DataFrame, refused: NDArray[np.bool_]) -> pd.Da
     Returns:
         property_id, decision ('treat', 'hold_out', 'skip') and reason, one row a home.
     """
-    held = assigned(homes["property_id"], storm, HOLDOUT_SHARE)
-    hail_in, uplift = homes["hail_in"].to_numpy(), homes["expected_uplift"].to_numpy()
-    conditions = [hail_in < SWATH_MIN_IN, refused, uplift < UPLIFT_MIN, held]
-    reason = _first_that_holds(conditions, [OUTSIDE, REFUSED, TOO_SMALL, HELD, WORTH_IT])
-    decision = _first_that_holds(conditions, ["skip", "skip", "skip", "hold_out", "treat"])
-    return pd.DataFrame({"property_id": homes["property_id"], "decision": decision, "reason": reason})
+    facts = homes[["property_id", "hail_in", "expected_uplift"]].assign(is_suppressed=refused)
+    return policy.decide(facts, replace(RULES, salt=storm))[["property_id", "decision", "reason"]]
 
 
 def next_actions(homes: pd.DataFrame, refused: dict[str, NDArray[np.bool_]]) -> NDArray[np.str_]:

@@ -12,9 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, tenancy
+from stormplay import accounts, broker, database, registry, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
+from stormplay.demo.decisions import MODEL_VERSION
 from stormplay.errors import BadInput, Conflict, NotAllowed
 
 Progress = Callable[[str, float], None]
@@ -149,6 +150,7 @@ def _load_tenant(tenant: TenantDemo, report: Progress) -> dict[str, int]:
     """Insert a tenant's rows in one transaction: table to number of rows."""
     try:
         with tenancy.session(tenant.company.slug) as connection:
+            tenancy.because(connection, "Demo loaded")
             return _insert_all(connection, tenant, report)
     except Exception as error:
         # Two loads at once meet at the unique slug of the first storm.
@@ -176,7 +178,22 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
             counts[table] += tenancy.insert(connection, table, named.iloc[start : start + step])
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
+    _say_where_numbers_are_from(connection)
     return counts
+
+
+def _say_where_numbers_are_from(connection: Connection) -> None:
+    """The uplift of the demo comes from no model, and its card says so."""
+    registry.register(
+        connection,
+        "demo-planted",
+        None,
+        purpose="The demo's own numbers: the planted effect with noise, as a model might have estimated it",
+        code_version=registry.code_version("stormplay.demo"),
+        model_version=MODEL_VERSION,
+        note="planted with the demo data, no artifact",
+        alias=None,
+    )
 
 
 def _with_storm_id(rows: pd.DataFrame, ids: Mapping[str, str]) -> pd.DataFrame:

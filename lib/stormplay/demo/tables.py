@@ -10,6 +10,7 @@ from stormplay.demo import decisions, people
 from stormplay.demo.cast import MAIN_STORM, STORMS, Storm
 from stormplay.demo.streets import Rng
 from stormplay.demo.truth import base_rate, true_effect
+from stormplay.policy.changes import ledger
 from stormplay.storms import impact_index
 
 
@@ -47,11 +48,35 @@ def planted(storm: Storm, arms: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def decisions_log(storm: Storm, decided: pd.DataFrame) -> pd.DataFrame:
-    """The table policy_decisions_log; decided on the second day at 13:00 in Texas."""
+def decided_at(storm: Storm) -> pd.Timestamp:
+    """When the demo decided: on the second day at 13:00 in Texas."""
+    return storm.midnight + pd.Timedelta(hours=42)
+
+
+def decisions_log(storm: Storm, decided: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """The table policy_decisions_log."""
     return decided.assign(
-        storm=storm.slug, model_version=decisions.MODEL_VERSION, decided_at=storm.midnight + pd.Timedelta(hours=42)
+        storm=storm.slug, model_version=decisions.MODEL_VERSION, decided_at=decided_at(storm), run_id=run_id
     )
+
+
+def policy_draw(storm: Storm) -> pd.DataFrame:
+    """The table policy_draws: one row."""
+    row = {"salt": storm.slug, "holdout_share": decisions.RULES.holdout_share, "drawn_by": "demo"}
+    return pd.DataFrame([{**row, "drawn_at": decided_at(storm), "storm": storm.slug}])
+
+
+def policy_run(storm: Storm, decided: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """The table policy_runs: one row, the first run of a storm."""
+    count = decided["decision"].value_counts()
+    row = {
+        "run_id": run_id, "run_number": 1, "rules": decisions.RULES.to_mapping(), "salt": storm.slug,
+        "holdout_share": decisions.RULES.holdout_share, "model_version": decisions.MODEL_VERSION,
+        "eligible": len(decided), "treated": int(count["treat"]), "held_out": int(count["hold_out"]),
+        "skipped": int(count["skip"]), "changed": len(decided), "ledger": ledger(decided).to_dict("records"),
+        "made_by": "demo", "made_at": decided_at(storm), "storm": storm.slug,
+    }  # fmt: skip
+    return pd.DataFrame([row])
 
 
 def beliefs(homes: pd.DataFrame, refused: dict[str, NDArray[np.bool_]]) -> pd.DataFrame:

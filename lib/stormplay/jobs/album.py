@@ -12,13 +12,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import database, embedded, tenancy
+from stormplay import store, tenancy
 from stormplay.errors import BadInput, StormplayError
 from stormplay.jobs.picture import SHOTS, Picture
 
@@ -31,10 +30,7 @@ class PictureLost(StormplayError):
 
 def place() -> str:
     """Where pictures are kept."""
-    if database.is_embedded() and "STORMPLAY_PICTURES" not in os.environ:
-        return str(embedded.home() / "pictures")  # one folder holds all that there is
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return os.environ.get("STORMPLAY_PICTURES") or str(Path(state) / "stormplay" / "pictures")
+    return store.place("STORMPLAY_PICTURES", "pictures")
 
 
 def add(connection: Connection, job_id: str, picture: Picture, *, file_name: str, shot: str = "other") -> str:
@@ -118,11 +114,8 @@ def _write(connection: Connection, picture: Picture) -> None:
         return
     nonce = os.urandom(_NONCE_BYTES)
     sealed = nonce + _cipher(connection).encrypt(nonce, picture.data, picture.sha256.encode())
-    half = f"{path}.{os.urandom(8).hex()}.half"
     try:
-        files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        files.pipe_file(half, sealed)
-        files.mv(half, path)
+        store.write(files, path, sealed)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise PictureLost(f"The picture could not be kept: {why}.", f"Expected to write to {place()}.",
@@ -131,9 +124,7 @@ def _write(connection: Connection, picture: Picture) -> None:
 
 def _file(connection: Connection, sha256: str) -> tuple[Any, str]:
     """The store and the file's path in it; a company's folder tells nothing but that there is one."""
-    files, root = fsspec.core.url_to_fs(place())
-    owner = hashlib.sha256(_key(connection) + b"folder").hexdigest()[:32]
-    return files, f"{root.rstrip('/')}/{owner}/{sha256[:2]}/{sha256}"
+    return store.locate(place(), _key(connection), f"{sha256[:2]}/{sha256}")
 
 
 def _cipher(connection: Connection) -> AESGCM:

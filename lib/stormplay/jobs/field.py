@@ -64,6 +64,7 @@ def apply(connection: Connection, flow: Workflow, storm_id: str, data: bytes) ->
     digest = hashlib.sha256(data).hexdigest()
     again = _known(connection, storm_id, digest)
     who = connection.execute(text("SELECT sec.my_name()")).scalar_one()
+    tenancy.because(connection, f"{who} read in a file from the field")
     _keep(connection, flow, found, who, digest)
     changed = settle(connection, flow, [slip.job_id for slip in found], who)
     if not again:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from stormplay import tenancy
 from stormplay.errors import BadInput
 from stormplay.jobs import field
 from stormplay.jobs.workflow import Workflow
@@ -53,6 +54,7 @@ def undo(connection: Connection, flow: Workflow, before: Mapping[str, Any]) -> N
             f"Expected one of your own from the last {MINUTES} minutes.",
             "Choose the status that follows instead.",
         )
+    tenancy.because(connection, f"{who} took a step of a job back")
     connection.execute(text("UPDATE job_events SET undone_at = now() WHERE event_id = :id"), {"id": step.event_id})
     known = flow.statuses.get(step.from_status)
     floor = {"job": job, "status": step.from_status, "reach": known.reach if known else "none"}

@@ -51,6 +51,9 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
         if wanted.name != before["status"]:
             values |= {"status": wanted.name, "furthest": max(before["furthest"], wanted.reach, key=REACHES.index),
                        "status_since": at, "completed_at": at if wanted.name == "completed" else None}  # fmt: skip
+            if "completed" in (wanted.name, before["status"]):
+                done = "completed a job" if wanted.name == "completed" else f"set a completed job to '{wanted.label}'"
+                tenancy.because(connection, f"{before['crew_name'] or who} {done}")
         if wanted.suppresses:
             _suppress(connection, before, who)
     if values:

@@ -16,6 +16,7 @@ from jupyterlab_server.config import get_federated_extensions
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 from voila.utils import get_voila_labextensions_path
 
+from stormplay import charts
 from stormplay.server.cookies import Guarded
 from stormplay.server.frame import STATIC
 
@@ -110,6 +111,7 @@ def routes(base_url: str) -> list[tuple[Any, ...]]:
     """The routes of all static files."""
     version = voila.__version__
     made: list[tuple[Any, ...]] = [
+        (f"{base_url}static/plotly/(.*)", Static, {"path": str(charts.FOLDER)}),
         (f"{base_url}static/(.*)", OwnStatic, {"path": str(STATIC)}),
         (f"{base_url}voila/static/{version}/(.*)", Static, {"path": str(front_end()), "immutable": True}),
     ]

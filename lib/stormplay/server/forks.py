@@ -19,7 +19,8 @@ from typing import Any
 from stormplay.server.environment import nursery_environment
 from stormplay.server.nursery import LENGTH
 
-PATIENCE_S = 15.0  # for an answer; a nursery that has just been started imports for two seconds
+PATIENCE_S = 15.0  # for an answer
+START_S = 120.0  # for its imports: two seconds, but a busy machine takes long, and none that begins anew is sooner
 END_S = 5.0
 LONGEST_PAUSE_S = 60.0
 _UNKNOWN = -1  # how a kernel ended is known to the nursery alone
@@ -104,6 +105,7 @@ class Forks:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._lost, self._not_before_s, self._is_closed = 0, 0.0, False
+        self._is_up, self._started_s = False, 0.0
 
     async def ready(self) -> None:
         """Start the nursery where none runs, unless the last one was lost a moment ago."""
@@ -133,6 +135,7 @@ class Forks:
         return self._control
 
     def _start(self) -> None:
+        self._is_up, self._started_s = False, time.monotonic()
         self._control, theirs = socket.socketpair()
         self._control.settimeout(PATIENCE_S)
         with theirs:
@@ -145,7 +148,7 @@ class Forks:
             )
 
     def _fork(self, identity: dict[str, Any]) -> Fork | None:
-        if (control := self._at_hand()) is None:
+        if (control := self._at_hand()) is None or not self._greeted(control):
             return None
         theirs, ours = os.pipe()
         try:
@@ -162,6 +165,19 @@ class Forks:
                 self._lose("said nothing")
             return None
         return self._told(Fork(int.from_bytes(answer, "big"), files[0], ours), identity)
+
+    def _greeted(self, control: socket.socket) -> bool:
+        """Whether it has all its imports. One that is slow is not begun anew: it would only be slow again."""
+        try:
+            self._is_up = self._is_up or bool(control.recv(1))
+        except TimeoutError:
+            if time.monotonic() < self._started_s + START_S:
+                return False
+        except OSError as error:
+            self._log.debug("the nursery does not greet: %s", error)
+        if not self._is_up:
+            self._lose("did not start")
+        return self._is_up
 
     def _told(self, fork: Fork, identity: dict[str, Any]) -> Fork | None:
         try:

@@ -45,13 +45,16 @@ WARM = (
     "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "stormplay.controls",
+    "stormplay.experiments.experiment",
     "stormplay.maps",
     "stormplay.routes",
+    "stormplay.score.storm",
     "stormplay.storms",
     "stormplay.tenancy",
 )
 KERNEL, NURSERY = "sp-kernel", "sp-nursery"  # names in a list of processes: all have the same command line
 LENGTH = 4  # bytes of a number on a wire, big-endian
+READY = b"r"  # said once, when all is imported
 _LAUNCHER = "ipykernel_launcher"
 
 
@@ -66,7 +69,8 @@ def main() -> NoReturn:
         sys.exit(f"No kernel is forked: an import has started {threads - 1} threads.")
     gc.collect()
     gc.freeze()  # else the collector would write to, and so copy, pages that all kernels share
-    _call_yourself(NURSERY)  # which also says that it is ready
+    _call_yourself(NURSERY)
+    control.send(READY)
     line = tend(control)
     become(line, str(launcher.origin if launcher else _LAUNCHER))
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported long ago, and for kernels alone

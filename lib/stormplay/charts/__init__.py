@@ -1,0 +1,36 @@
+"""Frames in, Plotly charts out, with nothing to fetch. Knows no database and no widget.
+
+A `Chart` is a Plotly figure as plain data (`.figure()` makes the object that Plotly's own tools take), with what it
+says in words and its numbers as a table, for whoever does not see it. Pages draw it with one script of ours and one
+Plotly bundle, which the server sends once (`controls.ChartFrame`); a report holds the bundle once (`bundle`).
+
+To add a chart: a function from a frame to a `Chart` in `scores` or `effects`, a row in `tests/charts/examples.py`.
+"""
+
+from __future__ import annotations
+
+from stormplay.charts.chart import Chart
+from stormplay.charts.effects import calibration, lift_interval, qini, uplift_curve
+from stormplay.charts.palette import COLOURS, SERIES
+from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
+from stormplay.charts.script import FOLDER, address, block, bundle, html, source
+
+__all__ = [
+    "COLOURS",
+    "FOLDER",
+    "SERIES",
+    "Chart",
+    "address",
+    "block",
+    "bundle",
+    "calibration",
+    "gauge",
+    "html",
+    "lift_interval",
+    "qini",
+    "score_history",
+    "source",
+    "storm_comparison",
+    "uplift_curve",
+    "waterfall",
+]

@@ -1,0 +1,164 @@
+"""The live page of the score: every section is a widget, kept in step with what is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from stormplay.controls import markup
+from stormplay.controls import score_charts as drawn
+from stormplay.controls import score_sections as sections
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import ChartFrame
+from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import ScoreChip, is_served
+from stormplay.controls.score_state import Play, Sources, StormScore, totals
+from stormplay.controls.selectors import Selectors
+
+BEFORE = "the storm before"
+
+
+class ScoreBoard:
+    """One storm's score with controls. Made by `score`.
+
+    Attributes:
+        play: What is now shown; None where nothing could be opened.
+        message: Where the page says what went wrong with a choice.
+        other: The storm to compare with.
+        charts: The charts by name.
+    """
+
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
+        self._sources, self._asked, self._chip = sources, dict(asked), chip
+        self._score: StormScore | None = None
+        self.play: Play | None = None
+        self.message = Message()
+        self._html = {name: widgets.HTML() for name in ("answer", "components", "verdict", "arms", "changes",
+                                                        "compared", "steps")}  # fmt: skip
+        self.charts = {name: ChartFrame() for name in ("gauge", "waterfall", "lift", "history", "comparison")}
+        self._choice = widgets.VBox([])
+        self.again = widgets.Button(description="Look again", tooltip="Read what others have changed",
+                                    layout={"height": "40px", "width": "auto"})  # fmt: skip
+        self.again.on_click(checked(self.message)(lambda _: self._look_again()))
+        self.other = widgets.Dropdown(
+            options=[(BEFORE, "")], description="Against", style={"description_width": "5.5em"},
+            layout=widgets.Layout(width="min(32em, 100%)"),
+        )  # fmt: skip
+        self._quiet = False
+        self.other.observe(checked(self.message)(lambda change: self._compare_with(change["new"])), "value")
+        self._selectors: Selectors | None = None
+        checked(self.message)(self._start)()
+        checked(self.message)(self._draw)()
+        if complaints:
+            self.message.error(" ".join([*complaints, self.message.text]).strip())
+
+    # ---- sections
+
+    def header(self) -> widgets.Widget:
+        """Show the Storm Play Score."""
+        return self._chip.widget
+
+    def answer(self) -> widgets.Widget:
+        """Say what the score is, what is not measurable yet, and how old the data are."""
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        return widgets.VBox([*look, self.message.widget, self._html["answer"]])
+
+    def choose(self) -> widgets.Widget:
+        """Choose company and storm."""
+        return widgets.VBox([self._choice, widgets.Box([self.again])])
+
+    def made_of(self) -> widgets.Widget:
+        """Show what the score is made of."""
+        both = widgets.Box([self.charts["gauge"], self.charts["waterfall"]]).add_class("sp-charts")
+        return widgets.VBox([both, self._html["components"]])
+
+    def lift(self) -> widgets.Widget:
+        """Say whether treating worked, or that it is too early."""
+        return widgets.VBox([self._html["verdict"], self.charts["lift"], self._html["arms"]])
+
+    def history(self) -> widgets.Widget:
+        """Show how the score came to be what it is."""
+        return widgets.VBox([self.charts["history"], self._html["changes"]])
+
+    def compare(self) -> widgets.Widget:
+        """Show this storm against another, which can be chosen."""
+        return widgets.VBox([self.other, self._html["compared"], self.charts["comparison"]])
+
+    def raise_it(self) -> widgets.Widget:
+        """List the next steps, the cheapest first."""
+        return self._html["steps"]
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the page; empty where nothing could be opened."""
+        return Recorded(totals(self.play) if self.play else {})
+
+    # ---- choosing
+
+    def _start(self) -> None:
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
+        self._choice.children = (self._selectors.widget,)
+        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
+        self._open(self._selectors.tenant, self._selectors.storm, str(self._asked["compare_with"]))
+
+    def _chosen(self, tenant: str, storm: str | None) -> None:
+        self.message.clear()
+        try:
+            self._open(tenant, storm, "")
+        finally:
+            self._draw()  # after a failure too: the former choice must not stay in view
+
+    def _open(self, tenant: str | None, storm: str | None, other: str) -> None:
+        self._score, self.play = None, None
+        if tenant is not None and storm is not None:
+            self._score, self.play = self._sources.open(tenant, storm, other)
+            self._offer(storm, other)
+
+    def _offer(self, storm: str, other: str) -> None:
+        """Which storms this one can be compared with."""
+        storms = self._selectors.storms if self._selectors else None
+        others = [] if storms is None else storms[storms["slug"].astype(str) != storm].to_dict("records")
+        known = {str(row[name]): str(row["slug"]) for row in others for name in ("slug", "storm_id")}
+        self._quiet = True
+        try:
+            self.other.options = [(BEFORE, ""), *((str(row["name"]), str(row["slug"])) for row in others)]
+            self.other.value = known.get(other, "")
+        finally:
+            self._quiet = False
+
+    def _compare_with(self, other: str) -> None:
+        if self._quiet or self._score is None or self.play is None:
+            return
+        self.message.clear()
+        self.play = self.play.against(self._score, other)
+        self._draw_comparison(self.play)
+
+    def _look_again(self) -> None:
+        if self.play is not None:
+            self.message.clear()
+            other = self.other.value
+            self._open(self.play.tenant, self.play.storm, other)
+            self._draw()
+
+    # ---- drawing
+
+    def _draw(self) -> None:
+        play = self.play
+        self._chip.show(self._selectors if play else None)
+        for widget in (*self._html.values(), *self.charts.values(), self.other, self.again):
+            widget.layout.display = None if play else "none"
+        self._html["answer"].layout.display = None
+        if play is None:
+            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
+            self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
+            return
+        for name in ("answer", "components", "verdict", "arms", "changes", "steps"):
+            self._html[name].value = getattr(sections, name)(play)
+        for name in ("gauge", "waterfall", "lift", "history"):
+            self.charts[name].show(getattr(drawn, name)(play))
+        self._draw_comparison(play)
+
+    def _draw_comparison(self, play: Play) -> None:
+        self._html["compared"].value = sections.compared(play)
+        self.charts["comparison"].show(drawn.comparison(play))

@@ -1,0 +1,101 @@
+"""The Storm Play Score in the header of every page: a small chip that leads to the page of the score."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import ipywidgets as widgets
+from IPython.display import HTML
+
+from stormplay.charts.scores import FAIR, GOOD
+from stormplay.controls import markup
+from stormplay.controls.guard import sentence_of
+from stormplay.controls.selectors import Selectors
+
+PAGE = "score.ipynb"
+
+
+class Scored(Protocol):
+    """What a chip needs of a `stormplay.StormPlayScore`."""
+
+    def current(self) -> Any: ...  # noqa: D102
+
+
+Score = Callable[[str, str], Scored]
+"""Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`."""
+
+
+def is_served() -> bool:
+    """Whether this kernel is behind a Stormplay page, which has a stylesheet and other pages beside it."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+
+
+def tone(score: float) -> markup.Tone:
+    """How a score reads."""
+    return "good" if score >= GOOD else "warn" if score >= FAIR else "bad"
+
+
+def chip(standing: Any, link: str = "") -> str:
+    """'Storm Play Score 62 / 100'.
+
+    Args:
+        standing: As `StormPlayScore.current` returns it.
+        link: Where it leads; '' where it leads nowhere.
+    """
+    if standing.is_measurable:
+        measured, every = standing.measured, len(standing.components)
+        value = f"<strong>{standing.score:.0f}</strong> / 100"
+        rest = "" if measured == every else f"<small>{measured} of {every} parts<span> measurable yet</span></small>"
+        look = f" sp-{tone(standing.score)}"
+    else:
+        value, rest, look = "<strong>not measurable yet</strong>", "", ""
+    inside = f'<span class="sp-score-name">Storm Play Score</span> <span class="sp-score-value">{value}</span>{rest}'
+    if link:
+        return f'<a class="sp-score{look}" href="{markup.text(link)}">{inside}</a>'
+    return f'<span class="sp-score{look}">{inside}</span>'
+
+
+def link_to(page: str, tenant: str, storm: str) -> str:
+    """The address of another page with the same company and storm."""
+    return f"{page}?{urlencode({'tenant': tenant, 'storm': storm})}"
+
+
+def still(score: Score | None, tenant: str, storm: str) -> HTML:
+    """The chip in a report, which leads nowhere."""
+    return HTML("" if score is None else chip(score(tenant, storm).current()))
+
+
+class ScoreChip:
+    """The chip on a live page.
+
+    Args:
+        score: Makes the score; None: there is none, and nothing is shown.
+        links: Whether it leads to the page of the score; not on that page itself.
+
+    Attributes:
+        widget: What is displayed.
+    """
+
+    def __init__(self, score: Score | None, *, links: bool = True) -> None:
+        self._score, self._links = score, links
+        self._of: tuple[str, str] | None = None
+        self._scored: Scored | None = None
+        self.widget = widgets.HTML().add_class("sp-score-place")
+
+    def show(self, chosen: Selectors | None) -> None:
+        """Read the score of what is chosen and show it. A score that cannot be read takes nothing else away."""
+        try:
+            self.widget.value = self._read(chosen.tenant, chosen.storm) if chosen else ""
+        except Exception as error:
+            sentence_of(error)  # an unexpected one is logged
+            self.widget.value = ""
+
+    def _read(self, tenant: str | None, storm: str | None) -> str:
+        if self._score is None or tenant is None or storm is None:
+            return ""
+        if self._scored is None or self._of != (tenant, storm):
+            self._scored, self._of = self._score(tenant, storm), (tenant, storm)
+        return chip(self._scored.current(), link_to(PAGE, tenant, storm) if self._links and is_served() else "")

@@ -1,0 +1,84 @@
+"""One example of every chart, with words in it that are dangerous as markup."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from stormplay import charts
+
+EVIL = "<b>Crew</b> & <a href='https://evil.example'>Sons</a> </script><script>alert(1)</script>"
+
+
+def components():
+    return pd.DataFrame({
+        "label": ["Policy coverage", "Route completion", "Conversion lift", "Data quality"],
+        "points": [24.0, 18.75, 0.0, 19.7],
+        "most": [30.0, 25.0, 25.0, 20.0],
+        "detail": ["80 of 100 homes with high uplift", "45 of 60 jobs", "", "3 issues in 200 checks"],
+        "reason": ["", "", f"no outcome of {EVIL} yet", ""],
+    })  # fmt: skip
+
+
+def history(n=12):
+    at = pd.Timestamp("2021-05-01 12:00", tz="UTC") + pd.to_timedelta(np.arange(n) * 9, unit="h")
+    score = np.round(20 + np.cumsum(np.abs(np.sin(np.arange(n))) * 5), 2)
+    causes = [EVIL, *[f"Crew Ray completed {k} jobs" for k in range(1, n)]][:n]
+    return pd.DataFrame({"changed_at": at, "score": score, "cause": causes, "changed_by": "Ana Torres"})
+
+
+def days(names=("North Tarrant hail <i>2021</i>", "Saginaw to Mansfield hail, 28 April 2020")):
+    parts = []
+    for k, name in enumerate(names):
+        day = np.arange(3, 60 - 20 * (k == 0))
+        doors = np.minimum(1_400, (day - 2) * (30 + 9 * k))
+        parts.append(pd.DataFrame({
+            "storm": name, "day": day, "doors": doors,
+            "completed_per_100_doors": np.where(doors < 40, np.nan, 60 + 5 * np.sin(day / 9) - 6 * k),
+            "conversions_per_100_doors": np.where(doors < 40, np.nan, np.clip((day - 20) / 4, 0, 9 + k)),
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def lifts():
+    return pd.DataFrame({
+        "label": ["Difference, this storm", "Difference, all storms", EVIL],
+        "estimate": [8.6, 4.1, -3.0], "low": [3.3, -0.4, -5.0], "high": [13.2, 8.9, -1.0],
+    })  # fmt: skip
+
+
+def curve(n=3_000):
+    homes = np.arange(1, n + 1)
+    return pd.DataFrame({"homes": homes, "conversions": np.cumsum(np.linspace(0.24, -0.01, n))})
+
+
+def qinis():
+    share = np.linspace(0, 1, 60)
+    parts = [
+        pd.DataFrame({
+            "model": name, "share": share, "gain": 90 * (share**power),
+            "low": 90 * share**power - 9, "high": 90 * share**power + 9,
+        })
+        for name, power in (("X-learner", 0.55), ("T-learner", 0.7), ("Response model <x>", 0.95))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def groups():
+    predicted = np.linspace(0.0, 0.22, 8)
+    observed = predicted * 0.9 + 0.01 * np.sin(np.arange(8) * 2)
+    return pd.DataFrame({
+        "predicted": predicted, "observed": observed, "low": observed - 0.03, "high": observed + 0.035, "n": 400,
+    })  # fmt: skip
+
+
+EXAMPLES = {
+    "waterfall": lambda: charts.waterfall(components()),
+    "gauge": lambda: charts.gauge(62.45),
+    "score_history": lambda: charts.score_history(history()),
+    "storm_comparison": lambda: charts.storm_comparison(days()),
+    "lift_interval": lambda: charts.lift_interval(lifts()),
+    "uplift_curve": lambda: charts.uplift_curve(curve(), cuts={"crew capacity": 900, "budget <i>": 1_400}),
+    "qini": lambda: charts.qini(qinis()),
+    "calibration": lambda: charts.calibration(groups()),
+}
