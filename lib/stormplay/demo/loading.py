@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, registry, tenancy
+from stormplay import accounts, broker, database, quality, registry, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.demo.decisions import MODEL_VERSION
@@ -179,6 +179,9 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
     _say_where_numbers_are_from(connection)
+    for slug in tenant.planted["storm"]:  # the decided ones
+        report(f"{tenant.company.org_name}: data quality", 1.0)
+        quality.run_in(connection, ids[slug])
     return counts
 
 

@@ -155,8 +155,11 @@ def groups(column: Column, values: pd.Series) -> NDArray[np.int64]:
         return word_codes(column, values)
     plain = numbers(column.name, values)
     there = plain[~np.isnan(plain)]
-    distinct = np.unique(there)
-    cuts = distinct if len(distinct) <= _ROUGHLY else np.unique(np.quantile(there, np.linspace(0, 1, _ROUGHLY + 1)))
+    cuts, count = np.unique(there, return_counts=True)
+    if len(cuts) > _ROUGHLY:
+        often = cuts[count * _ROUGHLY > len(there)]  # a value of many rows, such as zero, is a group of its own
+        parts = (np.quantile(there, np.linspace(0, 1, _ROUGHLY + 1)), often, np.nextafter(often, np.inf))
+        cuts = np.unique(np.concatenate(parts))
     return np.where(np.isnan(plain), len(cuts) + 1, np.searchsorted(cuts, plain, side="right")).astype(np.int64)
 
 
