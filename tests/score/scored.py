@@ -70,13 +70,15 @@ def moves(rng: np.random.Generator) -> list[tuple[str, str]]:
                        SELECT :storm, property_id, (ARRAY['treat', 'hold_out', 'skip'])[{rng.integers(1, 4)}], 'x', 'x'
                          FROM properties WHERE {some} ON CONFLICT DO NOTHING"""),
         ("administrator", f"""UPDATE policy_decisions_log SET decision = 'skip' WHERE decision <> 'hold_out'
-                                 AND {at_home}"""),
+                                 AND {at_home} AND property_id NOT IN (SELECT property_id FROM policy_outcomes
+                                 UNION SELECT property_id FROM jobs WHERE status <> 'scheduled')"""),
         ("administrator", f"DELETE FROM policy_decisions_log WHERE {at_home}"),
         ("person", f"UPDATE lead_uplift SET expected_uplift = {value} WHERE {some}"),
         ("person", f"""INSERT INTO lead_uplift (property_id, expected_uplift, next_best_action, model_version)
                        SELECT property_id, {value}, 'door', 'x' FROM properties WHERE {some} ON CONFLICT DO NOTHING"""),
         ("person", f"""INSERT INTO jobs (storm_id, property_id, status) SELECT :storm, property_id, 'scheduled'
-                         FROM properties WHERE {some} ON CONFLICT DO NOTHING"""),
+                         FROM properties WHERE {some} AND property_id NOT IN (SELECT property_id
+                         FROM policy_decisions_log WHERE decision = 'hold_out') ON CONFLICT DO NOTHING"""),
         ("person", f"UPDATE jobs SET status = 'completed', completed_at = now() WHERE {at_home}"),
         ("person", f"UPDATE jobs SET status = 'inspected', completed_at = NULL WHERE {at_home}"),
         ("person", f"UPDATE jobs SET notes = 'seen', completed_at = now() WHERE {at_home}"),

@@ -11,10 +11,12 @@ import psycopg2
 import pytest
 from scored import Play, moves
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
 from world import make_world
 
 from stormplay import JobTracker, RouteBuilder, StormPlayScore, broker, tenancy
 from stormplay import database as db
+from stormplay.errors import ArmFixed, HeldOut
 from stormplay.score import Counts
 
 COMPLETE = "UPDATE jobs SET status = 'completed', completed_at = now() WHERE storm_id = :storm"
@@ -39,12 +41,22 @@ def test_after_any_operations_it_is_what_a_count_from_scratch_says(seed, databas
         # A kernel deletes nothing and changes no decision; the administrator's statements need the tenant said.
         mine = [statement for by, statement in chosen if by == "person"]
         if who == play.run and mine:
-            play.run(*mine)
+            attempt(play.run, *mine)
         theirs = [statement for by, statement in chosen if by == "administrator"]
         if theirs:
-            play.as_administrator(*theirs)
+            attempt(play.as_administrator, *theirs)
         assert play.agrees()
     assert len(play.causes()) > 5
+
+
+def attempt(act, *statements):
+    """What the arms of the experiment refuse is rolled back, and the score with it."""
+    try:
+        act(*statements)
+    except (HeldOut, ArmFixed):
+        return
+    except DatabaseError as error:
+        assert error.orig.pgcode in ("SP001", "SP002", "SP003", "23503")  # the last: a decision with a past stays
 
 
 def test_a_savepoint_that_is_rolled_back_counts_for_nothing(database):
@@ -131,11 +143,11 @@ def test_an_administrator_may_touch_two_companies_at_once(database):
     both = {"both": [one.storm_id, other.storm_id]}
     one.as_administrator("""INSERT INTO jobs (tenant_id, storm_id, property_id, status)
                             SELECT tenant_id, storm_id, property_id, 'completed' FROM policy_decisions_log
-                             WHERE storm_id = ANY (CAST(:both AS uuid[]))""",
+                             WHERE storm_id = ANY (CAST(:both AS uuid[])) AND decision <> 'hold_out'""",
                          "UPDATE lead_uplift SET expected_uplift = 0.2 WHERE tenant_id IN (SELECT tenant_id FROM storms"
                          " WHERE storm_id = ANY (CAST(:both AS uuid[])))", **both)  # fmt: skip
     for play in (one, other):
-        assert play.score.current().counts.completed == 30 and play.agrees()
+        assert play.score.current().counts.completed == 22 and play.agrees()
 
 
 def test_many_at_once_lose_nothing_and_do_not_wait_for_each_other_for_ever(database):
@@ -145,7 +157,8 @@ def test_many_at_once_lose_nothing_and_do_not_wait_for_each_other_for_ever(datab
     with tenancy.session(play.tenant) as connection:
         second = tenancy.storm_id(connection, "second")
     for storm in (play.storm_id, second):
-        play.run("INSERT INTO jobs (storm_id, property_id) SELECT :storm, unnest(CAST(:homes AS uuid[]))", storm=storm)
+        play.run("INSERT INTO jobs (storm_id, property_id) SELECT :storm, unnest(CAST(:homes AS uuid[]))",
+                 storm=storm, homes=play.homes[:32])  # fmt: skip
     failed = []
 
     def work(place):

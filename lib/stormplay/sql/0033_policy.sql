@@ -89,7 +89,7 @@ CREATE FUNCTION balance_decisions() RETURNS trigger LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     added CONSTANT text := 'SELECT tenant_id, storm_id, decision, 1 AS n FROM new_rows';
-    taken CONSTANT text := 'SELECT tenant_id, storm_id, decision, -1 FROM old_rows';
+    taken CONSTANT text := 'SELECT tenant_id, storm_id, decision, -1 AS n FROM old_rows';
     per record;
 BEGIN
     FOR per IN EXECUTE format($q$
