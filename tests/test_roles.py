@@ -172,7 +172,9 @@ def test_the_log_of_another_company_is_not_there(world, as_person, trail):
     as_person("analyst-one")
     with tenancy.session(world.tenant) as connection:
         connection.execute(text("UPDATE lead_uplift SET expected_uplift = 0.1"))
-    assert len(trail()) == 1, "and nothing of the other company's loading"
+    found = trail()
+    assert set(found["table_name"]) == {"lead_uplift", "storm_scores", "score_history"}
+    assert set(found["username"]) == {"analyst-one"}, "and nothing of the other company's loading"
     as_person("local")
     with tenancy.session(other.tenant) as connection:
         theirs = tenancy.audit_trail(connection)

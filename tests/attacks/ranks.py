@@ -117,9 +117,9 @@ for mix, text in MIX.items():
         def act(side: Side, text: str = text, start: str = start, to: str = to) -> bool:
             return mixed(side, text, *(("foreign", "own") if side.is_naive else (start, to)))
 
-        # These then do their work there, where the person may.
+        # These then do their work there, where the person may, or are asked here first: the plan decides.
         harmless = start == "own" and mix in ("UPDATE FROM", "UPDATE WHERE", "MERGE", "function in FROM")
-        attack(f"viewer here, admin there: {mix}, {order}", NOTHING if harmless else MIXED,
+        attack(f"viewer here, admin there: {mix}, {order}", f"^$|{MIXED}" if harmless else MIXED,
                "viewer in one company, admin in another")(act)  # fmt: skip
 
 # The audit log. -----------------------------------------------------------------------------------------------------
