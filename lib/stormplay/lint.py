@@ -18,6 +18,12 @@ _TABLES = """tenant_table AS (
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'schema_migrations')"""
 
 CHECKS: dict[str, str] = {
+    # First, since much of what follows would be its consequence.
+    "role {} is a member of one that it should not be": """
+        SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
+         WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')
+            OR m.roleid::regrole::text = 'stormplay_kernel' AND m.member::regrole::text NOT LIKE 'k\\_%'
+               AND m.member <> 'stormplay_sec'::regrole""",
     "{} has no tenant_id that is uuid and NOT NULL": f"""WITH {_TABLES}
         SELECT relname FROM tenant_table t WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid
            AND a.attname = 'tenant_id' AND a.attnotnull AND a.atttypid = 'uuid'::regtype)""",
@@ -90,11 +96,6 @@ CHECKS: dict[str, str] = {
          WHERE p.pronamespace IN ('public'::regnamespace, 'sec'::regnamespace) AND p.prosecdef AND p.prosqlbody IS NULL
            AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c
                             WHERE c = 'search_path=""' OR c LIKE 'search_path=%, pg_temp')""",
-    "role {} is a member of one that it should not be": """
-        SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
-         WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')
-            OR m.roleid::regrole::text = 'stormplay_kernel' AND m.member::regrole::text NOT LIKE 'k\\_%'
-               AND m.member <> 'stormplay_sec'::regrole""",
     "role {} can pass row security by": """
         SELECT rolname FROM pg_roles WHERE rolname LIKE 'stormplay%' AND (rolsuper OR rolbypassrls)""",
     "everybody may {}": """

@@ -70,9 +70,13 @@ def fill(beside: URL, archive: Archive, report: Progress) -> None:
     Raises:
         DatabaseUnavailable: pg_restore is missing or failed.
     """
-    with running("pg_restore", None, "--list", stdin=subprocess.PIPE) as process:
-        archive.feed(cast(IO[bytes], process.stdin), lambda _what, _share: None)
-        listed = cast(IO[bytes], process.stdout).read().decode().splitlines()
+    # The list goes to a file: a pipe that nobody reads while the archive is fed is full after 64 kB, and both wait.
+    with tempfile.TemporaryFile() as told:
+        options = ("--list", f"--file=/dev/fd/{told.fileno()}")
+        with running("pg_restore", None, *options, files=(told,), stdin=subprocess.PIPE) as process:
+            archive.feed(cast(IO[bytes], process.stdin), lambda _what, _share: None)
+        told.seek(0)
+        listed = told.read().decode().splitlines()
     # Default rights that a kernel's login gave to what it might have made: its role is gone, the name means nobody.
     wanted = [line for line in listed if not (" DEFAULT ACL " in line and inventory.KERNEL.search(line))]
     with tempfile.TemporaryFile() as chosen:
