@@ -46,11 +46,11 @@ def test_the_header_follows_the_work_and_leads_to_the_score(visit, site):
     page.goto(f"{site}/voila/render/phase3_routes.ipynb{QUERY}")
     sign_in(page, "ana")
     ready(page)
-    assert chip(page).startswith("Storm Play Score 55 / 100 2 of 4 parts measurable yet")
+    assert chip(page).startswith("Storm Play Score 74 / 100 3 of 4 parts measurable yet")
     page.evaluate("window.neverReloaded = true")
     page.get_by_role("button", name="Generate routes").click()
     page.get_by_text("routes made for").wait_for()
-    page.get_by_text("3 of 4 parts").wait_for()
+    page.locator(".sp-score", has_not_text="of 4 parts").wait_for()
     assert page.evaluate("window.neverReloaded")
 
     tracker = JobTracker(*MAIN)
