@@ -72,8 +72,8 @@ def fill(beside: URL, archive: Archive, report: Progress) -> None:
     """
     # The list goes to a file: a pipe that nobody reads while the archive is fed is full after 64 kB, and both wait.
     with tempfile.TemporaryFile() as told:
-        options = ("--list", f"--file=/dev/fd/{told.fileno()}")
-        with running("pg_restore", None, *options, files=(told,), stdin=subprocess.PIPE) as process:
+        listing = ("--list", f"--file=/dev/fd/{told.fileno()}")
+        with running("pg_restore", None, *listing, files=(told,), stdin=subprocess.PIPE) as process:
             archive.feed(cast(IO[bytes], process.stdin), lambda _what, _share: None)
         told.seek(0)
         listed = told.read().decode().splitlines()
