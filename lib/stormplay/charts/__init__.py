@@ -9,11 +9,15 @@ To add a chart: a function from a frame to a `Chart` in `scores` or `effects`, a
 
 from __future__ import annotations
 
-from stormplay.charts.chart import Chart
-from stormplay.charts.effects import calibration, lift_interval, qini, uplift_curve
-from stormplay.charts.palette import COLOURS, SERIES
-from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
-from stormplay.charts.script import FOLDER, address, block, bundle, html, source
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stormplay.charts.chart import Chart
+    from stormplay.charts.effects import calibration, lift_interval, qini, uplift_curve
+    from stormplay.charts.palette import COLOURS, SERIES
+    from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
+    from stormplay.charts.script import FOLDER, address, block, bundle, html, source
 
 __all__ = [
     "COLOURS",
@@ -34,3 +38,19 @@ __all__ = [
     "uplift_curve",
     "waterfall",
 ]
+
+# Room -> the names it gives. Loaded at first use: the server sends the bundle and needs no pandas for it.
+_ROOMS = {
+    "chart": "Chart",
+    "effects": "calibration, lift_interval, qini, uplift_curve",
+    "palette": "COLOURS, SERIES",
+    "scores": "gauge, score_history, storm_comparison, waterfall",
+    "script": "FOLDER, address, block, bundle, html, source",
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names.split(", ")}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(f"stormplay.charts.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'stormplay.charts' has no attribute '{name}'")

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stormplay.charts.chart import Chart
+if TYPE_CHECKING:
+    from stormplay.charts.chart import Chart
 
 FOLDER = Path(str(files("stormplay") / "share" / "plotly"))
 LIBRARY = "plotly-finance.min.js"  # Plotly's own bundle of bar, scatter, waterfall, indicator and six more (MIT)

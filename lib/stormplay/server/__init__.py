@@ -26,12 +26,16 @@ assets       static files
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay.server.app import StormplayServer, serve
     from stormplay.server.listening import check_port
+
+# jsonschema, which Jupyter asks, would make a grammar of web addresses at its import, for a second of each start.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 __all__ = ["StormplayServer", "check_port", "serve"]
 

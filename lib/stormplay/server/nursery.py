@@ -44,6 +44,8 @@ WARM = (
     "pandas",
     "psycopg2.extras",
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "stormplay.charts.effects",
+    "stormplay.charts.scores",
     "stormplay.controls",
     "stormplay.experiments.experiment",
     "stormplay.maps",
