@@ -13,7 +13,7 @@ up: $(READY)
 	@exec $(BIN)/stormplay up $(ARGS)
 
 test: $(READY) lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff format --check -q . || { echo "Run 'make format'."; exit 1; }

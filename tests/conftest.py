@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from stormplay import accounts, broker, embedded, migrations
+from stormplay.embedded.place import place_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -18,6 +22,22 @@ PASSWORD = "hailstorm-1"
 # How long one example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("stormplay", deadline=None)
 settings.load_profile("stormplay")
+
+
+# Files that take longest, in seconds. Whoever is free takes the next file, so these come first: one that begins last
+# would leave the other worker idle.
+LONGEST = (
+    "test_web_attacks", "test_pages", "test_cli", "test_reports", "test_browser", "test_warm", "test_proxy",
+    "test_benchmark_tenancy", "test_lab", "test_renewal", "test_browser_nurture", "test_life", "test_marathon",
+    "test_deploy", "test_browser_jobs", "test_browser_score", "test_browser_treatment", "test_jupyterhub",
+    "test_backup", "test_benchmark_operations", "test_scorer", "test_pooling", "test_embedded", "test_accounts",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Order the files, each kept together and in its own order."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
@@ -59,16 +79,38 @@ def demo(database):
     return database
 
 
-@pytest.fixture(scope="module")
-def fresh_demo(database, tmp_path_factory):
-    """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
+@pytest.fixture(scope="session")
+def loaded_demo(tmp_path_factory, worker_id):
+    """The hidden folder of a server that holds the demo and has stopped: loaded once, by the worker that is first."""
     from stormplay import demo as package
 
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "loaded"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            patch.setenv("STORMPLAY_HOME", str(folder / ".stormplay"))
+            patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+            migrations.migrate()
+            package.load()
+            assert embedded.stop()
+            (folder / "ready").touch()
+    return folder / ".stormplay"
+
+
+@pytest.fixture(scope="module")
+def fresh_demo(database, loaded_demo, tmp_path_factory):
+    """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
+    home = tmp_path_factory.mktemp("fresh") / ".stormplay"
+    home.mkdir(mode=0o711)
+    shutil.copy2(loaded_demo / "secrets.json", home)
+    there, here = place_of(loaded_demo).data, place_of(home).data
+    here.parent.mkdir(mode=0o755, exist_ok=True)
+    subprocess.run(["cp", "-a", there, here], check=True)  # as root Postgres has an account of its own, which is kept
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORMPLAY_HOME", str(tmp_path_factory.mktemp("fresh") / ".stormplay"))
-        migrations.migrate()
-        package.load()
-        yield Path(os.environ["STORMPLAY_HOME"])
+        patch.setenv("STORMPLAY_HOME", str(home))
+        yield home
         patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
         embedded.stop()
 
