@@ -27,6 +27,10 @@ def filter_by_hand(tenant_id: str) -> str:
         "CREATE SCHEMA byhand AUTHORIZATION byhand",
         "GRANT USAGE ON SCHEMA public TO byhand",
         "GRANT ALL ON ALL TABLES IN SCHEMA public TO byhand",
+        # Triggers name these; of who passes row security they ask no tenant.
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO byhand",
+        "GRANT USAGE ON SCHEMA sec TO byhand",
+        "GRANT EXECUTE ON FUNCTION sec.tenant() TO byhand",
         "GRANT USAGE ON LANGUAGE plpgsql, sql TO byhand",
         "SET ROLE byhand",
         *(f"CREATE VIEW byhand.{t} AS SELECT * FROM public.{t} WHERE tenant_id = '{tenant_id}'" for t in tables),

@@ -147,7 +147,8 @@ def test_keys_cannot_be_moved_onto_a_control(role, taken_back):
         "UPDATE route_properties SET property_id = '{}' WHERE sequence_order = 998",
         "UPDATE nurture_sequences SET property_id = '{}' WHERE sequence_type = 'moved'",
         "UPDATE nurture_outbox SET property_id = '{}'"
-        " WHERE idempotency_key = (SELECT min(idempotency_key::text)::uuid FROM nurture_outbox)",
+        " WHERE idempotency_key = (SELECT min(idempotency_key::text)::uuid FROM nurture_outbox"
+        f" WHERE storm_id = '{block.storm_id}')",
     ]
     for move in moves:
         if role == "kernel":
