@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +23,8 @@ class Margin:
         visits: Treated homes.
         crew_days: Crew-days that they take.
         cost_cents: What their visits cost; None where a visit's cost is not known.
-        conversions: Signatures more than without the visits: the sum of the expected uplift.
+        conversions: Signatures more than without the visits: the sum of the expected uplift; NaN where no treated home
+            has one.
         value_cents: What these are worth; None where no job's value is known.
         binds: 'capacity' or 'budget', whichever leaves homes out; '' for neither.
         left_out: Homes that would be treated if nothing were limited.
@@ -46,6 +48,8 @@ class Margin:
     @property
     def sentence(self) -> str:
         """What the next crew-day is worth, as a sentence."""
+        if self.visits and math.isnan(self.conversions):
+            return "No treated home has an expected uplift for this storm now, so the next crew-day has no known worth."
         if not self.left_out:
             return "Every home that is worth a visit gets one; another crew-day would be worth nothing."
         worth = "" if self.next_value_cents is None else f", about ${self.next_value_cents / 100:,.0f} of work"
@@ -74,7 +78,7 @@ def margin(decided: pd.DataFrame, rules: Rules) -> Margin:
         visits=len(treated),
         crew_days=len(treated) / rules.doors_per_crew_day,
         cost_cents=None if cost is None else cost * len(treated),
-        conversions=float(treated["expected_uplift"].sum()),
+        conversions=float(treated["expected_uplift"].sum(min_count=min(1, len(treated)))),
         value_cents=_total(treated["value_cents"]),
         binds=binds,  # type: ignore[arg-type]  # of two words and none
         left_out=len(beyond),
