@@ -95,13 +95,14 @@ def uplift_curve(homes: pd.DataFrame, rules: Rules, points: int = 400) -> pd.Dat
     Args:
         homes: As for `decide`.
         rules: The parameters.
-        points: Rows, at most, beside the cuts; the first and the last home are always among them.
+        points: Rows, at most, beside the cuts and the last home whose arm is fixed; the first and the last home are
+            always among them.
 
     Returns:
         One row a home drawn as 'treat' in the order of visits, thinned: homes (visits up to and with it), crew_days and
         cost_cents (NaN: cost not known) of so many, expected_uplift of this one, conversions and value_cents (NaN: no
-        value known) of all so far, limit (the cut that it stands behind: '', 'capacity' or 'budget'), is_cut (the last
-        home before a cut).
+        value known) of all so far, is_fixed (it keeps its arm, so it stands before all that do not), limit (the cut
+        that it stands behind: '', 'capacity' or 'budget'), is_cut (the last home before a cut).
     """
     line = _line(decide(homes, rules))
     visits = np.arange(1, len(line) + 1)
@@ -115,11 +116,13 @@ def uplift_curve(homes: pd.DataFrame, rules: Rules, points: int = 400) -> pd.Dat
         "expected_uplift": line["expected_uplift"].to_numpy(),
         "conversions": line["expected_uplift"].cumsum().to_numpy(),
         "value_cents": line["value_cents"].cumsum().to_numpy(),
+        "is_fixed": line["is_fixed"].to_numpy(),
         "limit": limit,
         "is_cut": cut,
     })  # fmt: skip
     shown = np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).round().astype(int))
-    return curve.iloc[np.union1d(shown, np.flatnonzero(cut))].reset_index(drop=True)
+    fixed = np.flatnonzero(curve["is_fixed"])[-1:]
+    return curve.iloc[np.union1d(shown, np.append(np.flatnonzero(cut), fixed))].reset_index(drop=True)
 
 
 def _line(decided: pd.DataFrame) -> pd.DataFrame:
