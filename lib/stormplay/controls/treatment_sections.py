@@ -80,7 +80,7 @@ def made_by(one: Treatment) -> str:
     if card.version.artifact is None:
         note = card.version.note or "no model of ours made it"
         return f"The expected uplift comes from {names}: {note}."
-    place = f", {' and '.join(card.places)}" if card.places else ""
+    place = next((f", the {word}" for word in ("champion", "challenger") if word in card.places), "")
     homes = card.version.trained_on.get("homes", 0)
     return (
         f"The expected uplift comes from {names}{place}, trained on {homes:,} homes: "
