@@ -85,6 +85,7 @@ def test_the_answer_says_whether_it_worked_who_is_visited_what_made_the_numbers_
     assert "Applied now, the rules below would change nothing." in said
     assert "The expected uplift comes from demo-planted-1: planted with the demo data." in said
     assert "Data as of 01 Jun 2021, 12:00 UTC" in said and "synthetic" in said
+    assert "Last decided 01 Jun 2021, 12:00 UTC (run 1, <img" in said
     assert "70 of 400 (17.5 %) signed" in said and "5 of 100 (5.0 %) signed" in said
 
 
@@ -350,6 +351,7 @@ def test_training_can_be_stopped(storm):
     [
         ("wild-1", "which is not registered: nobody can say how it was made"),
         ("not scored", "No home of this storm has an expected uplift yet"),
+        ("demo-planted-1, old-1", "planted with the demo data. Of some homes it comes from old-1."),
     ],
 )
 def test_numbers_of_unknown_origin_are_called_so(storm, name, words):

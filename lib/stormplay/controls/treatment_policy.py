@@ -99,7 +99,9 @@ def _kept(would: Any) -> str:
         return ""
     rows = [[WORDS[row["decision"]], f"{row['homes']:,}", row["objection"]] for row in would.kept.to_dict("records")]
     table = explained(markup.table(["Keeps", "Homes", "Against the rules, since"], rows, numeric=(1,)))
-    return markup.details(f"{would.kept['homes'].sum():,} homes keep their arm against the rules", table)
+    kept = int(would.kept["homes"].sum())
+    keep = "keeps its arm" if kept == 1 else "keep their arm"
+    return markup.details(f"{markup.count(kept, 'home')} {keep} against the rules", table)
 
 
 def _percent(value: Any) -> str:

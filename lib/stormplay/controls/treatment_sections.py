@@ -25,9 +25,16 @@ def answer(one: Treatment) -> str:
     badges = f"{markup.badge(one.storm_status)} {markup.badge(f'visits: {word}', VERDICTS.get(word, ''))}"
     head = f"<h3>{markup.text(one.storm_name)} {badges}</h3>"
     synthetic = " Homes, owners and outcomes are synthetic." if one.is_synthetic else ""
-    stamp = markup.note(f"{one.company} · {markup.age(one.as_of)}{synthetic}")
+    stamp = markup.note(f"{one.company} · {markup.age(one.as_of)}{_last_run(one)}{synthetic}")
     said = [worked(one), f"{decided(one)} {next_day(one)}".strip(), made_by(one)]
     return head + "".join(markup.sentence(text) for text in said) + _cards(one) + stamp
+
+
+def _last_run(one: Treatment) -> str:
+    if one.runs.empty:
+        return ""
+    last = one.runs.iloc[-1]
+    return f" Last decided {last['made_at']:%d %b %Y, %H:%M} UTC (run {last['run_number']}, {last['made_by']})."
 
 
 def worked(one: Treatment) -> str:
@@ -73,19 +80,19 @@ def made_by(one: Treatment) -> str:
     models = one.models
     if not models.named:
         return "No home of this storm has an expected uplift yet: train a model below, then score the storm."
-    names = " and ".join(models.named)
-    card = models.cards[0]
+    first, others = models.named[0], models.named[1:]
+    rest = f" Of some homes it comes from {', '.join(others)}." if others else ""
+    return f"The expected uplift comes from {first}{_made(models.cards[0])}.{rest}"
+
+
+def _made(card: Any) -> str:
     if card is None:
-        return f"The expected uplift comes from {names}, which is not registered: nobody can say how it was made."
+        return ", which is not registered: nobody can say how it was made"
     if card.version.artifact is None:
-        note = card.version.note or "no model of ours made it"
-        return f"The expected uplift comes from {names}: {note}."
+        return f": {card.version.note or 'no model of ours made it'}"
     place = next((f", the {word}" for word in ("champion", "challenger") if word in card.places), "")
     homes = card.version.trained_on.get("homes", 0)
-    return (
-        f"The expected uplift comes from {names}{place}, trained on {homes:,} homes: "
-        f"{_ranks(str(card.version.metrics.get('verdict', '')))}."
-    )
+    return f"{place}, trained on {homes:,} homes: {_ranks(str(card.version.metrics.get('verdict', '')))}"
 
 
 def _ranks(verdict: str) -> str:
