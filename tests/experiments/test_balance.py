@@ -93,3 +93,8 @@ def test_what_cannot_be_compared_has_no_difference(held):
     found = covariate_balance("x", Moments(5, 3.0, 1.0), held)
     assert (found.treated, found.difference, found.by_chance) == (3.0, None, None)
     assert found.held == (3.0 if held.n else None)
+
+
+def test_where_nobody_was_to_be_held_out_there_is_nothing_to_compare():
+    assert size_check(40, 0, 1.0).light == "green"
+    assert "nothing to compare" in size_check(40, 0, 1.0).sentence

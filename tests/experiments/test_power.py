@@ -8,7 +8,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from stormplay.errors import BadInput
-from stormplay.experiments import minimal_detectable_effect, needed_sample
+from stormplay.experiments import minimal_detectable_effect, needed_sample, still_needed
 from stormplay.experiments.intervals import newcombe
 
 rates = st.floats(0.005, 0.6)
@@ -81,3 +81,14 @@ def test_where_nothing_can_be_detected():
 def test_impossible_values_are_refused(call):
     with pytest.raises(BadInput, match="Expected"):
         call()
+
+
+def test_what_is_still_needed_is_the_sample_less_what_there_is():
+    assert needed_sample(0.05, 0.18) == (217, 55)
+    assert still_needed(18, 100, 2, 40) == (117, 15)
+    assert still_needed(180, 1_000, 20, 400) == (0, 0)
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 2, 40), (4, 80, 0, 0), (5, 100, 2, 40)])
+def test_nothing_can_be_planned_from_an_empty_arm_or_from_no_difference(counts):
+    assert still_needed(*counts) is None

@@ -135,6 +135,18 @@ def test_arms_that_are_not_as_drawn_have_no_verdict(world):
     assert "Storm hail: 240 treated and 60 held out, where 50 % and 50 % were drawn" in pooled.sentence
 
 
+def test_the_arms_are_held_against_the_share_that_the_policy_drew(world):
+    treated, held = arms(world)
+    know(world, treated, 80)
+    know(world, held, 2)
+    with tenancy.session(world.tenant) as connection:
+        tenancy.insert(connection, "policy_draws", pd.DataFrame({
+            "storm_id": [world.storm_id], "salt": ["hail"], "holdout_share": [0.5], "drawn_by": ["x"]}))  # fmt: skip
+    assert "where 50 % and 50 % were drawn" in read(world).srm.sentence
+    assert "where 50 % and 50 % were drawn" in Experiment(world.tenant, world.storm).pooled().sentence
+    assert read(world).srm.light == "red"
+
+
 def test_outcomes_known_of_one_arm_alone_have_no_verdict(world):
     treated, held = arms(world)
     know(world, treated, 80)

@@ -100,3 +100,12 @@ def test_rules_are_kept_as_plain_json():
     assert Rules.from_mapping(rules.to_mapping()) == rules
     with pytest.raises(BadInput, match="no policy rule 'speed'"):
         Rules.from_mapping({"speed": 3})
+
+
+def test_an_uplift_that_nobody_knows_is_not_nothing():
+    """Homes that keep their arm though the uplift in force is about another storm."""
+    homes = street(4, expected_uplift=np.nan).assign(arm="treat", is_fixed=True)
+    found = margin(decide(homes, TREAT_ALL), TREAT_ALL)
+    assert found.visits == 4 and np.isnan(found.conversions)
+    assert "has no known worth" in found.sentence
+    assert margin(decide(street(0, expected_uplift=[]), TREAT_ALL), TREAT_ALL).conversions == 0

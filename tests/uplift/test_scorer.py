@@ -13,7 +13,16 @@ from world import guests, make_world
 
 from stormplay import demo as package
 from stormplay import tenancy
-from stormplay.errors import ArtifactRefused, NotAllowed, TooLittleData, UnknownModel, UnknownStorm, WrongColumns
+from stormplay.errors import (
+    ArtifactRefused,
+    BadInput,
+    Cancelled,
+    NotAllowed,
+    TooLittleData,
+    UnknownModel,
+    UnknownStorm,
+    WrongColumns,
+)
 from stormplay.registry import ModelRegistry
 from stormplay.uplift import UpliftScorer, cross_fit, features
 from stormplay.uplift.actions import CHANNELS
@@ -277,6 +286,33 @@ def test_a_storm_without_homes_is_scored_to_nothing(company):
         connection.execute(text("INSERT INTO storms (slug, name, event_date) VALUES ('dry', 'Dry', '2022-05-01')"))
     done = UpliftScorer(company.tenant, "dry").score(version.version)
     assert (done.homes, done.written, done.actions) == (0, 0, {})
+
+
+def test_two_versions_are_compared_on_the_same_homes(company):
+    scorer = UpliftScorer(company.tenant, company.storm)
+    first, second, third = (scorer.train(learner, base="linear") for learner in ("t", "t", "s"))
+    with pytest.raises(UnknownModel, match="no champion yet"):
+        scorer.compare()
+    scorer.models.promote(first.version, "the first")
+    found = scorer.compare()
+    assert (found.one, found.other) == (third.model_version, first.model_version)
+    assert set(found.ranking.table["name"]) == {"uplift@1", "uplift@3", "response"}
+    assert found.low < found.difference < found.high and found.one in found.sentence and "500 homes" in found.sentence
+    twins = scorer.compare(second.version)
+    assert (twins.word, twins.difference) == ("cannot tell apart", 0) and "in the same way" in twins.sentence
+    with pytest.raises(BadInput, match="with itself"):
+        scorer.compare(1, 1)
+
+
+def test_training_tells_how_far_it_is_and_stops_when_asked(company):
+    scorer, told = UpliftScorer(company.tenant, company.storm), []
+    with pytest.raises(Cancelled):
+        scorer.train("t", base="linear", progress=lambda share, doing: told.append((share, doing)) or len(told) < 3)
+    assert scorer.models.versions().empty and [share for share, _ in told] == sorted(share for share, _ in told)
+    version = scorer.train("t", base="linear", progress=lambda *_: True)
+    assert version.metrics["strongest"][0]["feature"] == "roof_age_years"
+    curve = version.metrics["curves"]["t"]
+    assert curve["share"][0] == 0 and curve["share"][-1] == 1 and len(curve["gain"]) == len(curve["share"]) <= 26
 
 
 def test_metrics_are_plain_json(company):

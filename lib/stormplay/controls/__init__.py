@@ -17,6 +17,7 @@ from stormplay.controls.record import MIME, Recorded
 from stormplay.controls.score import ScorePage, score
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
+from stormplay.controls.treatment import TreatmentPage, treatment
 from stormplay.controls.work import Work
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ScoreChip",
     "ScorePage",
     "Selectors",
+    "TreatmentPage",
     "Upload",
     "Work",
     "below",
@@ -41,4 +43,5 @@ __all__ = [
     "phase4",
     "phase5",
     "score",
+    "treatment",
 ]

@@ -20,7 +20,7 @@ def waterfall(play: Play) -> Chart:
     return charts.waterfall(play.standing.frame())
 
 
-def lift(play: Play) -> Chart:
+def lift(play: sections.Lifted) -> Chart:
     """The difference that treating made, with its intervals."""
     caption = "The diamond is what was seen, the bar where the truth is likely to be. A bar over 0 may be no effect."
     return charts.lift_interval(sections.lifts(play), unit=UNIT, caption=caption)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from stormplay.controls import markup
 from stormplay.controls.score_chip import is_served, link_to, tone
 from stormplay.controls.score_state import Play
+
+
+class Lifted(Protocol):
+    """What knows a read-out."""
+
+    @property
+    def lift(self) -> Any: ...  # noqa: D102
+
 
 NO_STORM = "This company has no storm yet."
 READS: dict[str, str] = {"good": "good", "warn": "fair", "bad": "low"}
@@ -88,7 +96,7 @@ def components(play: Play) -> str:
 # ---- lift
 
 
-def verdict(play: Play) -> str:
+def verdict(play: Lifted) -> str:
     """Say whether treating worked, or that it is too early, with the light of the arms' sizes."""
     lift = play.lift
     word = markup.badge(lift.verdict.word, VERDICTS.get(lift.verdict.word, ""))
@@ -97,7 +105,7 @@ def verdict(play: Play) -> str:
     return sentence + f'<p class="sp-note">{markup.text(lift.srm.sentence)}</p>'
 
 
-def arms(play: Play) -> str:
+def arms(play: Lifted) -> str:
     """The two arms with their denominators, the relative lift, and what to keep in mind."""
     rows = [
         [
@@ -119,7 +127,7 @@ def arms(play: Play) -> str:
     return table + relative + (f'<ul class="sp-note">{notes}</ul>' if notes else "")
 
 
-def lifts(play: Play) -> pd.DataFrame:
+def lifts(play: Lifted) -> pd.DataFrame:
     """The differences with their intervals, as the chart takes them: more signatures in a hundred homes."""
     lift = play.lift
     if lift.difference.value is None:  # then 'so far' would hold one arm's signatures against an arm without any known

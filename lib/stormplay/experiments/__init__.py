@@ -9,7 +9,7 @@ difference_interval        treated rate less control rate (Newcombe)
 relative_lift_interval     treated rate / control rate - 1 (MOVER)
 always_valid_interval      the difference, with an interval that may be looked at daily (mSPRT)
 srm_p_value                sizes of the arms against their shares
-needed_sample, minimal_detectable_effect    what a sample can show
+needed_sample, still_needed, minimal_detectable_effect    what a sample can show
 Counts, verdict            works, does not work, harms, or too early to say
 stratify, pool             within bands of hail, over storms
 exposure                   who was reached, and what that says
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stormplay.experiments.experiment import Experiment
     from stormplay.experiments.intervals import difference_interval, relative_lift_interval
     from stormplay.experiments.pooling import pool
-    from stormplay.experiments.power import minimal_detectable_effect, needed_sample
+    from stormplay.experiments.power import minimal_detectable_effect, needed_sample, still_needed
     from stormplay.experiments.reach import Reach, exposure
     from stormplay.experiments.sequential import always_valid_interval, always_valid_p_value
     from stormplay.experiments.strata import Stratum, stratify
@@ -55,6 +55,7 @@ __all__ = [
     "relative_lift_interval",
     "size_check",
     "srm_p_value",
+    "still_needed",
     "stratify",
     "verdict",
 ]
@@ -68,7 +69,7 @@ _ROOMS = {
     "experiment": "Experiment",
     "intervals": "difference_interval, relative_lift_interval",
     "pooling": "pool",
-    "power": "minimal_detectable_effect, needed_sample",
+    "power": "minimal_detectable_effect, needed_sample, still_needed",
     "reach": "Reach, exposure",
     "sequential": "always_valid_interval, always_valid_p_value",
     "strata": "Stratum, stratify",

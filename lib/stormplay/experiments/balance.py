@@ -72,6 +72,8 @@ class Check:
 
 def size_check(treated: int, held: int, treat_share: float) -> Check:
     """The SRM light: the sizes of the arms against the share that was drawn."""
+    if treat_share >= 1 and not held:
+        return Check(1.0, "green", "No home was to be held out, so there is nothing to compare with.")
     p = srm_p_value([treated, held], [treat_share, 1 - treat_share])
     total = treated + held
     drawn = f"{percent(treat_share)} and {percent(1 - treat_share)}"

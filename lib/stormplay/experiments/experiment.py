@@ -7,7 +7,6 @@ from uuid import UUID
 from stormplay import tenancy
 from stormplay.errors import BadInput
 from stormplay.experiments import reading
-from stormplay.experiments.assignment import TREAT_SHARE
 from stormplay.experiments.pooling import Pooled
 from stormplay.experiments.read_out import ReadOut, pool_storms, put_together
 from stormplay.experiments.verdicts import MARGIN, Looks
@@ -19,7 +18,8 @@ class Experiment:
     Args:
         tenant: The tenant's slug or id; a selection, never an authority.
         storm: The storm's slug or id.
-        treat_share: The share of homes that the draw treated; the SRM light compares with it.
+        treat_share: The share of homes that the draw treated; the SRM light compares with it. None: what the policy
+            drew at each storm, 0.8 where it kept no draw.
 
     Raises:
         UnknownTenant: No such tenant is open to this person.
@@ -28,8 +28,8 @@ class Experiment:
         DatabaseUnavailable: Nothing answers.
     """
 
-    def __init__(self, tenant: str | UUID, storm: str | UUID, *, treat_share: float = TREAT_SHARE) -> None:
-        if not 0 < treat_share < 1:
+    def __init__(self, tenant: str | UUID, storm: str | UUID, *, treat_share: float | None = None) -> None:
+        if treat_share is not None and not 0 < treat_share < 1:
             raise BadInput(f"The treated share is {treat_share!r}.", "Expected a share between 0 and 1, such as 0.8.")
         self.tenant, self.treat_share = tenant, treat_share
         with tenancy.session(tenant) as connection:

@@ -48,6 +48,32 @@ def needed_sample(
     return math.ceil(unit / (1 - treat_share)), math.ceil(unit / treat_share)
 
 
+def still_needed(
+    converted: int, n: int, control_converted: int, control_n: int, treat_share: float = TREAT_SHARE
+) -> tuple[int, int] | None:
+    """How many more homes with a known outcome would show the difference that was seen, if it is the true one.
+
+    A plan, no finding: a difference that was seen by chance asks for too few. Counted for one look; who looks daily
+    needs about half as many again.
+
+    Args:
+        converted, n: Signed and known of the treated homes.
+        control_converted, control_n: Signed and known of the held-out homes.
+        treat_share: Share of the homes that is treated.
+
+    Returns:
+        Treated and held-out homes more, each 0 where there are enough; None where an arm is empty or both rates are
+        equal.
+
+    Raises:
+        BadInput: A rate or the share is not between 0 and 1.
+    """
+    if not (n and control_n) or converted * control_n == control_converted * n:
+        return None
+    treated, held = needed_sample(control_converted / control_n, converted / n, treat_share)
+    return max(0, treated - n), max(0, held - control_n)
+
+
 def minimal_detectable_effect(
     control_rate: float, n: int, control_n: int, power: float = POWER, confidence: float = 0.95
 ) -> float:

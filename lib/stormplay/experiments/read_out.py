@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
+from stormplay.experiments.assignment import TREAT_SHARE
 from stormplay.experiments.balance import Check, Covariate, known_check, size_check
 from stormplay.experiments.estimate import Counts, Estimate, rate
 from stormplay.experiments.pooling import Pooled, pool
@@ -30,7 +32,8 @@ class Record:
     """One storm as it stands.
 
     Attributes:
-        about: slug, name, org_name, is_synthetic, decided_at, observed_at (the newest of each; None: none).
+        about: slug, name, org_name, is_synthetic, decided_at, observed_at (the newest of each; None: none); may have
+            treat_share (what the policy drew; missing: no draw is kept).
         counts: One row an arm and band: is_treated, band (name), place (its order; NaN last), homes, known,
             converted, pending, reached, reached_known, reached_converted, immature.
         covariates: How alike the arms are.
@@ -131,12 +134,14 @@ def known_counts(treated: Arm, held: Arm) -> Counts:
     return Counts(treated.converted, treated.known, held.converted, held.known)
 
 
-def put_together(found: Record, *, treat_share: float, confidence: float, margin: float, looks: Looks) -> ReadOut:
+def put_together(
+    found: Record, *, treat_share: float | None, confidence: float, margin: float, looks: Looks
+) -> ReadOut:
     """The read-out of a record; see `Experiment.read_out`."""
     treated, held = (_arm(found.counts, is_treated) for is_treated in (True, False))
     counts = known_counts(treated, held)
     difference = counts.difference(confidence)
-    srm = size_check(treated.homes, held.homes, treat_share)
+    srm = size_check(treated.homes, held.homes, _drawn(treat_share, found.about.get("treat_share")))
     known = known_check(treated.homes, treated.known, held.homes, held.known)
     immature = int(found.counts["immature"].sum())
     is_young = immature > YOUNG_SHARE * (treated.homes + held.homes)
@@ -166,18 +171,26 @@ def put_together(found: Record, *, treat_share: float, confidence: float, margin
     )  # fmt: skip
 
 
-def pool_storms(found: pd.DataFrame, *, treat_share: float, confidence: float, margin: float, looks: Looks) -> Pooled:
+def pool_storms(
+    found: pd.DataFrame, *, treat_share: float | None, confidence: float, margin: float, looks: Looks
+) -> Pooled:
     """All storms of a company, from a frame of their counts; see `Experiment.pooled`."""
     storms, objections = {}, []
     for row in found.to_dict("records"):
         columns = ("converted", "n", "control_converted", "control_n")
         storms[str(row["slug"])] = Counts(*(int(row[name]) for name in columns))
-        sizes = size_check(int(row["homes"]), int(row["control_homes"]), treat_share)
+        share = _drawn(treat_share, row.get("treat_share"))
+        sizes = size_check(int(row["homes"]), int(row["control_homes"]), share)
         if sizes.light == "red":
             objections.append(f"Storm {row['slug']}: {sizes.sentence}")
     homes = int(found["homes"].sum() + found["control_homes"].sum())
     is_young = int(found["immature"].sum()) > YOUNG_SHARE * homes
     return pool(storms, margin=margin, confidence=confidence, looks=looks, is_young=is_young, objections=objections)
+
+
+def _drawn(given: float | None, drawn: Any) -> float:
+    """The share to compare with: as given, else as the policy drew it, else as it is shipped."""
+    return given or (TREAT_SHARE if drawn is None or pd.isna(drawn) else float(drawn))
 
 
 def _arm(counts: pd.DataFrame, is_treated: bool) -> Arm:

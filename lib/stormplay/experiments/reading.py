@@ -78,7 +78,9 @@ SELECT s.slug, s.name, t.org_name, t.is_synthetic,
        (SELECT max(d.decided_at) FROM policy_decisions_log d
          WHERE d.tenant_id = :tenant_id AND d.storm_id = :storm_id) AS decided_at,
        (SELECT max(o.observed_at) FROM policy_outcomes o
-         WHERE o.tenant_id = :tenant_id AND o.storm_id = :storm_id) AS observed_at
+         WHERE o.tenant_id = :tenant_id AND o.storm_id = :storm_id) AS observed_at,
+       (SELECT 1 - d.holdout_share FROM policy_draws d
+         WHERE d.tenant_id = :tenant_id AND d.storm_id = :storm_id) AS treat_share
   FROM storms s JOIN tenants t ON t.tenant_id = s.tenant_id
  WHERE s.tenant_id = :tenant_id AND s.storm_id = :storm_id
 """
@@ -106,10 +108,12 @@ SELECT s.slug, count(*) FILTER (WHERE h.is_treated) AS homes,
        count(h.actual_converted) FILTER (WHERE h.is_treated) AS n,
        count(*) FILTER (WHERE NOT h.is_treated AND h.actual_converted) AS control_converted,
        count(h.actual_converted) FILTER (WHERE NOT h.is_treated) AS control_n,
-       count(*) FILTER (WHERE h.is_immature) AS immature
-  FROM storms s LEFT JOIN homes h ON h.storm_id = s.storm_id
+       count(*) FILTER (WHERE h.is_immature) AS immature, 1 - w.holdout_share AS treat_share
+  FROM storms s
+  LEFT JOIN homes h ON h.storm_id = s.storm_id
+  LEFT JOIN policy_draws w ON w.tenant_id = s.tenant_id AND w.storm_id = s.storm_id
  WHERE s.tenant_id = :tenant_id
- GROUP BY s.slug, s.event_date ORDER BY s.event_date DESC, s.slug
+ GROUP BY s.slug, s.event_date, w.holdout_share ORDER BY s.event_date DESC, s.slug
 """
 
 
@@ -126,7 +130,9 @@ def record(connection: Connection, storm_id: str) -> Record:
 
 def every_storm(connection: Connection) -> pd.DataFrame:
     """One row a storm of the tenant, newest first: slug, homes, control_homes (as decided), converted, n,
-    control_converted, control_n (known outcomes), immature (homes that may still sign)."""
+    control_converted, control_n (known outcomes), immature (homes that may still sign), treat_share (as the policy drew
+    it; missing: no draw is kept).
+    """
     return tenancy.bulk_frame(connection, EVERY_STORM, {"lag_days": LAG_DAYS})
 
 

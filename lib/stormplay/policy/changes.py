@@ -34,6 +34,7 @@ class DryRun:
         ledger: Where every home would be: see `ledger`.
         margin: What capacity and budget are used, and what the next crew-day is worth.
         is_under_way: Whether crews or nurture have begun, so that no home leaves its arm any more.
+        model_version: Whose uplift was looked at: one version, or the most frequent ones; 'not scored' for none.
     """
 
     rules: Rules
@@ -47,6 +48,7 @@ class DryRun:
     ledger: pd.DataFrame
     margin: Margin
     is_under_way: bool
+    model_version: str = "not scored"
 
     @property
     def changed(self) -> int:

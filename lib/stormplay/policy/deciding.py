@@ -81,7 +81,8 @@ def decide(homes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     Returns:
         One row a home, in their order: property_id, decision ('treat', 'hold_out', 'skip'), reason, arm (as drawn,
         also of a skipped home), place_in_line (from 1, most worth first; 0: skipped before any limit), expected_uplift,
-        job_value_cents, is_kept (it would be skipped and keeps its arm), objection (why it would; '' for nothing).
+        job_value_cents, is_fixed (it keeps its arm whatever the rules say), is_kept (and would be skipped without
+        that), objection (why it would; '' for nothing).
     """
     ids = homes["property_id"].tolist()  # a list is hashed twice as fast as a column
     uplift = _numbers(homes, "expected_uplift")
@@ -106,6 +107,7 @@ def decide(homes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         "place_in_line": line.place,
         "expected_uplift": uplift,
         "job_value_cents": _numbers(homes, "job_value_cents"),
+        "is_fixed": fixed,
         "is_kept": fixed & (code != 0),
         "objection": objection,
     })  # fmt: skip

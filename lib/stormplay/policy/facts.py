@@ -100,6 +100,6 @@ def read(connection: Connection, storm_id: str) -> Facts:
 
 
 def model_versions(homes: pd.DataFrame) -> str:
-    """Whose uplift was looked at: one version, or the most frequent ones."""
-    scored = homes.loc[homes["expected_uplift"].notna(), "model_version"]
+    """Whose uplift was looked at, of the homes in the swath: one version, or the most frequent ones."""
+    scored = homes.loc[homes["expected_uplift"].notna() & homes["hail_in"].notna(), "model_version"]
     return ", ".join(np.asarray(scored.value_counts().index[:5], dtype=str)) or "not scored"

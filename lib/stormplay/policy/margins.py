@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +23,8 @@ class Margin:
         visits: Treated homes.
         crew_days: Crew-days that they take.
         cost_cents: What their visits cost; None where a visit's cost is not known.
-        conversions: Signatures more than without the visits: the sum of the expected uplift.
+        conversions: Signatures more than without the visits: the sum of the expected uplift; NaN where no treated home
+            has one.
         value_cents: What these are worth; None where no job's value is known.
         binds: 'capacity' or 'budget', whichever leaves homes out; '' for neither.
         left_out: Homes that would be treated if nothing were limited.
@@ -46,6 +48,8 @@ class Margin:
     @property
     def sentence(self) -> str:
         """What the next crew-day is worth, as a sentence."""
+        if self.visits and math.isnan(self.conversions):
+            return "No treated home has an expected uplift for this storm now, so the next crew-day has no known worth."
         if not self.left_out:
             return "Every home that is worth a visit gets one; another crew-day would be worth nothing."
         worth = "" if self.next_value_cents is None else f", about ${self.next_value_cents / 100:,.0f} of work"
@@ -74,7 +78,7 @@ def margin(decided: pd.DataFrame, rules: Rules) -> Margin:
         visits=len(treated),
         crew_days=len(treated) / rules.doors_per_crew_day,
         cost_cents=None if cost is None else cost * len(treated),
-        conversions=float(treated["expected_uplift"].sum()),
+        conversions=float(treated["expected_uplift"].sum(min_count=min(1, len(treated)))),
         value_cents=_total(treated["value_cents"]),
         binds=binds,  # type: ignore[arg-type]  # of two words and none
         left_out=len(beyond),
@@ -91,13 +95,14 @@ def uplift_curve(homes: pd.DataFrame, rules: Rules, points: int = 400) -> pd.Dat
     Args:
         homes: As for `decide`.
         rules: The parameters.
-        points: Rows, at most, beside the cuts; the first and the last home are always among them.
+        points: Rows, at most, beside the cuts and the last home whose arm is fixed; the first and the last home are
+            always among them.
 
     Returns:
         One row a home drawn as 'treat' in the order of visits, thinned: homes (visits up to and with it), crew_days and
         cost_cents (NaN: cost not known) of so many, expected_uplift of this one, conversions and value_cents (NaN: no
-        value known) of all so far, limit (the cut that it stands behind: '', 'capacity' or 'budget'), is_cut (the last
-        home before a cut).
+        value known) of all so far, is_fixed (it keeps its arm, so it stands before all that do not), limit (the cut
+        that it stands behind: '', 'capacity' or 'budget'), is_cut (the last home before a cut).
     """
     line = _line(decide(homes, rules))
     visits = np.arange(1, len(line) + 1)
@@ -111,11 +116,13 @@ def uplift_curve(homes: pd.DataFrame, rules: Rules, points: int = 400) -> pd.Dat
         "expected_uplift": line["expected_uplift"].to_numpy(),
         "conversions": line["expected_uplift"].cumsum().to_numpy(),
         "value_cents": line["value_cents"].cumsum().to_numpy(),
+        "is_fixed": line["is_fixed"].to_numpy(),
         "limit": limit,
         "is_cut": cut,
     })  # fmt: skip
     shown = np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).round().astype(int))
-    return curve.iloc[np.union1d(shown, np.flatnonzero(cut))].reset_index(drop=True)
+    fixed = np.flatnonzero(curve["is_fixed"])[-1:]
+    return curve.iloc[np.union1d(shown, np.append(np.flatnonzero(cut), fixed))].reset_index(drop=True)
 
 
 def _line(decided: pd.DataFrame) -> pd.DataFrame:

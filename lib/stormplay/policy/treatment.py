@@ -147,7 +147,7 @@ class TreatmentPolicy:
             )
             run = {
                 "rules": would.rules.to_mapping(), "ledger": would.ledger.to_dict("records"),
-                "model_version": model_versions(facts.homes), "eligible": would.eligible, "treated": would.treated,
+                "model_version": would.model_version, "eligible": would.eligible, "treated": would.treated,
                 "held_out": would.held_out, "skipped": would.skipped,
                 "made_by": connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody",
             }  # fmt: skip
@@ -225,5 +225,6 @@ class TreatmentPolicy:
             ledger=changes.ledger(decided),
             margin=margin(decided, drawn),
             is_under_way=facts.is_under_way,
+            model_version=model_versions(facts.homes),
         )
         return made, facts, drawn

@@ -49,10 +49,13 @@ WARM = (
     "stormplay.controls",
     "stormplay.experiments.experiment",
     "stormplay.maps",
+    "stormplay.policy",
+    "stormplay.registry",
     "stormplay.routes",
     "stormplay.score.storm",
     "stormplay.storms",
     "stormplay.tenancy",
+    "stormplay.uplift.scorer",
 )
 KERNEL, NURSERY = "sp-kernel", "sp-nursery"  # names in a list of processes: all have the same command line
 LENGTH = 4  # bytes of a number on a wire, big-endian

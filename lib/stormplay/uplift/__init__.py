@@ -18,8 +18,9 @@ On the database:
 
 features     one row a home of a storm, all of it known before the decision
 judging      a fit measured on homes that it has not seen, as sentences
+comparing    two versions on the same homes: better, worse, or not to be told apart
 writing      a storm's scores, one transaction
-scorer       `UpliftScorer`: train, evaluate, score
+scorer       `UpliftScorer`: train, evaluate, compare, score
 
 Names are loaded at their first use: who reads a card need not wait for scikit-learn.
 """
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay.uplift.actions import next_actions
+    from stormplay.uplift.comparing import Comparison
     from stormplay.uplift.crossfit import CrossFitted, cross_fit
     from stormplay.uplift.fitting import fit
     from stormplay.uplift.judging import Evaluation
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from stormplay.uplift.scorer import UpliftScorer
 
 __all__ = [
+    "Comparison",
     "CrossFitted",
     "Evaluation",
     "Ranking",
@@ -51,6 +54,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Comparison": "comparing",
     "CrossFitted": "crossfit",
     "Evaluation": "judging",
     "Ranking": "qini",

@@ -1,4 +1,7 @@
-"""The two base learners, from scikit-learn: gradient boosting on histograms, and a linear model."""
+"""The two base learners, from scikit-learn: gradient boosting on histograms, and a linear model.
+
+scikit-learn takes seconds to load, so only who fits loads it; a page that shows a model's card does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from stormplay.errors import BadInput
@@ -35,6 +32,10 @@ def threads(rows: int) -> Iterator[None]:
 
 def fit_outcome(base: str, matrix: Floats, outcome: Floats, seed: int, *, binary: bool) -> Any:
     """Fit the chance of an outcome (0/1) or its mean."""
+    from sklearn.dummy import DummyRegressor  # noqa: PLC0415
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
     if len(outcome) == 0 or (outcome == outcome[0]).all():
         return DummyRegressor(strategy="mean").fit(
             np.zeros((max(len(outcome), 1), 1)), outcome if len(outcome) else [0.0]
@@ -58,6 +59,9 @@ def fit_mean(base: str, matrix: Floats, target: Floats, rare: float, seed: int) 
         rare: How many of the rarer outcome are behind it; decides how fine the fit may be.
         seed: Of the learner.
     """
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415
+    from sklearn.linear_model import Ridge  # noqa: PLC0415
+
     matrix = _with_something(matrix)
     if base == "linear":
         return _prepared(Ridge(alpha=10.0)).fit(matrix, target)
@@ -106,5 +110,9 @@ def _settings(rows: int, rare: float, seed: int) -> dict[str, Any]:
 
 
 def _prepared(model: Any) -> Any:
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return make_pipeline(fill, StandardScaler(), model)

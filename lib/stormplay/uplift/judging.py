@@ -128,12 +128,19 @@ class Evaluation:
             "observed_low": self.low,
             "observed_high": self.high,
             "reasons_r2": self.reasons_r2,
+            "curves": {name: _few(curve) for name, curve in self.ranking.curves.items()},
             "bins": self.bins.to_dict("records"),
             "top": self.top.to_dict("records"),
             "sentences": self.sentences(),
         }
         plain: dict[str, Any] = as_plain(found)
         return plain
+
+
+def _few(curve: pd.DataFrame, points: int = 26) -> dict[str, list[float]]:
+    """Enough of a Qini curve to draw it again."""
+    places = np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).round().astype(int))
+    return {str(name): column.round(6).tolist() for name, column in curve.iloc[places].items()}
 
 
 def judge(

@@ -53,6 +53,14 @@ class Surrogate:
         codes = _all_codes(self.encoding, self.cuts, table)
         return np.column_stack([w[code] for w, code in zip(self.weights, codes, strict=True)])
 
+    def strongest(self, table: pd.DataFrame, most: int = 8) -> list[dict[str, Any]]:
+        """The columns that move these rows' predictions most: feature, points (mean size of what it adds or takes away,
+        signatures in a hundred homes), the largest first."""
+        moved = 100 * np.abs(self.contributions(table.iloc[:MOST_ROWS])).mean(axis=0)
+        names = [column.name for column in self.encoding.columns]
+        ranked = sorted(zip(names, moved.tolist(), strict=True), key=lambda one: -one[1])
+        return [{"feature": name, "points": round(points, 4)} for name, points in ranked[:most] if points > 0]
+
     def predict(self, table: pd.DataFrame) -> Floats:
         """The stand-in's own prediction."""
         return np.asarray(self.mean + self.contributions(table).sum(axis=1))

@@ -1,8 +1,8 @@
-"""`UpliftScorer`: train on what a company knows, measure it, and score a storm."""
+"""`UpliftScorer`: train on what a company knows, measure it, compare versions, and score a storm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -14,17 +14,20 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from stormplay import registry, tenancy
-from stormplay.errors import UnknownModel
-from stormplay.uplift import features, judging, reasons, writing
+from stormplay.errors import BadInput, Cancelled, UnknownModel
+from stormplay.uplift import comparing, features, judging, reasons, writing
 from stormplay.uplift.actions import ACTIONS, action_codes
 from stormplay.uplift.chosen import Chosen, choose
-from stormplay.uplift.crossfit import cross_fit
+from stormplay.uplift.comparing import Comparison
+from stormplay.uplift.crossfit import CrossFitted, cross_fit
 from stormplay.uplift.fitting import fit
 from stormplay.uplift.judging import Evaluation, as_plain
 from stormplay.uplift.model import UpliftModel
 from stormplay.uplift.reasons import Surrogate
 
 MODEL = "uplift"
+Progress = Callable[[float, str], bool]
+"""Called with a fraction from 0 to 1 and what is being done; returns False once the work should stop."""
 PURPOSE = "What a visit adds to the chance that an owner signs, home by home"
 
 
@@ -79,7 +82,7 @@ class UpliftScorer:
 
     def train(
         self, learner: str = "x", storms: Sequence[str | UUID] | None = None, *, base: str = "boosting", seed: int = 0,
-        apart: str | None = None, note: str = "",
+        apart: str | None = None, note: str = "", progress: Progress | None = None,
     ) -> registry.Version:  # fmt: skip
         """Fit a model on homes whose outcome is known, measure it, and register it as challenger. For analysts.
 
@@ -90,6 +93,7 @@ class UpliftScorer:
             seed: The same data and seed give the same model.
             apart: What is kept apart to measure it, 'storm' or 'home'; None: by storm where there are five or more.
             note: Words to keep with it.
+            progress: Told how far it is; may stop it.
 
         Returns:
             The version; its `metrics["sentences"]` say how well it does.
@@ -99,18 +103,24 @@ class UpliftScorer:
             Leakage: A column tells who was treated or who signed.
             UnknownStorm: The tenant has no such storm.
             NotAllowed: This person is no analyst of the company.
+            Cancelled: `progress` said to stop; nothing was registered.
         """
+        _tell(progress, 0.02, "Reading homes with a known outcome")
         with tenancy.session(self.tenant) as connection:
             chosen, rows = self._past(connection, storms)
+        _tell(progress, 0.1, f"Fitting on {len(rows.treated):,} homes")
         params = {"learner": learner, "base": base, "seed": seed, "apart": apart}
         model = fit(rows.features, rows.treated, rows.signed, learner, seed, base=base, groups=rows.storm,
                     homes=rows.property_id, propensity=chosen.propensity(rows.storm))  # fmt: skip
         surrogate = reasons.learn(model.encoding, rows.features, model.predict(rows.features), seed)
+        _tell(progress, 0.35, "Measuring it on homes that it has not seen")
         found = self._judged(rows, chosen, params, surrogate.r2)
+        metrics = {**found.metrics(), "strongest": surrogate.strongest(rows.features)}
+        _tell(progress, 0.95, "Keeping the version")
         payload = {**model.to_payload(), "reasons": surrogate.to_plain()}
         with tenancy.session(self.tenant) as connection:
             return registry.register(
-                connection, MODEL, payload, purpose=PURPOSE, params=as_plain(params), metrics=found.metrics(),
+                connection, MODEL, payload, purpose=PURPOSE, params=as_plain(params), metrics=metrics,
                 data_fingerprint=rows.fingerprint(), feature_names=model.feature_names, note=note,
                 trained_on=as_plain(chosen.trained_on(rows)),
                 code_version=registry.code_version("stormplay.uplift", "scikit-learn"),
@@ -131,13 +141,53 @@ class UpliftScorer:
         """
         with tenancy.session(self.tenant) as connection:
             version = self._version(connection, model_version)
-            if version.source != "trained":
-                raise UnknownModel(f"'{version.model_version}' was not trained.", "Expected a trained version.")
+            _trained(version)
             chosen, rows = self._past(connection, version.trained_on["storms"])
         is_same = rows.fingerprint() == version.data_fingerprint
         notes = [] if is_same else [f"Outcomes have become known or changed since {version.model_version} was trained."]
         r2 = version.metrics.get("reasons_r2")
         return self._judged(rows, chosen, version.params, float("nan") if r2 is None else r2, notes)
+
+    def compare(self, version: str | int | None = None, against: str | int | None = None, *,
+                progress: Progress | None = None) -> Comparison:  # fmt: skip
+        """Compare two versions' ways of fitting on the same homes, those of all storms that either was trained on.
+
+        Every home is asked of models that have not seen it. Writes nothing.
+
+        Args:
+            version: The text or the number of a version; None: the challenger.
+            against: Likewise; None: the champion.
+            progress: Told how far it is; may stop it.
+
+        Raises:
+            UnknownModel: There is no such version, or it was not trained.
+            BadInput: It is one version twice.
+            TooLittleData, Leakage: As `train`.
+            Cancelled: `progress` said to stop.
+        """
+        with tenancy.session(self.tenant) as connection:
+            one = registry.challenger(connection, MODEL) if version is None else self._version(connection, version)
+            other = self._version(connection, against, champion_only=True)
+            for each in (one, other):
+                _trained(each)
+            if one.model_version == other.model_version:
+                raise BadInput(f"{one.model_version} cannot be compared with itself.", "Expected two versions.")
+            storms = dict.fromkeys([*one.trained_on["storms"], *other.trained_on["storms"]])
+            chosen, rows = self._past(connection, list(storms))
+        _tell(progress, 0.1, f"Asking {one.model_version} of homes that it has not seen")
+        mine = self._crossed(rows, chosen, one.params, ["response"])
+        _tell(progress, 0.5, f"Asking {other.model_version} of the same homes")
+        theirs = self._crossed(rows, chosen, other.params)
+        _tell(progress, 0.85, "Measuring the difference")
+        predicted = {each.model_version: fitted.predicted[str(each.params["learner"])].to_numpy(dtype=np.float64)
+                     for each, fitted in ((one, mine), (other, theirs))}  # fmt: skip
+        same = (
+            ["Both are fitted in the same way, so on the same homes they are one."]
+            if one.params == other.params
+            else []
+        )
+        response = mine.predicted["response"].to_numpy(dtype=np.float64)
+        return comparing.compare(predicted, response, mine.treated, mine.outcome, [*same, *chosen.notes])
 
     def score(self, model_version: str | int | None = None) -> Scored:
         """Score every home in the storm's swath and write it to lead_uplift, whole or not at all. For analysts.
@@ -183,12 +233,19 @@ class UpliftScorer:
     def _judged(
         self, rows: features.Past, chosen: Chosen, params: Mapping[str, Any], r2: float, notes: Sequence[str] = ()
     ) -> Evaluation:
-        learner = str(params["learner"])
-        fitted = cross_fit(rows.features, rows.treated, rows.signed, list(dict.fromkeys([learner, "response"])),
-                           int(params["seed"]), base=str(params["base"]), groups=rows.storm,
-                           homes=rows.property_id, propensity=chosen.propensity(rows.storm),
-                           apart=params["apart"])  # fmt: skip
-        return judging.judge(fitted, learner, reasons_r2=r2, notes=[*chosen.notes, *notes], seed=int(params["seed"]))
+        fitted = self._crossed(rows, chosen, params, ["response"])
+        return judging.judge(
+            fitted, str(params["learner"]), reasons_r2=r2, notes=[*chosen.notes, *notes], seed=int(params["seed"])
+        )
+
+    def _crossed(
+        self, rows: features.Past, chosen: Chosen, params: Mapping[str, Any], beside: Sequence[str] = ()
+    ) -> CrossFitted:
+        """Every home asked of models fitted in a version's way that have not seen it."""
+        learners = list(dict.fromkeys([str(params["learner"]), *beside]))
+        return cross_fit(rows.features, rows.treated, rows.signed, learners, int(params["seed"]),
+                         base=str(params["base"]), groups=rows.storm, homes=rows.property_id,
+                         propensity=chosen.propensity(rows.storm), apart=params["apart"])  # fmt: skip
 
     def _version(
         self, connection: Connection, wanted: str | int | None, *, champion_only: bool = False
@@ -203,3 +260,13 @@ class UpliftScorer:
             if champion_only:
                 raise
             return registry.challenger(connection, MODEL)
+
+
+def _trained(version: registry.Version) -> None:
+    if version.source != "trained":
+        raise UnknownModel(f"'{version.model_version}' was not trained.", "Expected a trained version.")
+
+
+def _tell(progress: Progress | None, fraction: float, doing: str) -> None:
+    if progress is not None and not progress(fraction, doing):
+        raise Cancelled("Stopped.", remedy="Nothing was changed.")

@@ -1,0 +1,226 @@
+"""The live page of the treatment: every section is a widget, kept in step with what is chosen, tried and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets as widgets
+
+from stormplay.charts import Chart
+from stormplay.controls import markup
+from stormplay.controls import treatment_charts as drawn
+from stormplay.controls import treatment_models as models
+from stormplay.controls import treatment_policy as policy
+from stormplay.controls import treatment_sections as sections
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import ChartFrame
+from stormplay.controls.record import Recorded
+from stormplay.controls.score_chip import ScoreChip, is_served, link_to
+from stormplay.controls.selectors import Selectors
+from stormplay.controls.treatment_apply import Applying, TakeAlong
+from stormplay.controls.treatment_rules import RulesForm
+from stormplay.controls.treatment_sources import Opened, Sources, names_of
+from stormplay.controls.treatment_state import Treatment, Wanted, totals
+from stormplay.controls.treatment_training import Training
+
+NEXT_ACT = "phase3_routes.ipynb"
+EVEN = "sp-even"  # charts of equal width
+
+WORDS: dict[str, Callable[[Treatment], str]] = {
+    "answer": sections.answer, "verdict": sections.verdict, "arms": sections.arms, "bands": sections.bands,
+    "pooled": sections.pooled, "evidence": sections.evidence, "worth": policy.worth, "ledger": policy.ledger,
+    "changes": policy.changes, "share": policy.share_note, "runs": policy.runs,
+    "origin": lambda one: markup.sentence(sections.made_by(one)) + models.origin(one.models),
+    "quality": lambda one: models.quality(one.models),
+    "strongest": lambda one: models.strongest(one.models), "versions": lambda one: models.versions(one.models),
+}  # fmt: skip
+TRIED = ("answer", "worth", "ledger", "changes")  # what depends on the rules that are tried out
+CHARTS: dict[str, Callable[[Treatment], Chart]] = {
+    "lift": drawn.lift, "bands": drawn.bands, "storms": drawn.storms, "curve": lambda one: drawn.curve(one.trial),
+    "qini": lambda one: drawn.qini(one.models.shown), "calibration": lambda one: drawn.calibration(one.models.shown),
+}  # fmt: skip
+
+
+class TreatmentBoard:
+    """One storm's treatment with controls. Made by `treatment`.
+
+    Attributes:
+        treatment: What is now shown; None where nothing could be opened.
+        message: Where the page says what went wrong with a choice.
+        form, applying, file_part, training: The parts with controls of their own.
+        charts: The charts by name.
+    """
+
+    def __init__(
+        self, sources: Sources, asked: tuple[str, str, Wanted], complaints: list[str], chip: ScoreChip
+    ) -> None:
+        self._sources, self._asked, self._chip = sources, asked, chip
+        self._opened: Opened | None = None
+        self.treatment: Treatment | None = None
+        self.message = Message()
+        self._html = {name: widgets.HTML() for name in WORDS}
+        self.charts = {name: ChartFrame() for name in CHARTS}
+        self._choice, self._next = widgets.VBox([]), widgets.HTML()
+        self.again = widgets.Button(description="Look again", tooltip="Read what others have changed",
+                                    layout={"height": "40px", "width": "auto"})  # fmt: skip
+        self.again.on_click(checked(self.message)(lambda _: self._changed()))
+        self.form = RulesForm(asked[2], self._retried, self.message)
+        self.applying = Applying(self._changed, self._take, self._lock)
+        self.file_part, self.training = TakeAlong(), Training(self._changed, self._lock)
+        self._selectors: Selectors | None = None
+        checked(self.message)(self._start)()
+        checked(self.message)(lambda: self._draw(from_start=True))()
+        if complaints:
+            self.message.error(" ".join([*complaints, self.message.text]).strip())
+
+    # ---- sections
+
+    def header(self) -> widgets.Widget:
+        """Show the Storm Play Score."""
+        return self._chip.widget
+
+    def answer(self) -> widgets.Widget:
+        """Say whether the visits worked, who is visited and what made the numbers, with the age of the data."""
+        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+        return widgets.VBox([*look, self.message.widget, self._html["answer"]])
+
+    def choose(self) -> widgets.Widget:
+        """Choose company and storm."""
+        return widgets.VBox([self._choice, widgets.Box([self.again])])
+
+    def worked(self) -> widgets.Widget:
+        """Say whether the visits worked, or that it is too early."""
+        return widgets.VBox([self._html["verdict"], self.charts["lift"], self._html["arms"]])
+
+    def evidence(self) -> widgets.Widget:
+        """Show the effect by band of hail and over all storms, and who was in fact reached."""
+        halves = [widgets.VBox([self._html["bands"], self.charts["bands"]]),
+                  widgets.VBox([self._html["pooled"], self.charts["storms"]])]  # fmt: skip
+        return widgets.VBox([_even(*halves), self._html["evidence"]])
+
+    def who(self) -> widgets.Widget:
+        """Show whom crews and money reach, and what the next crew-day is worth."""
+        parts = [self.form.limits, self._html["worth"], self.charts["curve"], self._html["ledger"]]
+        return widgets.VBox(parts)
+
+    def change(self) -> widgets.Widget:
+        """Show what rules would change, and apply them."""
+        return widgets.VBox([self.form.choice, self._html["share"], self._html["changes"], self.applying.widget,
+                             self._html["runs"]])  # fmt: skip
+
+    def take_along(self) -> widgets.Widget:
+        """Take the decisions along as a file, and go on to the routes."""
+        return widgets.VBox([self.file_part.widget, self._next])
+
+    def believe(self) -> widgets.Widget:
+        """Show which model made the numbers, and how well it does."""
+        both = _even(self.charts["qini"], self.charts["calibration"])
+        return widgets.VBox([self._html["origin"], self._html["quality"], both, self._html["strongest"]])
+
+    def models(self) -> widgets.Widget:
+        """Train a challenger, compare it, promote it or go back."""
+        return widgets.VBox([self.training.widget, self._html["versions"]])
+
+    def recorded(self) -> Recorded:
+        """Return the numbers of the page; empty where nothing could be opened."""
+        return Recorded(totals(self.treatment) if self.treatment else {})
+
+    # ---- choosing
+
+    def _start(self) -> None:
+        tenant, storm, wanted = self._asked
+        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
+        self._choice.children = (self._selectors.widget,)
+        self._selectors.begin(tenant, storm)
+        self._open(self._selectors.tenant, self._selectors.storm, wanted)
+
+    def _chosen(self, tenant: str, storm: str | None) -> None:
+        self.message.clear()
+        try:
+            self._open(tenant, storm, Wanted())
+        finally:
+            self._draw(from_start=True)  # after a failure too: the former choice must not stay in view
+
+    def _open(self, tenant: str | None, storm: str | None, wanted: Wanted) -> None:
+        self._opened, self.treatment = None, None
+        if tenant is not None and storm is not None:
+            self._opened, self.treatment = self._sources.open(tenant, storm, wanted)
+            self.form.show(self.treatment.trial.rules)
+
+    # ---- trying out and writing
+
+    def _retried(self) -> None:
+        """Other rules: only what depends on them is read and drawn again."""
+        if self._opened is None or self.treatment is None:
+            return
+        self.message.clear()
+        self.treatment = replace(self.treatment, trial=self._opened.tried(self.treatment.rules, self.form.wanted()))
+        self._draw_trial(self.treatment)
+
+    def _take(self, rules: object) -> None:
+        self.form.show(rules)
+        self._retried()
+
+    def _changed(self) -> None:
+        """Something was written, here or by others: read all of it again and draw it, without a reload."""
+        if self._opened is None or self.treatment is None:
+            return
+        self.message.clear()
+        self.treatment = self._opened.read(self.form.wanted(), names_of(self.treatment))
+        self._draw()
+
+    def _lock(self, running: bool) -> None:
+        self.form.lock(running, is_drawn=self.treatment is not None and self.treatment.is_drawn)
+        for part in (self.applying.apply, self.applying.keep):
+            part.button.disabled = running or part.button.disabled
+        self.again.disabled = running
+        if self._selectors is not None:
+            self._selectors.lock(running)
+        if not running:
+            self.applying.show(self._opened, self.treatment)
+
+    # ---- drawing
+
+    def _draw(self, *, from_start: bool = False) -> None:
+        one = self.treatment
+        self._chip.show(self._selectors if one else None)
+        parts = (self.applying.widget, self.file_part.widget, self.training.widget, self._next)
+        for widget in (*self._html.values(), *self.charts.values(), *parts, self.again):
+            widget.layout.display = None if one else "none"
+        for box in (self.form.limits, self.form.choice):
+            box.layout.display = "flex" if one else "none"
+        self._html["answer"].layout.display = None
+        self.file_part.show(self._opened, one)
+        self.training.show(self._opened, one, from_start=from_start)
+        if one is None:
+            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
+            self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
+            return
+        for name, write in WORDS.items():
+            if name not in TRIED:
+                self._html[name].value = write(one)
+        for name, make in CHARTS.items():
+            if name != "curve":
+                self.charts[name].show(make(one))
+        for name in ("qini", "calibration"):  # without a model the words beside them say it once
+            self.charts[name].layout.display = None if one.models.shown is not None else "none"
+        self._next.value = policy.next_act(_link(one))
+        self._draw_trial(one, from_start=from_start)
+
+    def _draw_trial(self, one: Treatment, *, from_start: bool = False) -> None:
+        for name in TRIED:
+            self._html[name].value = WORDS[name](one)
+        self.form.draw(one)
+        self.charts["curve"].show(CHARTS["curve"](one))
+        self.applying.show(self._opened, one, from_start=from_start)
+
+
+def _even(*parts: widgets.Widget) -> widgets.Widget:
+    return widgets.Box(list(parts)).add_class("sp-charts").add_class(EVEN)
+
+
+def _link(one: Treatment) -> str:
+    """The next act with the same company and storm, where there is one beside this page."""
+    return link_to(NEXT_ACT, one.tenant, one.storm) if is_served() and Path(NEXT_ACT).is_file() else ""
