@@ -86,6 +86,7 @@ def test_on_a_phone_it_fits_says_that_it_is_too_early_and_another_storm_can_be_c
     sign_in(page, "ben")
     ready(page)
     page.get_by_text("Too early to say whether the visits work").wait_for()
+    page.get_by_text("comes from demo-planted-1: planted with the demo data").first.wait_for()
     assert fits(page, 390)
     threshold = page.get_by_label("Uplift from, %")
     threshold.fill("12")

@@ -371,6 +371,15 @@ def test_a_storm_of_which_nothing_is_known_is_no_error(interactive):
     said = says(page, "answer") if interactive else text_of(page.answer().data)
     assert "No home of this storm has been decided on yet. With the rules below, of 400 homes" in said
     assert page.recorded()["eligible"] == 0 and page.recorded()["would_change"] == 400
+    verdict = says(page, "verdict") if interactive else text_of(page.worked().data)
+    assert "green" not in verdict and "How many more homes" not in verdict, "nothing is alike where nothing is"
+
+
+def test_where_no_home_is_worth_a_visit_it_says_so(storm):
+    page = opened(storm)
+    page.form.uplift_min.value = 90.0
+    assert "By these rules no home is worth a visit" in says(page, "worth")
+    assert "No home with an expected uplift is in line" in page.charts["curve"].block
 
 
 def test_a_company_without_homes_says_so(storm):

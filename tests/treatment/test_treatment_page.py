@@ -155,12 +155,3 @@ def test_a_storm_without_a_home_is_no_error(interactive, database):
     for name in SECTIONS:
         assert getattr(page, name)() is not None
     assert page.recorded()["eligible"] == 0 and page.recorded()["would_change"] is None
-
-
-def test_the_small_company_is_told_that_it_is_too_early(demo, monkeypatch):
-    monkeypatch.delenv("QUERY_STRING", raising=False)
-    page = opened("trinity", "2021-04-28")
-    said = page._html["answer"].value
-    assert "Too early to say whether the visits work" in said and "more with a known outcome" in said
-    assert "planted with the demo data" in said
-    assert "Too little data" in run(page.training.train)

@@ -55,7 +55,7 @@ def curve(trial: Trial) -> Chart:
     """Expected signatures by homes visited, and where the limits cut."""
     known = trial.curve.dropna(subset=["conversions"]) if len(trial.curve) else trial.curve
     if known.empty:
-        return charts.uplift_curve(pd.DataFrame(columns=["homes", "conversions"]))
+        return nothing("No home with an expected uplift is in line for a visit.")
     most, rules = int(known["homes"].iloc[-1]), trial.rules
     spoken = int(known.loc[known["is_fixed"].astype(bool), "homes"].max() or 0) if known["is_fixed"].any() else 0
     limits = {BEGUN: spoken or None, "crew capacity": rules.doors, "budget": rules.paid_visits}

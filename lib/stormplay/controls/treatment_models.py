@@ -25,8 +25,6 @@ NO_MODEL = (
 
 def origin(models: Believed) -> str:
     """Which model made the numbers of this storm, with its card."""
-    if not models.named:
-        return markup.empty("No home of this storm has an expected uplift yet.")
     return "".join(
         _origin(name, card) for name, card in zip(models.named, models.cards, strict=True)
     ) + _not_champion(models)  # fmt: skip

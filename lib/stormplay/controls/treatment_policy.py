@@ -37,7 +37,11 @@ def worth(one: Treatment) -> str:
     cost = _money(margin.cost_cents, ", {} for the visits")
     uses = f"{margin.visits:,} visits, {margin.crew_days:.1f} crew-days{cost}.{bring}"
     cut = "" if margin.uplift_at_cut is None else f" The cut is at an uplift of {100 * margin.uplift_at_cut:.1f} %."
-    fewer = "" if margin.left_out else " Try fewer crew-days, or a budget, to see what a limit would cost."
+    fewer = (
+        ""
+        if margin.left_out or not margin.visits
+        else " Try fewer crew-days, or a budget, to see what a limit would cost."
+    )
     return markup.sentence(f"{margin.sentence}{cut}") + markup.note(f"{uses} Modelled, not observed.{fewer}")
 
 

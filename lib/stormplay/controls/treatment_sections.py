@@ -128,19 +128,24 @@ def _cards(one: Treatment) -> str:
 def verdict(one: Treatment) -> str:
     """The verdict with the two lights that it needs, and how many more homes it would take."""
     read = one.read_out
+    lights = {"arms as drawn": read.srm.light, "outcomes known alike": read.known.light} if _is_begun(one) else {}
     badges = " ".join([
         markup.badge(read.verdict.word, VERDICTS.get(read.verdict.word, "")),
-        markup.badge(f"arms as drawn: {read.srm.light}", LIGHTS.get(read.srm.light, "")),
-        markup.badge(f"outcomes known alike: {read.known.light}", LIGHTS.get(read.known.light, "")),
+        *(markup.badge(f"{name}: {light}", LIGHTS.get(light, "")) for name, light in lights.items()),
     ])  # fmt: skip
     sentence = f'<p class="sp-lead">{badges}<br>{markup.text(read.verdict.sentence)}</p>'
     return sentence + "".join(markup.note(text) for text in filter(None, [more_needed(one), read.srm.sentence]))
 
 
+def _is_begun(one: Treatment) -> bool:
+    """Whether any home is in an arm."""
+    return bool(one.read_out.treated.homes + one.read_out.held.homes)
+
+
 def more_needed(one: Treatment) -> str:
     """How many more homes it takes to say, where it is too early; '' where it is not."""
     read = one.read_out
-    if read.verdict.word != "too early to say" or "red" in (read.srm.light, read.known.light):
+    if read.verdict.word != "too early to say" or not _is_begun(one) or "red" in (read.srm.light, read.known.light):
         return ""
     from stormplay.experiments import still_needed  # noqa: PLC0415 - scipy is for who asks this
 

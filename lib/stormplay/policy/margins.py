@@ -50,6 +50,8 @@ class Margin:
         """What the next crew-day is worth, as a sentence."""
         if self.visits and math.isnan(self.conversions):
             return "No treated home has an expected uplift for this storm now, so the next crew-day has no known worth."
+        if not (self.visits or self.left_out):
+            return "By these rules no home is worth a visit, so there is nothing for a crew to do."
         if not self.left_out:
             return "Every home that is worth a visit gets one; another crew-day would be worth nothing."
         worth = "" if self.next_value_cents is None else f", about ${self.next_value_cents / 100:,.0f} of work"
