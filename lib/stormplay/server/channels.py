@@ -127,6 +127,12 @@ class Socket(WebSocketMixin, WebSocketHandler, Guarded):
         """Say nothing about it."""
         self.finish()
 
+    def write_message(self, message: Any, binary: bool = False) -> asyncio.Future[None]:
+        """Send; that whoever it was for has gone meanwhile is nothing that the log has to tell."""
+        sent: asyncio.Future[None] = super().write_message(message, binary)
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return sent
+
 
 class Channels(Socket, KernelWebsocketHandler):
     """`/api/kernels/<id>/channels`: the widget messages."""
