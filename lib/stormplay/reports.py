@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import nbformat
-
 from stormplay import broker, charts, parameters, tenancy
 from stormplay.errors import BadInput, ReportFailed
 
@@ -66,6 +64,7 @@ def run(notebook: Path, given: Mapping[str, object], out: Path, person: str = br
 
 def to_html(executed: Path) -> str:
     """An executed notebook as one HTML page: no source, nothing fetched; Plotly once, where there is a chart."""
+    import nbformat  # noqa: PLC0415 - a second, of which who is refused need not wait
     from nbconvert import HTMLExporter  # noqa: PLC0415 - half a second
 
     book = nbformat.read(executed, as_version=4)

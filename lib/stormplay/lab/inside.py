@@ -23,6 +23,9 @@ from stormplay.lab.keeper import say
 
 LOG = Path(".jupyter/lab.log")
 
+# jsonschema, which JupyterLab asks, would make a grammar of web addresses at its import, for a second of each start.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 # The browser is told to load from, and to send to, this server alone, whatever a notebook shows.
 POLICY = "; ".join([
     "default-src 'self'",
