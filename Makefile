@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS ?= 2
+WORKERS ?= 3  # on two cores: many a test waits for a browser, a lock or a moment to pass
 
 .PHONY: up test lint format lock docs clean
 

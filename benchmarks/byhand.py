@@ -35,6 +35,12 @@ def filter_by_hand(tenant_id: str) -> str:
         "SET ROLE byhand",
         *(f"CREATE VIEW byhand.{t} AS SELECT * FROM public.{t} WHERE tenant_id = '{tenant_id}'" for t in tables),
         *(f"ALTER VIEW byhand.{t} ALTER tenant_id SET DEFAULT '{tenant_id}'" for t in tables),
+        """DO $$ DECLARE v record; BEGIN
+               FOR v IN SELECT relname, pg_get_viewdef(oid) AS made FROM pg_class
+                         WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' LOOP
+                   EXECUTE format('CREATE VIEW byhand.%I AS %s', v.relname, replace(v.made, ' public.', ' byhand.'));
+               END LOOP;
+           END $$""",
         """DO $$ DECLARE f record; BEGIN
                FOR f IN SELECT pg_get_functiondef(oid) AS made FROM pg_proc
                          WHERE pronamespace = 'public'::regnamespace AND prokind = 'f' LOOP

@@ -43,7 +43,7 @@ def drawn(page):
 
 def test_the_header_follows_the_work_and_leads_to_the_score(visit, site):
     page = visit()
-    page.goto(f"{site}/voila/render/phase3_routes.ipynb{QUERY}")
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb{QUERY}&time_limit_s=1")
     sign_in(page, "ana")
     ready(page)
     assert chip(page).startswith("Storm Play Score 74 / 100 3 of 4 parts measurable yet")
