@@ -7,15 +7,14 @@ parsed, never run, so a name or a value is never code.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stormplay import lazy
 from stormplay.errors import BadInput
 
-# jsonschema, which nbformat asks, would make a grammar of web addresses at its import: a second of each report.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+lazy.leave_out_address_grammar()
 
 Scalar = str | int | float | bool
 _TYPES: dict[str, type[Scalar]] = {"str": str, "int": int, "float": float, "bool": bool}

@@ -9,8 +9,9 @@ To add a chart: a function from a frame to a `Chart` in `scores` or `effects`, a
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.charts.chart import Chart
@@ -47,10 +48,4 @@ _ROOMS = {
     "scores": "gauge, score_history, storm_comparison, waterfall",
     "script": "FOLDER, address, block, bundle, html, source",
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names.split(", ")}
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(f"stormplay.charts.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'stormplay.charts' has no attribute '{name}'")
+__getattr__ = lazy.names(__name__, _ROOMS)

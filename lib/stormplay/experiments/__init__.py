@@ -17,8 +17,9 @@ exposure                   who was reached, and what that says
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.experiments.assignment import TREAT_SHARE, assigned, hash_share
@@ -75,10 +76,4 @@ _ROOMS = {
     "strata": "Stratum, stratify",
     "verdicts": "MARGIN, verdict",
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names.split(", ")}
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(f"stormplay.experiments.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'stormplay.experiments' has no attribute '{name}'")
+__getattr__ = lazy.names(__name__, _ROOMS)

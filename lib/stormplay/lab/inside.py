@@ -18,13 +18,13 @@ from typing import Any
 
 from traitlets.config import Config
 
+from stormplay import lazy
 from stormplay.lab import workspace
 from stormplay.lab.keeper import say
 
 LOG = Path(".jupyter/lab.log")
 
-# jsonschema, which JupyterLab asks, would make a grammar of web addresses at its import, for a second of each start.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+lazy.leave_out_address_grammar()
 
 # The browser is told to load from, and to send to, this server alone, whatever a notebook shows.
 POLICY = "; ".join([

@@ -14,9 +14,9 @@ The database keeps the score in the transaction that changes it (`sql/0036_score
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from stormplay import lazy
 from stormplay.score.formula import HIGH_UPLIFT, WEIGHTS, score_components
 from stormplay.score.standing import Component, Counts, Standing
 
@@ -35,9 +35,6 @@ __all__ = [
     "score_components",
 ]
 
-
-def __getattr__(name: str) -> object:
-    # Who only reckons needs no database.
-    if name in ("StormPlayScore", "calculate_storm_play_score", "get_score_breakdown"):
-        return getattr(import_module("stormplay.score.storm"), name)
-    raise AttributeError(f"module 'stormplay.score' has no attribute '{name}'")
+# Who only reckons needs no database.
+_ROOMS = {"storm": "StormPlayScore, calculate_storm_play_score, get_score_breakdown"}
+__getattr__ = lazy.names(__name__, _ROOMS)

@@ -26,24 +26,18 @@ assets       static files
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.server.app import StormplayServer, serve
     from stormplay.server.listening import check_port
 
-# jsonschema, which Jupyter asks, would make a grammar of web addresses at its import, for a second of each start.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+lazy.leave_out_address_grammar()
 
 __all__ = ["StormplayServer", "check_port", "serve"]
 
-_HOME = {"StormplayServer": "app", "check_port": "listening", "serve": "app"}
-
-
-def __getattr__(name: str) -> object:
-    """Load a name at its first use: Voilà takes seconds, and a lab needs none of it."""
-    if name in _HOME:
-        return getattr(import_module(f"stormplay.server.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'stormplay.server' has no attribute '{name}'")
+# Voilà takes seconds, and a lab needs none of it.
+_ROOMS = {"app": "StormplayServer, serve", "listening": "check_port"}
+__getattr__ = lazy.names(__name__, _ROOMS)

@@ -27,8 +27,9 @@ Names are loaded at their first use: who reads a card need not wait for scikit-l
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.uplift.actions import next_actions
@@ -53,24 +54,17 @@ __all__ = [
     "rank",
 ]
 
-_HOME = {
-    "Comparison": "comparing",
-    "CrossFitted": "crossfit",
-    "Evaluation": "judging",
-    "Ranking": "qini",
-    "UpliftModel": "model",
-    "UpliftScorer": "scorer",
-    "cross_fit": "crossfit",
-    "fit": "fitting",
-    "next_actions": "actions",
-    "rank": "qini",
+_ROOMS = {
+    "comparing": "Comparison",
+    "crossfit": "CrossFitted, cross_fit",
+    "judging": "Evaluation",
+    "qini": "Ranking, rank",
+    "model": "UpliftModel",
+    "scorer": "UpliftScorer",
+    "fitting": "fit",
+    "actions": "next_actions",
 }
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOME:
-        return getattr(import_module(f"stormplay.uplift.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'stormplay.uplift' has no attribute '{name}'")
+__getattr__ = lazy.names(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:
