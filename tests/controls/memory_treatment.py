@@ -102,6 +102,9 @@ class MemoryPolicy:
         rules = self.rules if rules is None else rules
         return uplift_curve(self._facts(), with_draw(rules, SLUG, self.draw))
 
+    def try_out(self, rules=None):
+        return self.dry_run(rules), self.uplift_curve(rules)
+
     def decisions(self):
         rows = self.homes[self.homes["decision_before"].notna()]
         named = rows.rename(columns={"decision_before": "decision", "reason_before": "reason"})

@@ -150,6 +150,8 @@ def test_capacity_and_value_reach_the_database_and_back(database):
     curve = block.policy.uplift_curve(rules)
     assert curve.loc[curve["is_cut"], "homes"].tolist() == [50]
     assert curve["value_cents"].notna().all()
+    tried, drawn = block.policy.try_out(rules)
+    assert tried.sentence == would.sentence and drawn.equals(curve)
     # 29 signed jobs are too few to speak of a price.
     block.run("UPDATE policy_outcomes SET actual_converted = false WHERE property_id IN"
               " (SELECT property_id FROM policy_outcomes LIMIT 11)")  # fmt: skip

@@ -18,10 +18,9 @@ class Policy(Protocol):
 
     @property
     def rules(self) -> Any: ...  # noqa: D102
-    def dry_run(self, rules: Any = None) -> Any: ...  # noqa: D102
+    def try_out(self, rules: Any = None) -> tuple[Any, pd.DataFrame]: ...  # noqa: D102
     def apply(self, rules: Any = None) -> Any: ...  # noqa: D102
     def save_rules(self, rules: Any) -> str: ...  # noqa: D102
-    def uplift_curve(self, rules: Any = None) -> pd.DataFrame: ...  # noqa: D102
     def ledger(self) -> pd.DataFrame: ...  # noqa: D102
     def history(self) -> pd.DataFrame: ...  # noqa: D102
     def decisions(self) -> pd.DataFrame: ...  # noqa: D102
@@ -83,7 +82,7 @@ class Opened:
         """What the wanted rules would do; what cannot be used is said instead."""
         try:
             over = wanted.over(rules)
-            return Trial(over, self.policy.dry_run(over), self.policy.uplift_curve(over))
+            return Trial(over, *self.policy.try_out(over))
         except (ArmFixed, BadInput) as error:
             return Trial(rules, None, pd.DataFrame(), str(error))
 

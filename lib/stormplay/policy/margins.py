@@ -106,7 +106,12 @@ def uplift_curve(homes: pd.DataFrame, rules: Rules, points: int = 400) -> pd.Dat
         value known) of all so far, is_fixed (it keeps its arm, so it stands before all that do not), limit (the cut
         that it stands behind: '', 'capacity' or 'budget'), is_cut (the last home before a cut).
     """
-    line = _line(decide(homes, rules))
+    return curve_of(decide(homes, rules), rules, points)
+
+
+def curve_of(decided: pd.DataFrame, rules: Rules, points: int = 400) -> pd.DataFrame:
+    """`uplift_curve` of what `decide` gave with these rules."""
+    line = _line(decided)
     visits = np.arange(1, len(line) + 1)
     limit = line["objection"].map(LIMITS).where(line["decision"] == "skip").fillna("").to_numpy(dtype=object)
     cut = np.append(limit[1:] != limit[:-1], False) if len(line) else np.array([], dtype=bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
 import pandas as pd
@@ -15,8 +16,8 @@ from stormplay.errors import BadInput
 from stormplay.policy import changes, store
 from stormplay.policy.changes import DryRun
 from stormplay.policy.deciding import decide
-from stormplay.policy.facts import Facts, model_versions, read
-from stormplay.policy.margins import margin, uplift_curve
+from stormplay.policy.facts import model_versions, read
+from stormplay.policy.margins import curve_of, margin, uplift_curve
 from stormplay.policy.rules import Rules
 
 _DECISIONS = """
@@ -64,6 +65,15 @@ class Applied:
     def sentence(self) -> str:
         """The result in a sentence."""
         return self.done.sentence.replace("would be treated", "are treated").replace(" change.", " have changed.")
+
+
+class _Made(NamedTuple):
+    """What would be, the homes it was made from, the decisions, and the rules with the salt as it is hashed."""
+
+    would: DryRun
+    homes: pd.DataFrame
+    decided: pd.DataFrame
+    drawn: Rules
 
 
 class TreatmentPolicy:
@@ -120,7 +130,17 @@ class TreatmentPolicy:
             BadInput: The company has no home.
         """
         with tenancy.session(self.tenant) as connection:
-            return self._made(connection, rules)[0]
+            return self._made(connection, rules).would
+
+    def try_out(self, rules: Rules | None = None, points: int = 400) -> tuple[DryRun, pd.DataFrame]:
+        """`dry_run` and `uplift_curve` of the same moment: the homes are read and decided on once.
+
+        Raises:
+            ArmFixed, BadInput: As for `dry_run`.
+        """
+        with tenancy.session(self.tenant) as connection:
+            made = self._made(connection, rules)
+        return made.would, curve_of(made.decided, made.drawn, points)
 
     def apply(self, rules: Rules | None = None) -> Applied:
         """Decide, in one transaction, alone with the storm: the run, the decisions that change, and their trail.
@@ -139,11 +159,11 @@ class TreatmentPolicy:
         """
         with tenancy.session(self.tenant) as connection:
             store.be_alone(connection, self.storm_id)
-            would, facts, drawn = self._made(connection, rules)
+            would, facts, _, drawn = self._made(connection, rules)
             homes = would.homes.rename(columns={"to_decision": "decision", "to_reason": "reason"})
             homes = homes.assign(
                 is_new=homes["from_decision"] == changes.UNDECIDED,
-                model_version=facts.homes["model_version"].to_numpy()[would.homes.index],
+                model_version=facts["model_version"].to_numpy()[would.homes.index],
             )
             run = {
                 "rules": would.rules.to_mapping(), "ledger": would.ledger.to_dict("records"),
@@ -202,8 +222,7 @@ class TreatmentPolicy:
     def _drawn(self, connection: Connection, rules: Rules) -> Rules:
         return store.with_draw(rules, self.storm, store.drawn(connection, self.storm_id))
 
-    def _made(self, connection: Connection, rules: Rules | None) -> tuple[DryRun, Facts, Rules]:
-        """What would be, what it was made from, and the rules with the salt as it is hashed."""
+    def _made(self, connection: Connection, rules: Rules | None) -> _Made:
         wanted = self._rules(connection) if rules is None else rules
         drawn = self._drawn(connection, wanted)
         facts = read(connection, self.storm_id)
@@ -227,4 +246,4 @@ class TreatmentPolicy:
             is_under_way=facts.is_under_way,
             model_version=model_versions(facts.homes),
         )
-        return made, facts, drawn
+        return _Made(made, facts.homes, decided, drawn)
