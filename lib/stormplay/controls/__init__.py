@@ -6,9 +6,9 @@ becomes a sentence on the page, never a traceback.
 
 from __future__ import annotations
 
+from stormplay.controls.asking import below
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
-from stormplay.controls.nurture_asking import below
 from stormplay.controls.phase3 import Phase3, phase3
 from stormplay.controls.phase4 import Phase4, phase4
 from stormplay.controls.phase5 import Phase5, phase5

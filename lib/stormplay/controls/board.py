@@ -9,12 +9,13 @@ import ipywidgets as widgets
 
 from stormplay import maps
 from stormplay.controls import markup, sections
+from stormplay.controls.asking import top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
 from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
-from stormplay.controls.score_chip import ScoreChip, is_served
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
@@ -76,8 +77,7 @@ class Board:
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
-        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-        return widgets.VBox([*look, self.message.widget, self._answer])
+        return top(self.message, self._answer)
 
     def generate(self) -> widgets.Widget:
         """Choose company and storm, and generate the routes, with progress and cancel."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stormplay import maps
 from stormplay.controls import jobs_sections, markup
+from stormplay.controls.asking import look_again, top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_card import JobCard
 from stormplay.controls.jobs_list import JobList
@@ -17,10 +18,8 @@ from stormplay.controls.jobs_packs import PackDesk
 from stormplay.controls.jobs_state import Sources, State, Tracker
 from stormplay.controls.live import MapFrame
 from stormplay.controls.record import Recorded
-from stormplay.controls.score_chip import ScoreChip, is_served
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
-
-_TALL = {"height": "40px", "width": "auto"}
 
 
 class JobBoard:
@@ -45,9 +44,7 @@ class JobBoard:
         self._map = MapFrame()
         self.list = JobList(self.message, str(asked["find"]), self._filtered, self._picked)
         self.card, self.desk = JobCard(self._changed), PackDesk(self._came_back)
-        again = widgets.Button(description="Look again", tooltip="Read what others have changed", layout=dict(_TALL))
-        again.on_click(checked(self.message)(lambda _: self._came_back()))
-        self._again = again
+        self._again = look_again(self._came_back, self.message)
         self._read_only = widgets.HTML(markup.note(jobs_sections.READ_ONLY), layout={"display": "none"})
         self._quiet = False
         self._map.observe(checked(self.message)(lambda change: self._picked(self._at(change["new"]))), "selected")
@@ -65,8 +62,7 @@ class JobBoard:
 
     def answer(self) -> widgets.Widget:
         """Say where the jobs stand, with the age of the data."""
-        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-        return widgets.VBox([*look, self.message.widget, self._answer])
+        return top(self.message, self._answer)
 
     def find(self) -> widgets.Widget:
         """Choose company and storm, then find a job by address, id, status or route."""

@@ -11,14 +11,14 @@ import ipywidgets as widgets
 from stormplay.controls import markup
 from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls import nurture_sections as sections
+from stormplay.controls.asking import Pager, row, show, top
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.nurture_asking import Pager, row, show
 from stormplay.controls.nurture_homes import Homes
 from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
 from stormplay.controls.nurture_plan import Planning
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
 from stormplay.controls.record import Recorded
-from stormplay.controls.score_chip import ScoreChip, is_served
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 
 WEEK_ROWS = 25
@@ -61,8 +61,7 @@ class Desk:
 
     def answer(self) -> widgets.Widget:
         """Say who is to be nurtured and who is not, with the age of the data."""
-        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-        return widgets.VBox([*look, self.message.widget, self._answer])
+        return top(self.message, self._answer)
 
     def choose(self) -> widgets.Widget:
         """Choose company, storm, threshold, sequence and start."""

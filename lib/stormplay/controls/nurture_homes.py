@@ -10,9 +10,9 @@ import pandas as pd
 
 from stormplay.controls import markup
 from stormplay.controls import nurture_sections as sections
+from stormplay.controls.asking import Confirm, Pager, button, row, show
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import PickTable
-from stormplay.controls.nurture_asking import Confirm, Pager, button, row, show
 from stormplay.controls.nurture_state import Loop, Nurture
 
 STOP_ONE = (

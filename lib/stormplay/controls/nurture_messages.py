@@ -10,8 +10,8 @@ import pandas as pd
 from stormplay.controls import markup
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls import nurture_words as say
+from stormplay.controls.asking import FileWhenWanted, button, row, show
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.nurture_asking import button, row, show
 from stormplay.controls.nurture_state import Loop, Nurture
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
@@ -143,35 +143,13 @@ class Outbox:
         )
 
 
-class TakeAlong:
-    """The list as a file for Mautic and what reads the same columns.
-
-    Attributes:
-        widget: What is displayed.
-        button, file: Makes the file; the link to it.
-        message: Where a failure is told.
-    """
+class TakeAlong(FileWhenWanted):
+    """The list as a file for Mautic and what reads the same columns."""
 
     def __init__(self) -> None:
-        self._loop: Loop | None = None
-        self._nurture: Nurture | None = None
-        self.message = Message()
-        self.button = button("Make the CSV")
-        self.file = widgets.HTML(layout={"width": "auto"})
-        self.widget = widgets.VBox(
-            [widgets.HTML(FILE), row(self.button, self.file), self.message.widget, widgets.HTML(sections.columns())]
-        )
-        self.button.on_click(checked(self.message)(lambda _: self._make()))
+        super().__init__(FILE, widgets.HTML(sections.columns()))
 
     def show(self, loop: Loop, nurture: Nurture) -> None:
-        """Be about a storm and a threshold; a file made before is taken away, since it may be out of date."""
-        self._loop, self._nurture = loop, nurture
-        self.file.value = ""
-        self.message.clear()
-
-    def _make(self) -> None:
-        self.message.clear()
-        if self._loop is None or self._nurture is None:
-            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
-        text = self._loop.export_csv(self._nurture.choice.threshold)
-        self.file.value = markup.download("Download CSV", f"nurture {self._nurture.storm_name}.csv", text)
+        """Be about a storm and a threshold."""
+        self.offer(lambda: markup.download("Download CSV", f"nurture {nurture.storm_name}.csv",
+                                           loop.export_csv(nurture.choice.threshold)))  # fmt: skip

@@ -11,8 +11,8 @@ import pandas as pd
 
 from stormplay.controls import markup
 from stormplay.controls import nurture_calendar as calendar
+from stormplay.controls.asking import Confirm, button, row, show
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.nurture_asking import Confirm, button, row, show
 from stormplay.controls.nurture_state import Choice, Loop, Nurture
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput, Cancelled

@@ -10,10 +10,11 @@ import ipywidgets as widgets
 from stormplay.controls import markup
 from stormplay.controls import score_charts as drawn
 from stormplay.controls import score_sections as sections
+from stormplay.controls.asking import look_again, top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import ChartFrame
 from stormplay.controls.record import Recorded
-from stormplay.controls.score_chip import ScoreChip, is_served
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.score_state import Play, Sources, StormScore, totals
 from stormplay.controls.selectors import Selectors
 
@@ -39,9 +40,7 @@ class ScoreBoard:
                                                         "compared", "steps")}  # fmt: skip
         self.charts = {name: ChartFrame() for name in ("gauge", "waterfall", "lift", "history", "comparison")}
         self._choice = widgets.VBox([])
-        self.again = widgets.Button(description="Look again", tooltip="Read what others have changed",
-                                    layout={"height": "40px", "width": "auto"})  # fmt: skip
-        self.again.on_click(checked(self.message)(lambda _: self._look_again()))
+        self.again = look_again(self._look_again, self.message)
         self.other = widgets.Dropdown(
             options=[(BEFORE, "")], description="Against", style={"description_width": "5.5em"},
             layout=widgets.Layout(width="min(32em, 100%)"),
@@ -62,8 +61,7 @@ class ScoreBoard:
 
     def answer(self) -> widgets.Widget:
         """Say what the score is, what is not measurable yet, and how old the data are."""
-        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-        return widgets.VBox([*look, self.message.widget, self._html["answer"]])
+        return top(self.message, self._html["answer"])
 
     def choose(self) -> widgets.Widget:
         """Choose company and storm."""

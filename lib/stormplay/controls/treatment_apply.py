@@ -10,8 +10,8 @@ import ipywidgets as widgets
 from stormplay import exports
 from stormplay.controls import markup
 from stormplay.controls import treatment_policy as sections
+from stormplay.controls.asking import Confirm, FileWhenWanted, button, row, show
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.nurture_asking import Confirm, button, row, show
 from stormplay.controls.treatment_sources import Opened
 from stormplay.controls.treatment_state import Treatment
 from stormplay.controls.work import Report, Work
@@ -119,39 +119,20 @@ class Applying:
         return f"These are the company's rules now. {said}".strip()
 
 
-class TakeAlong:
-    """The decisions in force as a file.
-
-    Attributes:
-        widget: What is displayed.
-        button, file: Makes the file; the link to it.
-        message: Where a failure is told.
-    """
+class TakeAlong(FileWhenWanted):
+    """The decisions in force as a file."""
 
     def __init__(self) -> None:
-        self._opened: Opened | None = None
-        self._one: Treatment | None = None
-        self.message = Message()
-        self.button = button("Make the CSV")
-        self.file = widgets.HTML(layout={"width": "auto"})
-        self.widget = widgets.VBox([
-            widgets.HTML(f"<h4>Take the decisions along</h4>{markup.note(FILE)}"), row(self.button, self.file),
-            self.message.widget,
-        ])  # fmt: skip
-        self.button.on_click(checked(self.message)(lambda _: self._make()))
+        super().__init__(f"<h4>Take the decisions along</h4>{markup.note(FILE)}")
 
     def show(self, opened: Opened | None, one: Treatment | None) -> None:
-        """Be about a storm; a file made before is taken away, since it may be out of date."""
-        self._opened, self._one = opened, one
-        self.file.value = ""
-        self.message.clear()
+        """Be about a storm."""
+        self.offer(None if opened is None or one is None else lambda: _decisions(opened, one))
         self.button.disabled = one is None or not one.eligible
 
-    def _make(self) -> None:
-        self.message.clear()
-        if self._opened is None or self._one is None:
-            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
-        found = self._opened.policy.decisions()
-        rows = found[found["decision"] != "hold_out"]
-        name = f"decisions {self._one.storm_name}.csv"
-        self.file.value = markup.download(f"Download {len(rows):,} decisions", name, exports.to_csv(rows[COLUMNS]))
+
+def _decisions(opened: Opened, one: Treatment) -> str:
+    found = opened.policy.decisions()
+    rows = found[found["decision"] != "hold_out"]
+    return markup.download(f"Download {len(rows):,} decisions", f"decisions {one.storm_name}.csv",
+                           exports.to_csv(rows[COLUMNS]))  # fmt: skip

@@ -14,6 +14,7 @@ from stormplay.controls import treatment_charts as drawn
 from stormplay.controls import treatment_models as models
 from stormplay.controls import treatment_policy as policy
 from stormplay.controls import treatment_sections as sections
+from stormplay.controls.asking import look_again, top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import ChartFrame
 from stormplay.controls.record import Recorded
@@ -63,9 +64,7 @@ class TreatmentBoard:
         self._html = {name: widgets.HTML() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self._choice, self._next = widgets.VBox([]), widgets.HTML()
-        self.again = widgets.Button(description="Look again", tooltip="Read what others have changed",
-                                    layout={"height": "40px", "width": "auto"})  # fmt: skip
-        self.again.on_click(checked(self.message)(lambda _: self._changed()))
+        self.again = look_again(self._changed, self.message)
         self.form = RulesForm(asked[2], self._retried, self.message)
         self.applying = Applying(self._changed, self._take, self._lock)
         self.file_part, self.training = TakeAlong(), Training(self._changed, self._lock)
@@ -83,8 +82,7 @@ class TreatmentBoard:
 
     def answer(self) -> widgets.Widget:
         """Say whether the visits worked, who is visited and what made the numbers, with the age of the data."""
-        look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-        return widgets.VBox([*look, self.message.widget, self._html["answer"]])
+        return top(self.message, self._html["answer"])
 
     def choose(self) -> widgets.Widget:
         """Choose company and storm."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from stormplay.controls.asking import row
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.nurture_asking import row
 from stormplay.controls.treatment_state import Treatment, Wanted
 
 _CENTS = 100

@@ -9,9 +9,9 @@ import ipywidgets as widgets
 
 from stormplay.controls import treatment_charts as drawn
 from stormplay.controls import treatment_models as sections
+from stormplay.controls.asking import Confirm, row, show
 from stormplay.controls.guard import Message
 from stormplay.controls.live import ChartFrame
-from stormplay.controls.nurture_asking import Confirm, row, show
 from stormplay.controls.treatment_sources import Opened
 from stormplay.controls.treatment_state import Treatment
 from stormplay.controls.work import Report, Work

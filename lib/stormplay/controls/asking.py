@@ -1,4 +1,4 @@
-"""Small pieces of the Phase 5 page: a button that asks first, a pager, rows, and sections below each other."""
+"""Small pieces of every page: buttons, one that asks first, a file made when wanted, a pager, rows, sections."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from IPython.display import HTML
 
 from stormplay.controls import markup
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.score_chip import is_served
+from stormplay.errors import BadInput
 
 TALL = {"height": "40px"}  # a finger's size; the look itself is the page's
 
@@ -16,6 +18,20 @@ TALL = {"height": "40px"}  # a finger's size; the look itself is the page's
 def button(label: str, style: str = "") -> widgets.Button:
     """A button of a finger's size; `style` as ipywidgets has it."""
     return widgets.Button(description=label, button_style=style, layout=dict(TALL))
+
+
+def look_again(act: Callable[[], object], message: Message) -> widgets.Button:
+    """The button that reads what others have changed."""
+    again = widgets.Button(description="Look again", tooltip="Read what others have changed",
+                           layout=TALL | {"width": "auto"})  # fmt: skip
+    again.on_click(checked(message)(lambda _: act()))
+    return again
+
+
+def top(message: Message, answer: widgets.Widget) -> widgets.Widget:
+    """The first section of a page: what went wrong, and the answer; its look, where no page has one."""
+    look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
+    return widgets.VBox([*look, message.widget, answer])
 
 
 def row(*parts: widgets.Widget) -> widgets.Box:
@@ -77,6 +93,44 @@ class Confirm:
         if self.asked:  # a second press of a button that is gone already
             self.forget()
             self._message.good(self._act())
+
+
+class FileWhenWanted:
+    """A button that makes a file, and the link to it.
+
+    Args:
+        words: What it is, as HTML.
+        below: What stands below it.
+
+    Attributes:
+        widget: What is displayed.
+        button, file: Makes the file; the link to it.
+        message: Where a failure is told.
+    """
+
+    def __init__(self, words: str, *below: widgets.Widget) -> None:
+        self._make: Callable[[], str] | None = None
+        self.message = Message()
+        self.button = button("Make the CSV")
+        self.file = widgets.HTML(layout={"width": "auto"})
+        self.widget = widgets.VBox([widgets.HTML(words), row(self.button, self.file), self.message.widget, *below])
+        self.button.on_click(checked(self.message)(lambda _: self._press()))
+
+    def offer(self, make: Callable[[], str] | None) -> None:
+        """Offer a file, or none; one made before is taken away, since it may be out of date.
+
+        Args:
+            make: Makes it; returns the link, as `markup.download` does. None: no storm is open.
+        """
+        self._make = make
+        self.file.value = ""
+        self.message.clear()
+
+    def _press(self) -> None:
+        self.message.clear()
+        if self._make is None:
+            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
+        self.file.value = self._make()
 
 
 class Pager:
