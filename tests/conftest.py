@@ -124,6 +124,24 @@ def browser():
         yield running
 
 
+@pytest.fixture(scope="module")
+def site(fresh_demo):
+    """The product with the demo as it is loaded, for one file."""
+    from site_up import serving
+
+    with serving(fresh_demo) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Opens pages of that site."""
+    from browser import visiting
+
+    with visiting(browser, site) as open_page:
+        yield open_page
+
+
 @pytest.fixture
 def as_person(database, monkeypatch):
     """Make this process ask as a person, through a login of their own, as a kernel does."""

@@ -7,9 +7,7 @@ import io
 import re
 from pathlib import Path
 
-import pytest
-from browser import visiting
-from site_up import PASSWORD, serving, sign_in, wait_for_lines
+from site_up import PASSWORD, sign_in, wait_for_lines
 from sqlalchemy import text
 
 from stormplay import RouteBuilder, accounts
@@ -17,18 +15,6 @@ from stormplay import database as db
 
 # One server and one browser for the file (--dist loadfile); generating for lone-star happens here alone.
 MAIN = ("lone-star", "2021-04-28")
-
-
-@pytest.fixture(scope="module")
-def site(fresh_demo):
-    with serving(fresh_demo) as url:
-        yield url
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
 
 
 def choose(page, label, text):

@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from browser import visiting
 from photos import photo
 from site_up import serving, sign_in
 
@@ -23,12 +22,6 @@ def site(fresh_demo):
     RouteBuilder(*MAIN).assign_crew(routes[0].route_id, "Crew Alvarez")
     with serving(fresh_demo) as url:
         yield url
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
 
 
 def opened(visit, site, person="ana", find="", **size):

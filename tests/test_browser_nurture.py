@@ -7,26 +7,12 @@ import io
 import re
 from pathlib import Path
 
-import pytest
-from browser import visiting
-from site_up import serving, sign_in
+from site_up import sign_in
 
 from stormplay.nurture import NurtureLoop, export
 
 MAIN = ("lone-star", "2021-04-28")
 PAGE = "/voila/render/phase5_nurture.ipynb?tenant=lone-star&storm=2021-04-28&page_size=20"
-
-
-@pytest.fixture(scope="module")
-def site(fresh_demo):
-    with serving(fresh_demo) as url:
-        yield url
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
 
 
 def card(page, label):

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
-from browser import visiting
-from site_up import serving, sign_in
+from site_up import sign_in
 
 from stormplay import TreatmentPolicy
 
 MAIN = ("lone-star", "2021-04-28")
 QUERY = "?tenant=lone-star&storm=2021-04-28"
-
-
-@pytest.fixture(scope="module")
-def site(fresh_demo):
-    with serving(fresh_demo) as url:
-        yield url
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
 
 
 def ready(page):
