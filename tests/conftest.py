@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg2
 import pytest
 from hypothesis import settings
 
@@ -51,11 +52,14 @@ def home(tmp_path_factory, worker_id):
 
 
 @pytest.fixture(scope="session")
-def database(home):
-    """Migrated, with the demo's two tenants (no rows yet) and three people.
+def database(home, worker_id, request):
+    """Migrated, with the demo's two tenants and three people; no test may lean on whether the demo's rows are there.
 
-    ana is a member of lone-star, ben of trinity, vic of both.
+    ana is a member of lone-star, ben of trinity, vic of both. Of several workers each takes a copy of the demo that the
+    first has loaded: to load it in each of them costs longer than all that they do until then.
     """
+    if worker_id != "master":
+        copy_server(request.getfixturevalue("loaded_demo"), home)
     migrations.migrate()
     accounts.add_tenant("lone-star", "Lone Star Roofing (demo)", is_synthetic=True, depot=(32.84, -97.29))
     accounts.add_tenant("trinity", "Trinity Roof & Restoration (demo)", is_synthetic=True)
@@ -93,21 +97,38 @@ def loaded_demo(tmp_path_factory, worker_id):
             patch.setenv("STORMPLAY_HOME", str(folder / ".stormplay"))
             patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
             migrations.migrate()
+            write_lightly()
             package.load()
             assert embedded.stop()
             (folder / "ready").touch()
     return folder / ".stormplay"
 
 
+def write_lightly():
+    """Let the server, and each copy of it, not wait for the disk: no test cuts the power."""
+    connection = psycopg2.connect(embedded.url("postgres"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for name in ("fsync", "full_page_writes"):
+            cursor.execute(f"ALTER SYSTEM SET {name} = off")
+        cursor.execute("SELECT pg_reload_conf()")
+    connection.close()
+
+
+def copy_server(stopped, home):
+    """Make a hidden folder whose server has what a stopped one had."""
+    home.mkdir(mode=0o711)
+    shutil.copy2(stopped / "secrets.json", home)
+    there, here = place_of(stopped).data, place_of(home).data
+    here.parent.mkdir(mode=0o755, exist_ok=True)
+    subprocess.run(["cp", "-a", there, here], check=True)  # as root Postgres has an account of its own, which is kept
+
+
 @pytest.fixture(scope="module")
 def fresh_demo(database, loaded_demo, tmp_path_factory):
     """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
     home = tmp_path_factory.mktemp("fresh") / ".stormplay"
-    home.mkdir(mode=0o711)
-    shutil.copy2(loaded_demo / "secrets.json", home)
-    there, here = place_of(loaded_demo).data, place_of(home).data
-    here.parent.mkdir(mode=0o755, exist_ok=True)
-    subprocess.run(["cp", "-a", there, here], check=True)  # as root Postgres has an account of its own, which is kept
+    copy_server(loaded_demo, home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORMPLAY_HOME", str(home))
         yield home
