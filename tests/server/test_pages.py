@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from visitor import PASSWORD, eventually, free_port, serving
+from visitor import NO_PAGES, PASSWORD, eventually, free_port, serving
 
 from stormplay import RouteBuilder, accounts
 
@@ -259,7 +259,7 @@ def test_signing_out_leads_to_where_one_signed_in(browser, database, tmp_path, a
     """A browser follows a form to another host only where the page's policy names it."""
     out = f"http://localhost:{acts.port}/login?next=/out"
     given = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User",
-             "settings": {"Identity": {"proxy_logout_url": out}}}  # fmt: skip
+             "settings": NO_PAGES | {"Identity": {"proxy_logout_url": out}}}  # fmt: skip
     with serving(tmp_path / "elsewhere", database, acts.notebooks, **given) as running:
         context = browser.new_context(extra_http_headers={"X-Forwarded-User": "vic"})
         page = context.new_page()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
-from visitor import Visitor, eventually, logins, serving
+from visitor import NO_PAGES, Visitor, eventually, logins, serving
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
 from stormplay import accounts
@@ -226,7 +226,7 @@ def test_there_is_no_password_to_type(behind):
 
 
 def test_a_header_from_who_is_no_proxy_is_loudly_ignored(site, database, notebooks, tmp_path):
-    given_ = {"trusted_proxies": ["192.0.2.1"], "proxy_user_header": "X-Forwarded-User"}
+    given_ = {"trusted_proxies": ["192.0.2.1"], "proxy_user_header": "X-Forwarded-User", "settings": NO_PAGES}
     with serving(tmp_path / "far", database, notebooks, **given_) as running:
         stranger = Visitor(running)
         assert stranger.get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
@@ -247,7 +247,8 @@ def test_where_no_way_out_is_known_signing_out_ends_what_is_open_and_says_so(dat
 
 
 def test_the_scheme_that_the_proxy_tells_counts_where_no_public_address_is_set(database, notebooks, tmp_path):
-    with serving(tmp_path / "scheme", database, notebooks, trusted_proxies=["127.0.0.1"]) as running:
+    given_ = {"trusted_proxies": ["127.0.0.1"], "settings": NO_PAGES}
+    with serving(tmp_path / "scheme", database, notebooks, **given_) as running:
         secure, plain = Visitor(running), Visitor(running)
         form = secure.get("/login", X_Forwarded_Proto="https")
         assert form.headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -268,7 +269,7 @@ def test_the_scheme_that_the_proxy_tells_counts_where_no_public_address_is_set(d
 
 
 def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(database, notebooks, tmp_path):
-    given_ = {"trusted_proxies": ["127.0.0.1"], "public_url": "https://play.example.org/"}
+    given_ = {"trusted_proxies": ["127.0.0.1"], "public_url": "https://play.example.org/", "settings": NO_PAGES}
     with serving(tmp_path / "tls", database, notebooks, **given_) as running:
         browser = Visitor(running)
         answer = browser.sign_in("ana")

@@ -10,7 +10,7 @@ import processes
 import psycopg2
 import pytest
 from sqlalchemy import text
-from visitor import eventually, logins, roles, serving
+from visitor import NO_PAGES, eventually, logins, roles, serving
 
 from stormplay import broker, database
 
@@ -108,6 +108,6 @@ def test_logins_of_a_server_that_was_killed_end_by_themselves(database, notebook
     left = {each["login"] for each in saw}
     eventually(lambda: not any(works(each) for each in saw), seconds=LOGIN_S + 5)
     assert left <= logins() & roles(), "they have ended, but nobody has tidied up"
-    with serving(tmp_path / "next", database, notebooks):
+    with serving(tmp_path / "next", database, notebooks, settings=NO_PAGES):
         eventually(lambda: not left & (logins() | roles()))
     assert logins() | roles() <= before

@@ -16,7 +16,7 @@ from books import SECRET
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from visitor import PASSWORD, Visitor, eventually, serving, texts
+from visitor import NO_PAGES, PASSWORD, Visitor, eventually, serving, texts
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
 from stormplay import RouteBuilder, accounts, database, reports
@@ -493,8 +493,8 @@ def test_without_a_database_nothing_is_told_of_it(database, notebooks, tmp_path,
     monkeypatch.setenv("STORMPLAY_DATABASE_URL", "postgresql://dead:dead-secret@127.0.0.1:1/none")
     given = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User"}
     with (
-        serving(tmp_path / "dead", database, notebooks) as site,
-        serving(tmp_path / "named", database, notebooks, **given) as named,
+        serving(tmp_path / "dead", database, notebooks, settings=NO_PAGES) as site,
+        serving(tmp_path / "named", database, notebooks, settings=NO_PAGES, **given) as named,
     ):
         monkeypatch.undo()
         stranger = Visitor(site)

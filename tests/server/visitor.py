@@ -29,6 +29,9 @@ from stormplay import database
 PASSWORD = "hailstorm-1"
 PLANTED = "planted-secret-0815"  # in the server's environment; no kernel may know it
 
+# For a server on which no page is opened: it needs no process that holds a kernel's imports, which take seconds.
+NO_PAGES = {"Kernels": {"warm": False}}
+
 
 # ---- the server
 
@@ -42,6 +45,7 @@ class Site:
     log: Path
     tmp: Path
     notebooks: Path
+    sockets: list[websocket.WebSocket] = field(default_factory=list)  # all that visitors ever opened
 
     def kernels(self) -> list[psutil.Process]:
         try:
@@ -91,6 +95,9 @@ def serving(folder: Path, home: Path, notebooks: Path, **given):
         await_port(site)
         yield site
     finally:
+        for each in site.sockets:  # of visitors who have not left; a later test would be warned of them
+            each.close(timeout=0)
+            each.shutdown()
         if process.poll() is None:
             process.terminate()
             try:
@@ -111,8 +118,8 @@ def await_port(site: Site, seconds: float = 60) -> None:
     eventually(answers, seconds, every=0.05)
 
 
-def eventually(holds, seconds: float = 10, every: float = 0.1) -> None:
-    """Wait until a condition holds; the last answer is in the failure."""
+def eventually(holds, seconds: float = 30, every: float = 0.1) -> None:
+    """Wait until a condition holds, long enough for a busy machine; the last answer is in the failure."""
     deadline = time.monotonic() + seconds
     while not (last := holds()):
         assert time.monotonic() < deadline, f"still {last!r} after {seconds} s"
@@ -216,6 +223,7 @@ class Visitor:
         options.setdefault("suppress_origin", "origin" not in options)
         made = websocket.create_connection(url, timeout=60, cookie=self.cookie() or None, **options)
         self.sockets.append(made)
+        self.site.sockets.append(made)
         return made
 
     def leave(self) -> None:
