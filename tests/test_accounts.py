@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 import psycopg2
 import pytest
+from command import in_process
 from sqlalchemy import text
 
 from stormplay import accounts, broker
@@ -22,6 +24,13 @@ STORMPLAY = Path(sys.executable).with_name("stormplay")
 
 @pytest.fixture
 def stormplay(database):
+    return partial(in_process, home=database)
+
+
+@pytest.fixture
+def process(database):
+    """The same as a process of its own, with a standard input of its own."""
+
     def run(*arguments, typed=""):
         return subprocess.run([STORMPLAY, *arguments], env={**os.environ, "STORMPLAY_HOME": str(database)}, input=typed,
                               capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
@@ -45,9 +54,9 @@ def noted(subject) -> list[tuple[str, dict]]:
         return [tuple(row) for row in connection.execute(text(query), {"who": subject})]
 
 
-def test_an_account_from_its_first_day_to_its_last(stormplay, name):
-    added = told(stormplay("user", "add", name, "--name", "Zoe [Ray]", "--tenant", "trinity", "--role", "viewer",
-                           "--password-stdin", typed="correct horse 1\n"))  # fmt: skip
+def test_an_account_from_its_first_day_to_its_last(stormplay, process, name):
+    added = told(process("user", "add", name, "--name", "Zoe [Ray]", "--tenant", "trinity", "--role", "viewer",
+                         "--password-stdin", typed="correct horse 1\n"))  # fmt: skip
     assert added == f"{name} may sign in as viewer of trinity.\n"
     assert broker.check_password(name, "correct horse 1").display_name == "Zoe [Ray]"
     (row,) = [line.split("  ") for line in told(stormplay("user", "list")).splitlines() if line.startswith(name)]

@@ -6,34 +6,16 @@ of its own says the same, and with which exit code, is asked of one command of e
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-
-from stormplay import cli
+from command import in_process
 
 STORMPLAY = Path(sys.executable).with_name("stormplay")
-
-
-def said(*arguments, home, **environment):
-    """A command in this process, from its arguments to its exit code."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        patch.setattr(sys, "argv", ["stormplay", *map(str, arguments)])
-        for name, value in {"STORMPLAY_HOME": home, "COLUMNS": 200, "TERM": "dumb", **environment}.items():
-            patch.setenv(name, str(value))
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
 def stormplay(*arguments, home, **environment):
@@ -76,7 +58,7 @@ STORM = ("--storm", "2021-04-28")
     ],
 )
 def test_bad_input_is_exit_2_and_nothing_is_written(demo, tmp_path, arguments, sentence):
-    done = said("report", *arguments, "--out", tmp_path / "out", home=demo)
+    done = in_process("report", *arguments, "--out", tmp_path / "out", home=demo)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
     assert len(done.stderr.strip().splitlines()) == 1
@@ -86,7 +68,7 @@ def test_bad_input_is_exit_2_and_nothing_is_written(demo, tmp_path, arguments, s
 def test_a_process_of_its_own_says_the_same(demo, tmp_path):
     """As a scheduler runs it: nothing but the sentence, also from Python's warnings and libraries."""
     arguments = ("report", "phase3_routes", "--tenant", "trinity", *STORM, "--person", "ana", "--out", tmp_path / "out")
-    done, here = (run(*arguments, home=demo) for run in (stormplay, said))
+    done, here = (run(*arguments, home=demo) for run in (stormplay, in_process))
     assert (done.returncode, done.stdout, done.stderr) == (here.returncode, here.stdout, here.stderr)
     assert done.returncode == 2 and done.stderr.startswith("There is no tenant 'trinity' open to you.")
 
@@ -95,9 +77,9 @@ def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
     url = "postgresql://someone:geheim@127.0.0.1:1/none"
     for run, arguments in (
         (stormplay, ("migrate",)),
-        (said, ("demo",)),
+        (in_process, ("demo",)),
         (stormplay, ("up", "--port", free_port())),
-        (said, ("report", "phase3_routes", *TENANT, *STORM)),
+        (in_process, ("report", "phase3_routes", *TENANT, *STORM)),
     ):
         done = run(*arguments, home=demo, STORMPLAY_DATABASE_URL=url)
         assert done.returncode == 1, arguments
@@ -106,7 +88,7 @@ def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
 
 
 def test_a_wrong_address_is_exit_2(demo):
-    done = said("migrate", home=demo, STORMPLAY_DATABASE_URL="mysql://someone:geheim@nowhere/x")
+    done = in_process("migrate", home=demo, STORMPLAY_DATABASE_URL="mysql://someone:geheim@nowhere/x")
     assert done.returncode == 2
     assert "Expected postgresql://" in done.stderr
     assert "geheim" not in done.stderr
@@ -123,12 +105,12 @@ def test_a_taken_port_is_one_sentence(demo):
 
 def test_a_second_migrate_and_demo_do_nothing(demo):
     assert stormplay("migrate", home=demo).stdout == "The database is up to date.\n"
-    again = said("demo", home=demo)
+    again = in_process("demo", home=demo)
     assert "nothing was loaded" in again.stdout
 
 
 @pytest.mark.parametrize("command", ["up", "migrate", "demo", "report", "audit", "user add", "user list", "tenant add"])
 def test_help_tells_what_it_does_and_its_exit_codes(demo, command):
-    told = said(*command.split(), "--help", home=demo).stdout
+    told = in_process(*command.split(), "--help", home=demo).stdout
     assert "Exit codes:" in told
     assert "Usage:" in told
