@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import pytest
 from hypothesis import settings
 
 from stormplay import accounts, broker, embedded, migrations
-from stormplay.embedded.place import place_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -58,6 +55,8 @@ def database(home, worker_id, request):
     ana is a member of lone-star, ben of trinity, vic of both. Of several workers each takes a copy of the demo that the
     first has loaded: to load it in each of them costs longer than all that they do until then.
     """
+    from copies import copy_server
+
     if worker_id != "master":
         copy_server(request.getfixturevalue("loaded_demo"), home)
     migrations.migrate()
@@ -115,18 +114,11 @@ def write_lightly():
     connection.close()
 
 
-def copy_server(stopped, home):
-    """Make a hidden folder whose server has what a stopped one had."""
-    home.mkdir(mode=0o711)
-    shutil.copy2(stopped / "secrets.json", home)
-    there, here = place_of(stopped).data, place_of(home).data
-    here.parent.mkdir(mode=0o755, exist_ok=True)
-    subprocess.run(["cp", "-a", there, here], check=True)  # as root Postgres has an account of its own, which is kept
-
-
 @pytest.fixture(scope="module")
 def fresh_demo(database, loaded_demo, tmp_path_factory):
     """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
+    from copies import copy_server
+
     home = tmp_path_factory.mktemp("fresh") / ".stormplay"
     copy_server(loaded_demo, home)
     with pytest.MonkeyPatch.context() as patch:

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import psutil
 import psycopg2
 import pytest
+from copies import copy_server
 from psycopg2 import sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -28,7 +29,6 @@ from stormplay import database as db
 from stormplay.embedded.place import socket_folder
 from stormplay.errors import BadInput, Conflict, DatabaseUnavailable, NotAllowed
 
-LOAD = "from stormplay import demo, migrations; migrations.migrate(); demo.load()"
 PEOPLE = ("ana", "ben", "vic")
 STORM = demo.MAIN_STORM
 
@@ -37,13 +37,13 @@ STORM = demo.MAIN_STORM
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory):
+def life(loaded_demo, tmp_path_factory):
     """A home with the demo, on which people have worked: routes, one begun, a refusal, a hostile login."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("life")
     patch.setenv("STORMPLAY_HOME", str(folder / ".stormplay"))
     patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
-    subprocess.run([sys.executable, "-c", LOAD], check=True)
+    copy_server(loaded_demo, folder / ".stormplay")
     embedded.ensure_running()
     accounts.set_password("ben", "his own: pass\\word")
     accounts.add_member("ana", "lone-star", "admin")
