@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import nbformat
 import numpy as np
 import pandas as pd
 import psycopg2.extensions
@@ -74,6 +73,8 @@ def asking(query: str, *without: str) -> Call:
 
 def running(notebook: Path) -> Call:
     """A notebook run to its end as a report."""
+
+    import nbformat  # noqa: PLC0415 - after `parameters`, which spares it a second
 
     def run(s: Subject) -> None:
         known = parameters.contract(notebook)

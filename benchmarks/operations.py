@@ -65,6 +65,8 @@ def measure(calls: list[Call], runs: int) -> list[Taken]:
         RuntimeError: A call gave another number of rows than there are.
     """
     found = []
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and need not be looked through before each call
     for call in calls:
         _out.print(f"[dim]{call.name:60}[/dim]", end="\r")
         ms = []
