@@ -118,8 +118,8 @@ def await_port(site: Site, seconds: float = 60) -> None:
     eventually(answers, seconds, every=0.05)
 
 
-def eventually(holds, seconds: float = 30, every: float = 0.1) -> None:
-    """Wait until a condition holds, long enough for a busy machine; the last answer is in the failure."""
+def eventually(holds, seconds: float = 10, every: float = 0.1) -> None:
+    """Wait until a condition holds; the last answer is in the failure."""
     deadline = time.monotonic() + seconds
     while not (last := holds()):
         assert time.monotonic() < deadline, f"still {last!r} after {seconds} s"
