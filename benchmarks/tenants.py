@@ -120,9 +120,10 @@ def _tenant(rng: np.random.Generator, storms: Mapping[str, str], count: int) -> 
     ids, zips = np.array(new_ids(rng, count), dtype=object), np.sort(rng.integers(76_001, 76_041, count)).astype(str)
     refused = ids[rng.random(count) < 0.03]
     yield "properties", _homes(rng, ids, zips)
+    nodes = new_ids(rng, count)
     yield "identifiers", pd.DataFrame({
-        "property_id": ids, "identifier_type": "phone", "source": "form",
-        "value": [f"+1817{k:07d}" for k in range(count)],
+        "identifier_id": nodes, "identity_id": nodes, "identifier_type": "phone", "source": "form",
+        "value": [f"+1817{k:07d}" for k in range(count)], "shown": "a number",
     })  # fmt: skip
     yield "lead_uplift", pd.DataFrame({
         "property_id": ids, "storm_id": storms[MAIN_STORM], "expected_uplift": rng.beta(2, 18, count).round(5),

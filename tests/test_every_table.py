@@ -12,7 +12,17 @@ from psycopg2 import sql
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import JobTracker, NurtureLoop, RouteBuilder, TreatmentPolicy, accounts, quality, registry, tenancy
+from stormplay import (
+    IdentityGraph,
+    JobTracker,
+    NurtureLoop,
+    RouteBuilder,
+    TreatmentPolicy,
+    accounts,
+    quality,
+    registry,
+    tenancy,
+)
 from stormplay import database as db
 from stormplay.nurture import Rules
 
@@ -57,6 +67,14 @@ def made(_name):
     loop.schedule()
     loop.pause()
     loop.resume()
+    graph = IdentityGraph(world.tenant)
+    graph.absorb()
+    one, other = (graph.resolve_identity("property_id", home) for home in world.properties["property_id"].iloc[-2:])
+    graph.undo(graph.merge(one, other).event_id)
+    graph.merge(one, other)
+    graph.separate([other])
+    graph.block("phone", "(817) 555-0142", "the office's own")
+    graph.erase_person(graph.resolve_identity("property_id", world.properties["property_id"].iloc[-3]), "asked")
     TreatmentPolicy(world.tenant, world.storm).apply()
     quality.run(world.tenant, world.storm)
     with tenancy.session(world.tenant) as connection:
@@ -136,4 +154,4 @@ def test_nobody_reaches_anothers_rows(table, sides, as_person):
 
 
 # Tables of which this world has no rows, and why that is no hole: the statements are refused all the same.
-EMPTY = {"identifiers", "nurture_outbox", "nurture_plans", "policy_outcomes"}
+EMPTY = {"nurture_outbox", "nurture_plans", "policy_outcomes"}

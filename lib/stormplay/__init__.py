@@ -16,6 +16,10 @@ Table of contents, in the order of the story:
     experiments       did it work: the draw, lift with its interval, 'too early to say' (`Experiment`)
     policy            pure: homes and rules in, decisions out (`policy.decide`); what the next crew-day is worth
     quality           data-quality checks of a storm, each a query one can run (`quality.run`)
+    IdentityGraph     Phase 6: which homes, calls, claims and devices are one household
+    identity          how that is found out (`identity.nightly`)
+    BehavioralProfileService   what a household has done with us, over all its homes and storms
+    AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -31,9 +35,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stormplay import (
+        attribution,
         charts,
         errors,
         experiments,
+        identity,
         policy,
         quality,
         registry,
@@ -43,23 +49,31 @@ if TYPE_CHECKING:
         tenancy,
         uplift,
     )
+    from stormplay.attribution import AttributionEngine
+    from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
+    from stormplay.profiles import BehavioralProfileService
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
 __all__ = [
+    "AttributionEngine",
+    "BehavioralProfileService",
+    "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
     "RouteBuilder",
     "StormPlayScore",
     "TreatmentPolicy",
+    "attribution",
     "calculate_storm_play_score",
     "charts",
     "errors",
     "experiments",
     "get_score_breakdown",
+    "identity",
     "list_storms",
     "policy",
     "quality",
@@ -73,6 +87,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "IdentityGraph": "stormplay.identity",
+    "BehavioralProfileService": "stormplay.profiles",
+    "AttributionEngine": "stormplay.attribution",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
     "RouteBuilder": "stormplay.routes",

@@ -8,6 +8,7 @@ import pytest
 from stormplay import demo, storms
 from stormplay.demo import decisions, words
 from stormplay.experiments import assigned
+from stormplay.identity import contacts
 
 PAST = ("2020-04-28", "2016-03-17")
 FIRST_STORM = pd.Timestamp("2016-03-17", tz="UTC")
@@ -74,7 +75,7 @@ def test_tenants_share_nothing_but_the_ground(built):
     one, two = (tenant.tables["properties"] for tenant in built.tenants.values())
     for column in ("property_id", "address", "email", "phone"):
         assert set(one[column].dropna()).isdisjoint(two[column].dropna()), column
-    numbers = [set(t.tables["identifiers"]["value"]) for t in built.tenants.values()]
+    numbers = [set(table["phone"].dropna().map(contacts.phone)) for table in (one, two)]
     assert numbers[0].isdisjoint(numbers[1])
     # Overlapping in area: most of the smaller one's ZIP codes are worked by the larger one too.
     assert set(two["zip_code"].dropna()) <= set(one["zip_code"].dropna())
@@ -289,11 +290,7 @@ def test_planted_defects_are_in_the_data(tenant):
     assert same.sum() == said["duplicate"]
 
 
-def test_identifiers_find_each_home_by_id_phone_and_email(tenant):
-    identifiers = tenant.tables["identifiers"]
-    assert set(identifiers["identifier_type"]) == {"property_id", "phone", "email"}
-    own = identifiers.query("identifier_type == 'property_id'")
-    assert (own["value"] == own["property_id"]).all() and len(own) == len(tenant.tables["properties"])
-    phones = identifiers.query("identifier_type == 'phone'")["value"]
+def test_telephone_numbers_are_of_the_range_for_fiction(tenant):
+    phones = tenant.tables["properties"]["phone"].dropna().map(contacts.phone)
     assert phones.str.fullmatch(r"\+1\d{3}55501\d\d").all()
     assert phones.value_counts().iloc[0] >= 12  # one management company, no household

@@ -99,7 +99,6 @@ def _tenant(book: _Book, seasons: list[dict[str, pd.DataFrame]]) -> TenantDemo:
         "properties": tables.properties(book.rng, spoiled),
         "lead_uplift": tables.beliefs(main, tables.refused_by(main, book.said_no)),
         "suppressions": pd.concat([book.said_no, tables.later_refusals(book.rng, main)], ignore_index=True),
-        "identifiers": tables.identifiers(book.homes),
     }
     for name in SEASON_TABLES:
         rows[name] = pd.concat([season[name] for season in seasons if name in season], ignore_index=True)

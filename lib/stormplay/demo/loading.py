@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, quality, registry, tenancy
+from stormplay import accounts, broker, database, identity, quality, registry, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.demo.decisions import MODEL_VERSION
@@ -178,6 +178,8 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
             counts[table] += tenancy.insert(connection, table, named.iloc[start : start + step])
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
+    report(f"{tenant.company.org_name}: who is who", 1.0)
+    identity.absorb_some(connection)
     _say_where_numbers_are_from(connection)
     for slug in tenant.planted["storm"]:  # the decided ones
         report(f"{tenant.company.org_name}: data quality", 1.0)

@@ -119,17 +119,3 @@ def properties(rng: Rng, homes: pd.DataFrame) -> pd.DataFrame:
     return homes[columns].assign(
         phone=people.format_phones(rng, homes["phone_e164"]), time_zone="America/Chicago", is_synthetic=True
     )
-
-
-def identifiers(homes: pd.DataFrame) -> pd.DataFrame:
-    """How a home can be recognised: its own id, its telephone (E.164) and its e-mail address."""
-    parts = []
-    for kind, column, source in (
-        ("property_id", "property_id", "book"),
-        ("phone", "phone_e164", "lead form (synthetic)"),
-        ("email", "email", "lead form (synthetic)"),
-    ):
-        known = homes.loc[homes[column].notna(), "property_id"]
-        values = homes.loc[known.index, column].astype(object)
-        parts.append(pd.DataFrame({"property_id": known, "identifier_type": kind, "value": values, "source": source}))
-    return pd.concat(parts, ignore_index=True)

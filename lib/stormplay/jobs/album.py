@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,14 @@ def remove(connection: Connection, photo_id: str, *, back: bool = False) -> None
         text("UPDATE job_photos SET removed_at = CASE WHEN :back THEN NULL ELSE now() END WHERE photo_id = :id"),
         {"id": photo_id, "back": back},
     )
+
+
+def destroy(connection: Connection, hashes: Sequence[str]) -> None:
+    """Take the bytes of pictures out of the store for good: those of a person who asked to be forgotten."""
+    for sha256 in hashes:
+        files, path = _file(connection, sha256)
+        if files.exists(path):
+            files.rm_file(path)
 
 
 def read(connection: Connection, photo_id: str) -> tuple[bytes, str]:

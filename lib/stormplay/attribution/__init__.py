@@ -1,0 +1,39 @@
+"""Attribution: which channel gets how much credit for the conversions, by several methods side by side.
+
+AttributionEngine  the credit of a journey, and of all journeys of a storm beside what the experiment says
+
+Pure:
+
+credits            journeys in, conversions and value of each method and channel out
+removal_effects    what the Markov chain would lose without each channel
+METHODS            the methods, in the order of a page
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from stormplay.attribution.crediting import METHODS, credits, removal_effects
+
+if TYPE_CHECKING:
+    from stormplay.attribution.engine import AttributionEngine
+    from stormplay.attribution.storm import Incremental, StormCredits
+
+__all__ = [
+    "METHODS",
+    "AttributionEngine",
+    "Incremental",
+    "StormCredits",
+    "credits",
+    "removal_effects",
+]
+
+_HOME = {"AttributionEngine": "engine", "Incremental": "storm", "StormCredits": "storm"}
+
+
+def __getattr__(name: str) -> object:
+    # Who only reckons needs no database.
+    if name in _HOME:
+        return getattr(import_module(f"stormplay.attribution.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'stormplay.attribution' has no attribute '{name}'")
