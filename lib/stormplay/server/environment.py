@@ -16,7 +16,9 @@ _ALLOWED = re.compile(
 
 # Libraries that start their threads when they are imported. A process with threads cannot be forked safely, and many
 # kernels on few cores gain nothing from them.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false"  # pandas imports Arrow where it is installed
+}
 
 
 def kernel_environment(
