@@ -38,7 +38,9 @@ from site_up import serving, sign_in, wait_for_lines  # noqa: E402
 NOTEBOOK = "phase3_routes"
 QUERY = "?tenant=lone-star&storm=2021-04-28"
 BOUND = 0.5
-_NO_PAGE = "?next=/password"  # where no kernel runs: signing in opens the first page, whose kernel would stand in the way
+_NO_PAGE = (
+    "?next=/password"  # where no kernel runs: signing in opens the first page, whose kernel would stand in the way
+)
 _PATIENCE_MS = 120_000
 _out = Console()
 
