@@ -72,7 +72,27 @@ def groups():
     })  # fmt: skip
 
 
+def household(homes=2, each=3, shared=True):
+    """Homes with names, numbers, addresses of their own, one number that ties them and one that joins nobody."""
+    kinds = [("name_address", "Torres, Ana <b>x</b>", 0.9), ("phone", "(817) 555-0142", 0.95),
+             ("email", "ana@example.org", 0.95), ("device", "tablet 4f31", 0.6), ("claim", "CLM-88213", 0.99),
+             ("crm_id", "CRM-99120", 0.97)]  # fmt: skip
+    nodes, links = [], []
+    for h in range(homes):
+        nodes.append((f"h{h}", "property_id", f"{1_204 + 7 * h} Meadowbrook Lane, Fort Worth 76137", True, False, 1))
+        for k, (kind, label, strength) in enumerate(kinds[:each]):
+            nodes.append((f"h{h}-{k}", kind, label, True, k == 1, 1))
+            links.append((f"h{h}", f"h{h}-{k}", strength, "seen together"))
+        links += [("h0-1", f"h{h}", 0.95, "seen together")] if h and each > 1 else []
+    if shared:
+        nodes.append(("s", "phone", EVIL, False, False, 12))
+        links.append(("h0", "s", 0.95, "seen together"))
+    return (pd.DataFrame(nodes, columns=["identifier_id", "type", "label", "joins", "verified", "households"]),
+            pd.DataFrame(links, columns=["from_id", "to_id", "strength", "rule"]))  # fmt: skip
+
+
 EXAMPLES = {
+    "network": lambda: charts.network(*household()),
     "waterfall": lambda: charts.waterfall(components()),
     "gauge": lambda: charts.gauge(62.45),
     "score_history": lambda: charts.score_history(history()),
