@@ -100,6 +100,37 @@ def test_journeys_are_the_touched_homes_with_a_known_outcome(world):
     assert len(credits(got, half_life_days=7)) == 6 * len(METHODS)
 
 
+def test_the_journeys_of_a_household_over_all_storms(world):
+    with tenancy.session(world.tenant) as connection:
+        earlier = connection.execute(
+            text("""INSERT INTO storms (slug, name, event_date, status) VALUES ('before', 'The one before', '2020-04-28',
+                    'closed') RETURNING storm_id""")
+        ).scalar_one()
+        connection.execute(
+            text("""INSERT INTO customer_journeys (property_id, storm_id, channel, "timestamp")
+                    VALUES (:home, :storm, 'letter', '2020-05-02 15:00Z')"""),
+            {"home": world.ids[5], "storm": earlier},
+        )
+    got = AttributionEngine(world.tenant).journeys_of([world.ids[5], world.ids[7], world.ids[4]])
+    assert len(got) == 6 and set(got["property_id"]) == {world.ids[5], world.ids[7], world.ids[4]}
+    assert got["storm"].tolist() == ["hail"] * 5 + ["before"], "the newest storm first"
+    mail = got[(got["property_id"] == world.ids[5]) & (got["storm"] == "hail")]
+    assert mail[["channel", "is_counted"]].to_numpy().tolist() == [["mail", True], ["email", False], ["text", False]]
+    assert set(mail["value"]) == {8_000.0} and mail["actual_converted"].all()
+    untouched = got[got["property_id"] == world.ids[7]].iloc[0]
+    assert pd.isna(untouched["channel"]) and pd.isna(untouched["is_counted"]) and untouched["actual_converted"]
+    pending = got[got["property_id"] == world.ids[4]].iloc[0]
+    assert pending["is_counted"] and pd.isna(pending["actual_converted"]) and pd.isna(pending["observed_at"])
+
+
+def test_the_journeys_of_nobody_are_none_and_what_is_no_home_is_refused(world):
+    engine = AttributionEngine(world.tenant)
+    assert engine.journeys_of([]).empty and engine.journeys_of([uuid4()]).empty
+    for wrong in (["12"], world.ids[5]):
+        with pytest.raises(errors.BadInput, match="property id"):
+            engine.journeys_of(wrong)
+
+
 def test_every_home_is_in_one_line_of_the_ledger(world, found):
     assert dict(zip(found.ledger["outcome"], found.ledger["homes"], strict=True)) == {
         "signed": 4, "not signed": 3, "pending": 2, "signed untouched": 2, "untouched": 2,
