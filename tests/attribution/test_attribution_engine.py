@@ -103,8 +103,8 @@ def test_journeys_are_the_touched_homes_with_a_known_outcome(world):
 def test_the_journeys_of_a_household_over_all_storms(world):
     with tenancy.session(world.tenant) as connection:
         earlier = connection.execute(
-            text("""INSERT INTO storms (slug, name, event_date, status) VALUES ('before', 'The one before', '2020-04-28',
-                    'closed') RETURNING storm_id""")
+            text("""INSERT INTO storms (slug, name, event_date, status)
+                    VALUES ('before', 'The one before', '2020-04-28', 'closed') RETURNING storm_id""")
         ).scalar_one()
         connection.execute(
             text("""INSERT INTO customer_journeys (property_id, storm_id, channel, "timestamp")

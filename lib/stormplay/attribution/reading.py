@@ -58,7 +58,8 @@ SELECT coalesce(nullif(btrim(j.channel), ''), 'unnamed') AS channel, j."timestam
 
 _HOUSEHOLD = """
 WITH home AS (
-    SELECT property_id, address FROM properties WHERE tenant_id = :tenant_id AND property_id = ANY (CAST(:ids AS uuid[]))
+    SELECT property_id, address FROM properties
+     WHERE tenant_id = :tenant_id AND property_id = ANY (CAST(:ids AS uuid[]))
 ), outcome AS (
     SELECT o.property_id, o.storm_id, o.actual_converted, o.observed_at, o.value_cents
       FROM home h JOIN policy_outcomes o ON o.tenant_id = :tenant_id AND o.property_id = h.property_id

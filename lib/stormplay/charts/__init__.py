@@ -15,7 +15,9 @@ from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.charts.chart import Chart
+    from stormplay.charts.credits import credit_beside_cause, method_dots
     from stormplay.charts.effects import calibration, lift_interval, qini, uplift_curve
+    from stormplay.charts.journeys import journey_timeline
     from stormplay.charts.networks import network
     from stormplay.charts.palette import COLOURS, SERIES
     from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
@@ -30,9 +32,12 @@ __all__ = [
     "block",
     "bundle",
     "calibration",
+    "credit_beside_cause",
     "gauge",
     "html",
+    "journey_timeline",
     "lift_interval",
+    "method_dots",
     "network",
     "qini",
     "score_history",
@@ -45,7 +50,9 @@ __all__ = [
 # Room -> the names it gives. Loaded at first use: the server sends the bundle and needs no pandas for it.
 _ROOMS = {
     "chart": "Chart",
+    "credits": "credit_beside_cause, method_dots",
     "effects": "calibration, lift_interval, qini, uplift_curve",
+    "journeys": "journey_timeline",
     "networks": "network",
     "palette": "COLOURS, SERIES",
     "scores": "gauge, score_history, storm_comparison, waterfall",
