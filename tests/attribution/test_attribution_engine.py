@@ -12,6 +12,8 @@ from world import make_world
 
 from stormplay import AttributionEngine, errors, tenancy
 from stormplay.attribution import METHODS, credits
+from stormplay.controls.credit import CreditPart
+from stormplay.controls.credit_state import totals
 from stormplay.experiments import Experiment
 
 
@@ -228,3 +230,22 @@ def test_the_demo_tells_credit_from_cause(demo):
     assert 0 < got.low < got.value < got.credited_treated < got.credited
     assert "would have come anyway" in got.sentence
     assert found.side_by_side().shape == (6, len(METHODS))
+
+
+def test_the_page_shows_what_the_engine_says(world, found):
+    part = CreditPart(AttributionEngine)
+    part.open(world.tenant, world.storm)
+    part.household(world.ids[:1])
+    assert part.credit.found.answer == found.answer
+    assert part.credit.table.equals(found.side_by_side())
+    (journey,) = part.credit.journeys
+    assert journey.path == ["door", "call", "web"] and journey.value == 12_500.0
+    assert journey.shares == AttributionEngine(world.tenant).compare_methods(journey.path)
+    part.by_box.value, part.half_life_box.value = "dollars", 1.0
+    by_days = AttributionEngine(world.tenant).storm_credits(world.storm, half_life_days=1.0)
+    assert part.message.text == "" and part.credit.table.equals(by_days.side_by_side("value"))
+    assert totals(part.credit.found) == totals(by_days)
+    with pytest.raises(errors.UnknownStorm):
+        part.open(world.tenant, "no such storm")
+    with pytest.raises(errors.UnknownTenant):
+        part.open("nobody", world.storm)
