@@ -58,7 +58,7 @@ def places(nodes: pd.DataFrame, links: pd.DataFrame) -> Places:
     rows = max(len(left), len(right))
     spots = {node: (_shifted(k, len(column)), height_of[node]) for k, node in enumerate(column)}
     spots |= _stood(left, set(outer), -1) | _stood(right, set(outer), 1)
-    return Places(spots, max(150, rows * (34 if rows <= 12 else 25), len(column) * 58) + 40, bool(outer))
+    return Places(spots, max(100, rows * (34 if rows <= 12 else 25), len(column) * 58) + 40, bool(outer))
 
 
 def _neighbours(links: pd.DataFrame) -> dict[str, list[str]]:

@@ -38,11 +38,7 @@ LOOKS: Mapping[str, Look] = {
 }
 
 WIDTHS = (1.0, 0.8, 0.5)  # strengths whose width stands in the legend
-LABEL, NARROW_LABEL, NARROW_MIDDLE = (
-    27,
-    15,
-    11,
-)  # signs of a label; the whole of it is in the hover text and in the table
+LABEL, NARROW_LABEL, NARROW_MIDDLE = 27, 13, 11  # signs of a label; the whole is in the hover text and in the table
 
 
 def line_width(strength: float) -> float:
@@ -94,7 +90,7 @@ def network(nodes: pd.DataFrame, links: pd.DataFrame) -> Chart:
         caption=_caption(known, drawn),
         height=at.height + 70,
         narrow={
-            "height": at.height + 150, "xaxis.domain": [0.31, 0.69], "font.size": 11, "legend.font.size": 11,
+            "height": at.height + 150, "xaxis.domain": [0.32, 0.68], "font.size": 11, "legend.font.size": 11,
             **{f"annotations.{k}.{name}": value for k, row in enumerate(known.values())
                for name, value in _on_a_phone(row, at.spots[str(row["identifier_id"])]).items()},
         },

@@ -54,14 +54,14 @@ class CreditPart:
         self.message = Message()
         self._html = {name: widgets.HTML() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
-        self.by_box = widgets.ToggleButtons(
+        self.by_box = widgets.Dropdown(
             options=[("Signatures", "signatures"), ("Dollars", "dollars")], value=shared(by),
-            description="Share out", style={"description_width": "5.5em", "button_width": "7em"},
+            description="Share out", style={"description_width": "initial"}, layout=widgets.Layout(width="16em"),
         )  # fmt: skip
         self.half_life_box = widgets.BoundedFloatText(
             value=half_life(half_life_days) or 0.0, min=0.0, max=3_650.0, step=1.0,
-            description="Half-life of time decay, days (0: one step)", style={"description_width": "initial"},
-            layout=widgets.Layout(width="min(26em, 100%)"),
+            description="Half-life, days", tooltip="Of time decay; 0: a touch one step earlier has half",
+            style={"description_width": "initial"}, layout=widgets.Layout(width="13em"),
         )  # fmt: skip
         self.choice = row(self.by_box, self.half_life_box)
         html = self._html
