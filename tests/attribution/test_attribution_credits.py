@@ -126,6 +126,24 @@ def test_paths_longer_than_a_number_can_hold_are_kept_apart():
     assert found.loc["other", "conversions"] == 1
 
 
+@pytest.mark.parametrize("channels", [255, 256, 257, 300])
+def test_channels_that_a_byte_cannot_count_are_credited_like_any_other(channels):
+    paths = [["door", f"c{k % (channels - 1):03}"] for k in range(2 * 4_096)]
+    found = credits(frame(*((path, 1, 0, 2) for path in paths)), ["first", "last", "shapley"])
+    by = found.set_index(["method", "channel"])["conversions"]
+    wanted = pd.Series([path[1] for path in paths]).value_counts().sort_index()
+    assert by["first"]["door"] == len(paths) and found["channel"].nunique() == channels
+    assert by["last"].drop("door").tolist() == wanted.tolist()
+    assert by["shapley"].drop("door").tolist() == (wanted / 2).tolist()
+
+
+def test_shapley_is_the_same_where_a_table_of_journeys_and_channels_would_be_too_large(monkeypatch):
+    journeys = pd.concat([JOURNEYS, frame((["B", "A", "B", "B", "C", "A"], 3, 1, 7))])
+    before = credits(journeys, "shapley")
+    monkeypatch.setattr("stormplay.attribution.touches.MOST_CELLS", 0)
+    assert credits(journeys, "shapley").equals(before)
+
+
 def test_tuples_and_arrays_are_paths_too():
     as_tuples = JOURNEYS.assign(path=JOURNEYS["path"].map(tuple))
     as_arrays = JOURNEYS.assign(path=JOURNEYS["path"].map(np.array))

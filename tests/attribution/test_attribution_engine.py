@@ -12,6 +12,8 @@ from world import make_world
 
 from stormplay import AttributionEngine, errors, tenancy
 from stormplay.attribution import METHODS, credits
+from stormplay.controls.credit import CreditPart
+from stormplay.controls.credit_state import totals
 from stormplay.experiments import Experiment
 
 
@@ -98,6 +100,37 @@ def test_journeys_are_the_touched_homes_with_a_known_outcome(world):
     }
     assert got.loc[world.ids[0], "days"][2] - got.loc[world.ids[0], "days"][0] == pytest.approx(2)
     assert len(credits(got, half_life_days=7)) == 6 * len(METHODS)
+
+
+def test_the_journeys_of_a_household_over_all_storms(world):
+    with tenancy.session(world.tenant) as connection:
+        earlier = connection.execute(
+            text("""INSERT INTO storms (slug, name, event_date, status)
+                    VALUES ('before', 'The one before', '2020-04-28', 'closed') RETURNING storm_id""")
+        ).scalar_one()
+        connection.execute(
+            text("""INSERT INTO customer_journeys (property_id, storm_id, channel, "timestamp")
+                    VALUES (:home, :storm, 'letter', '2020-05-02 15:00Z')"""),
+            {"home": world.ids[5], "storm": earlier},
+        )
+    got = AttributionEngine(world.tenant).journeys_of([world.ids[5], world.ids[7], world.ids[4]])
+    assert len(got) == 6 and set(got["property_id"]) == {world.ids[5], world.ids[7], world.ids[4]}
+    assert got["storm"].tolist() == ["hail"] * 5 + ["before"], "the newest storm first"
+    mail = got[(got["property_id"] == world.ids[5]) & (got["storm"] == "hail")]
+    assert mail[["channel", "is_counted"]].to_numpy().tolist() == [["mail", True], ["email", False], ["text", False]]
+    assert set(mail["value"]) == {8_000.0} and mail["actual_converted"].all()
+    untouched = got[got["property_id"] == world.ids[7]].iloc[0]
+    assert pd.isna(untouched["channel"]) and pd.isna(untouched["is_counted"]) and untouched["actual_converted"]
+    pending = got[got["property_id"] == world.ids[4]].iloc[0]
+    assert pending["is_counted"] and pd.isna(pending["actual_converted"]) and pd.isna(pending["observed_at"])
+
+
+def test_the_journeys_of_nobody_are_none_and_what_is_no_home_is_refused(world):
+    engine = AttributionEngine(world.tenant)
+    assert engine.journeys_of([]).empty and engine.journeys_of([uuid4()]).empty
+    for wrong in (["12"], world.ids[5]):
+        with pytest.raises(errors.BadInput, match="property id"):
+            engine.journeys_of(wrong)
 
 
 def test_every_home_is_in_one_line_of_the_ledger(world, found):
@@ -197,3 +230,22 @@ def test_the_demo_tells_credit_from_cause(demo):
     assert 0 < got.low < got.value < got.credited_treated < got.credited
     assert "would have come anyway" in got.sentence
     assert found.side_by_side().shape == (6, len(METHODS))
+
+
+def test_the_page_shows_what_the_engine_says(world, found):
+    part = CreditPart(AttributionEngine)
+    part.open(world.tenant, world.storm)
+    part.household(world.ids[:1])
+    assert part.credit.found.answer == found.answer
+    assert part.credit.table.equals(found.side_by_side())
+    (journey,) = part.credit.journeys
+    assert journey.path == ["door", "call", "web"] and journey.value == 12_500.0
+    assert journey.shares == AttributionEngine(world.tenant).compare_methods(journey.path)
+    part.by_box.value, part.half_life_box.value = "dollars", 1.0
+    by_days = AttributionEngine(world.tenant).storm_credits(world.storm, half_life_days=1.0)
+    assert part.message.text == "" and part.credit.table.equals(by_days.side_by_side("value"))
+    assert totals(part.credit.found) == totals(by_days)
+    with pytest.raises(errors.UnknownStorm):
+        part.open(world.tenant, "no such storm")
+    with pytest.raises(errors.UnknownTenant):
+        part.open("nobody", world.storm)

@@ -72,7 +72,52 @@ def groups():
     })  # fmt: skip
 
 
+def household(homes=2, each=3, shared=True):
+    """Homes with names, numbers, addresses of their own, one number that ties them and one that joins nobody."""
+    kinds = [("name_address", "Torres, Ana <b>x</b>", 0.9), ("phone", "(817) 555-0142", 0.95),
+             ("email", "ana@example.org", 0.95), ("device", "tablet 4f31", 0.6), ("claim", "CLM-88213", 0.99),
+             ("crm_id", "CRM-99120", 0.97)]  # fmt: skip
+    nodes, links = [], []
+    for h in range(homes):
+        nodes.append((f"h{h}", "property_id", f"{1_204 + 7 * h} Meadowbrook Lane, Fort Worth 76137", True, False, 1))
+        for k, (kind, label, strength) in enumerate(kinds[:each]):
+            nodes.append((f"h{h}-{k}", kind, label, True, k == 1, 1))
+            links.append((f"h{h}", f"h{h}-{k}", strength, "seen together"))
+        links += [("h0-1", f"h{h}", 0.95, "seen together")] if h and each > 1 else []
+    if shared:
+        nodes.append(("s", "phone", EVIL, False, False, 12))
+        links.append(("h0", "s", 0.95, "seen together"))
+    return (pd.DataFrame(nodes, columns=["identifier_id", "type", "label", "joins", "verified", "households"]),
+            pd.DataFrame(links, columns=["from_id", "to_id", "strength", "rule"]))  # fmt: skip
+
+
+def credit(channels=("call", "web", EVIL), methods=("first touch", "last touch", "Markov")):
+    rows = [(method, channel, 0.2 + 0.05 * k * (n + 1)) for k, method in enumerate(methods)
+            for n, channel in enumerate(channels)]  # fmt: skip
+    found = pd.DataFrame(rows, columns=["method", "channel", "share"])
+    found["share"] /= found.groupby("method")["share"].transform("sum")
+    return found.assign(amount=[f"{200 * share:.1f} signatures" for share in found["share"]])
+
+
+def journeys():
+    """Two storms: one journey that ended in a signature with a touch after it, one that is pending."""
+    told = pd.DataFrame({
+        "journey": ["a", "b"], "storm": ["North Tarrant hail, 28 Apr 2021", EVIL], "place": ["1204 Meadow Lane", EVIL],
+        "hail_on": [pd.Timestamp("2021-04-28"), pd.Timestamp("2020-04-28")], "outcome": ["signed", "pending"],
+        "outcome_at": [pd.Timestamp("2021-06-01 12:00Z"), pd.NaT], "outcome_said": ["signed, $12,500", "not known yet"],
+        "words": ["1204 Meadow Lane: 2 touches; signed.", "1 touch; not known yet."],
+    })  # fmt: skip
+    touches = pd.DataFrame([("a", "mail", "2021-05-03 15:00Z", True), ("a", "call", "2021-05-10 15:00Z", True),
+                            ("a", "mail", "2021-06-03 15:00Z", False), ("b", EVIL, "2020-05-01 15:00Z", True)],
+                           columns=["journey", "channel", "timestamp", "is_counted"])  # fmt: skip
+    return told, touches.assign(timestamp=pd.to_datetime(touches["timestamp"]))
+
+
 EXAMPLES = {
+    "method_dots": lambda: charts.method_dots(credit()),
+    "credit_beside_cause": lambda: charts.credit_beside_cause(199, 157.1, 103.5, 210.8, of_treated=191),
+    "journey_timeline": lambda: charts.journey_timeline(*journeys()),
+    "network": lambda: charts.network(*household()),
     "waterfall": lambda: charts.waterfall(components()),
     "gauge": lambda: charts.gauge(62.45),
     "score_history": lambda: charts.score_history(history()),

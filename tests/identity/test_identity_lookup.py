@@ -84,6 +84,30 @@ def test_a_number_of_too_many_households_joins_nobody_and_is_shown_as_that(graph
     assert [(i["value"], i["joins"], i["households"]) for i in shared] == [("(214) 555-0100", False, 6)]
 
 
+def test_links_tie_what_is_listed_the_strongest_first(graph, world):
+    identity = graph.resolve_identity("property_id", home(world, 1))
+    listed = {one["identifier_id"]: one["value"] for one in graph.get_identifiers(identity)}
+    links = graph.get_links(identity)
+    assert set(links["from_id"]) | set(links["to_id"]) == set(listed)
+    assert links["strength"].is_monotonic_decreasing and links["strength"].between(0, 1).all()
+    phone = links[links["to_id"].map(listed) == "(682) 555-0111"]
+    assert len(phone) == 2 and set(phone["rule"]) == {"seen together"} and not phone["verified"].any()
+    shared = graph.get_links(graph.resolve_identity("property_id", home(world, 4)))
+    assert len(shared) == 2, "its name, and the number that joins nobody"
+    assert graph.get_links("00000000-0000-0000-0000-000000000000").empty
+    with pytest.raises(BadInput, match="is no id"):
+        graph.get_links("nobody")
+
+
+def test_a_link_of_a_person_is_among_them_until_it_is_taken_back(graph, world):
+    one, two = (graph.resolve_identity("property_id", home(world, n)) for n in (10, 11))
+    change = graph.merge(one, two, "same owner")
+    told = graph.get_links(one).query("rule == 'a person'")
+    assert told["strength"].tolist() == [1.0]
+    graph.undo(change.event_id)
+    assert set(graph.get_links(one)["rule"]) == {"seen together"}
+
+
 def test_strength_decides_the_use(graph, world):
     identity = graph.resolve_identity("property_id", home(world, 0))
     assert [i["value"] for i in graph.may(identity, "call")] == ["(817) 555-0142"]

@@ -91,6 +91,25 @@ class AttributionEngine:
         with tenancy.session(self.tenant) as connection:
             return reading.touches(connection, tenancy.storm_id(connection, storm), property_id)
 
+    def journeys_of(self, property_ids: Iterable[str | UUID]) -> pd.DataFrame:
+        """What happened at some homes, a household's, over all storms: the newest storm first, then in order of time.
+
+        Args:
+            property_ids: Of this tenant; others are not found.
+
+        Returns:
+            One row a touch, and one for a home and storm with an outcome and no touch (its channel is None): storm
+            (slug), storm_name, event_date, property_id, address, channel, timestamp (UTC), is_counted (not after the
+            signature), actual_converted (None: pending), observed_at (when that was known), value (dollars).
+
+        Raises:
+            BadInput: One is no property id, or they are one text.
+        """
+        if isinstance(property_ids, str):
+            raise BadInput(f"The homes are the text '{property_ids}'.", "Expected a list of property ids.")
+        with tenancy.session(self.tenant) as connection:
+            return reading.household(connection, property_ids)
+
     def storm_credits(
         self,
         storm: str | UUID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,6 +17,7 @@ from stormplay.errors import BadInput
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Small = NDArray[np.integer[Any]]  # bytes where the channels are few: less memory to go through
 
 NUMBERS = ("conversions", "nulls", "value")
 COLUMNS = ("path", *NUMBERS)
@@ -25,6 +27,7 @@ DAYS = "days"
 MAX_CHANNELS = 2_000
 
 BLOCK = 4_096  # journeys looked at together
+FEW = 256  # channels that a byte can count
 
 
 @dataclass(frozen=True)
@@ -76,39 +79,43 @@ def read(journeys: pd.DataFrame, *, with_days: bool = False) -> Journeys:
     channels, touch, lengths = _paths(journeys["path"])
     starts = np.cumsum(lengths) - lengths
     conversions, nulls, value = (_amounts(journeys[name]) for name in NUMBERS)
-    days = _days(journeys, lengths, starts) if with_days else None
-    found = Journeys(channels, touch, starts, lengths, conversions, nulls, value, days)
-    return found if with_days else together(found)
+    if with_days:
+        days = _days(journeys, lengths, starts)
+        return Journeys(channels, touch.astype(np.int64), starts, lengths, conversions, nulls, value, days)
+    return _together(channels, touch, starts, lengths, (conversions, nulls, value))
 
 
-def together(found: Journeys) -> Journeys:
-    """The same with journeys of one path in one row, so that a path is worked on once however often it was walked.
-
-    A path is one whole number: its channels are the digits. Paths too long for 63 bits stay in rows of their own.
-    """
-    if not len(found.lengths):
-        return found
-    base = len(found.channels) + 1
-    digits = 1
-    while base ** (digits + 1) < 2**63:
-        digits += 1
-    powers = base ** np.arange(digits, dtype=np.int64)
-    place = np.arange(len(found.touch)) - np.repeat(found.starts, found.lengths)
-    keys = np.add.reduceat((found.touch + 1) * powers[np.minimum(place, digits - 1)], found.starts)
-    long = np.flatnonzero(found.lengths > digits)
-    keys[long] = -1 - long
-    group, distinct = pd.factorize(keys)
+def _together(channels: list[str], touch: Small, starts: Ints, lengths: Ints, amounts: tuple[Floats, ...]) -> Journeys:
+    """Journeys with those of one path in one row, so that a path is worked on once however often it was walked."""
+    if not len(lengths):
+        return Journeys(channels, touch.astype(np.int64), starts, lengths, *amounts)
+    group, distinct = pd.factorize(_keys(len(channels), touch, starts, lengths))
     first = np.empty(len(distinct), dtype=np.int64)
     first[group[::-1]] = np.arange(len(group))[::-1]
-    return _grouped(found, group, first)
+    own = lengths[first]
+    begin = np.cumsum(own) - own
+    taken = np.arange(int(own.sum())) + np.repeat(starts[first] - begin, own)
+    sums = [summed(group, each, len(first)) for each in amounts]
+    return Journeys(channels, touch[taken].astype(np.int64), begin, own, *sums)
 
 
-def _grouped(found: Journeys, group: NDArray[np.intp], first: Ints) -> Journeys:
-    lengths = found.lengths[first]
-    starts = np.cumsum(lengths) - lengths
-    taken = np.arange(int(lengths.sum())) + np.repeat(found.starts[first] - starts, lengths)
-    sums = [summed(group, each, len(first)) for each in (found.conversions, found.nulls, found.value)]
-    return Journeys(found.channels, found.touch[taken], starts, lengths, *sums)
+def _keys(channels: int, touch: Small, starts: Ints, lengths: Ints) -> Ints:
+    """A whole number for each path, whose digits are its channels; a path too long for 63 bits has one of its own.
+
+    Place by place over the journeys that go on, which needs little memory at a time.
+    """
+    base, digits = channels + 1, 1
+    while base ** (digits + 1) < 2**63:
+        digits += 1
+    keys = touch[starts].astype(np.int64) + 1
+    on = np.flatnonzero(lengths > 1)
+    for place in range(1, digits):
+        if not len(on):
+            break
+        keys[on] += (touch[starts[on] + place].astype(np.int64) + 1) * base**place
+        on = on[lengths[on] > place + 1]
+    keys[on] = -1 - on
+    return keys
 
 
 def summed(place: NDArray[np.integer], amounts: Floats, size: int) -> Floats:
@@ -136,14 +143,15 @@ def _check_columns(journeys: object, *, with_days: bool) -> None:
         raise BadInput("The journeys have a column twice.", expected)
 
 
-def _paths(column: pd.Series) -> tuple[list[str], Ints, Ints]:
-    """Channels, the channel of every touch, and the touches of each journey.
+def _paths(column: pd.Series) -> tuple[list[str], Small, Ints]:
+    """Channels, the channel of every touch (in bytes where there are few), and the touches of each journey.
 
     Block by block, since a million lists lie far apart in memory: what was fetched to look at a list's kind and
     length is still near when its names are looked up.
     """
     cells = column.to_numpy(dtype=object)
-    numbers, touch, lengths = _Numbers(), [np.zeros(0, dtype=np.int64)], np.zeros(len(cells), dtype=np.int64)
+    numbers, lengths = _Numbers(), np.zeros(len(cells), dtype=np.int64)
+    touch: list[Small] = [np.zeros(0, dtype=np.uint8)]
     for begin in range(0, len(cells), BLOCK):
         paths = cells[begin : begin + BLOCK].tolist()
         labels = column.index[begin : begin + BLOCK]
@@ -188,9 +196,12 @@ class _Numbers(dict[str, int]):
         return number
 
 
-def _numbered(numbers: _Numbers, paths: list[Any], touches: int) -> Ints:
+def _numbered(numbers: _Numbers, paths: list[Any], touches: int) -> Small:
     try:
-        # One look-up a touch and no list between: this line is most of what a million journeys cost.
+        # One look-up a touch and no list between: these lines are most of what a million journeys cost.
+        if len(numbers) <= FEW:
+            with suppress(ValueError):  # more channels have come than a byte can count
+                return np.frombuffer(bytes(map(numbers.__getitem__, chain.from_iterable(paths))), dtype=np.uint8)
         return np.fromiter(map(numbers.__getitem__, chain.from_iterable(paths)), dtype=np.int64, count=touches)
     except TypeError:  # a list within a path, say, which no dictionary can look up
         raise BadInput("A path has something for a channel that is no name.", "Expected names, as 'door'.") from None

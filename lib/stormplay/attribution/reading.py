@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import pandas as pd
@@ -55,6 +56,29 @@ SELECT coalesce(nullif(btrim(j.channel), ''), 'unnamed') AS channel, j."timestam
  ORDER BY j."timestamp", j.touch_id
 """
 
+_HOUSEHOLD = """
+WITH home AS (
+    SELECT property_id, address FROM properties
+     WHERE tenant_id = :tenant_id AND property_id = ANY (CAST(:ids AS uuid[]))
+), outcome AS (
+    SELECT o.property_id, o.storm_id, o.actual_converted, o.observed_at, o.value_cents
+      FROM home h JOIN policy_outcomes o ON o.tenant_id = :tenant_id AND o.property_id = h.property_id
+), touch AS (
+    SELECT j.property_id, j.storm_id, coalesce(nullif(btrim(j.channel), ''), 'unnamed') AS channel, j."timestamp",
+           j.touch_id
+      FROM home h JOIN customer_journeys j ON j.tenant_id = :tenant_id AND j.property_id = h.property_id
+)
+SELECT s.slug AS storm, s.name AS storm_name, s.event_date, h.property_id::text, h.address, t.channel, t."timestamp",
+       CASE WHEN t.touch_id IS NOT NULL
+            THEN NOT coalesce(o.actual_converted AND t."timestamp" > o.observed_at, false) END AS is_counted,
+       o.actual_converted, CASE WHEN o.actual_converted IS NOT NULL THEN o.observed_at END AS observed_at,
+       CAST(o.value_cents AS float8) / 100 AS value
+  FROM touch t FULL JOIN outcome o ON o.property_id = t.property_id AND o.storm_id = t.storm_id
+  JOIN home h ON h.property_id = coalesce(t.property_id, o.property_id)
+  JOIN storms s ON s.tenant_id = :tenant_id AND s.storm_id = coalesce(t.storm_id, o.storm_id)
+ ORDER BY s.event_date DESC, s.slug, h.address, h.property_id, t."timestamp", t.touch_id
+"""
+
 
 def homes(connection: Connection, storm_id: str) -> pd.DataFrame:
     """Every home of a storm with a touch or an outcome.
@@ -77,11 +101,20 @@ def touches(connection: Connection, storm_id: str, property_id: str | UUID) -> p
     Raises:
         BadInput: That is no property id.
     """
+    return tenancy.frame(connection, _TOUCHES, {"storm_id": storm_id, "property_id": _property_id(property_id)})
+
+
+def household(connection: Connection, property_ids: Iterable[str | UUID]) -> pd.DataFrame:
+    """See `AttributionEngine.journeys_of`."""
+    ids = [_property_id(one) for one in property_ids]
+    return tenancy.frame(connection, _HOUSEHOLD, {"ids": ids})
+
+
+def _property_id(value: str | UUID) -> str:
     try:
-        wanted = UUID(str(property_id))
+        return str(UUID(str(value)))
     except ValueError:
-        raise BadInput(f"'{property_id}' is no property id.", "Expected a UUID.") from None
-    return tenancy.frame(connection, _TOUCHES, {"storm_id": storm_id, "property_id": wanted})
+        raise BadInput(f"'{value}' is no property id.", "Expected a UUID.") from None
 
 
 def journeys(found: pd.DataFrame) -> pd.DataFrame:

@@ -19,10 +19,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stormplay.attribution.journeys import Floats, Ints, Journeys
 
 FIRST_SHARE = LAST_SHARE = 0.4
+MOST_CELLS = 20_000_000  # journeys times channels: a table of them is quicker than hashing, and 160 MB at most
 
 
 def first(found: Journeys) -> Floats:
@@ -56,10 +58,21 @@ def position(found: Journeys) -> Floats:
 
 def shapley(found: Journeys) -> Floats:
     """The same to each distinct channel."""
-    journey = found.journey
-    is_new = ~pd.Series(journey * len(found.channels) + found.touch).duplicated().to_numpy()
-    distinct = np.bincount(journey[is_new], minlength=len(found.lengths))
+    is_new = _first_of_its_channel(found)
+    distinct: Ints = np.add.reduceat(is_new, found.starts, dtype=np.int64) if len(is_new) else found.lengths
     return is_new / np.repeat(distinct, found.lengths)
+
+
+def _first_of_its_channel(found: Journeys) -> NDArray[np.bool_]:
+    """Whether a touch is its journey's first by that channel."""
+    key, touches = found.journey * len(found.channels) + found.touch, np.arange(len(found.touch), dtype=np.int64)
+    cells = len(found.lengths) * len(found.channels)
+    if cells > MOST_CELLS:
+        return ~pd.Series(key).duplicated().to_numpy()
+    first = np.empty(cells, dtype=np.int64)
+    first[key[::-1]] = touches[::-1]  # of several the last that is written stays
+    is_new: NDArray[np.bool_] = first[key] == touches
+    return is_new
 
 
 def decay_by_steps(found: Journeys, half_life_steps: float) -> Floats:

@@ -4,7 +4,7 @@ A `Chart` is a Plotly figure as plain data (`.figure()` makes the object that Pl
 says in words and its numbers as a table, for whoever does not see it. Pages draw it with one script of ours and one
 Plotly bundle, which the server sends once (`controls.ChartFrame`); a report holds the bundle once (`bundle`).
 
-To add a chart: a function from a frame to a `Chart` in `scores` or `effects`, a row in `tests/charts/examples.py`.
+To add a chart: a function from frames to a `Chart` in a room of its subject, a row in `tests/charts/examples.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from stormplay import lazy
 
 if TYPE_CHECKING:
     from stormplay.charts.chart import Chart
+    from stormplay.charts.credits import credit_beside_cause, method_dots
     from stormplay.charts.effects import calibration, lift_interval, qini, uplift_curve
+    from stormplay.charts.journeys import journey_timeline
+    from stormplay.charts.networks import network
     from stormplay.charts.palette import COLOURS, SERIES
     from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
     from stormplay.charts.script import FOLDER, address, block, bundle, html, source
@@ -29,9 +32,13 @@ __all__ = [
     "block",
     "bundle",
     "calibration",
+    "credit_beside_cause",
     "gauge",
     "html",
+    "journey_timeline",
     "lift_interval",
+    "method_dots",
+    "network",
     "qini",
     "score_history",
     "source",
@@ -43,7 +50,10 @@ __all__ = [
 # Room -> the names it gives. Loaded at first use: the server sends the bundle and needs no pandas for it.
 _ROOMS = {
     "chart": "Chart",
+    "credits": "credit_beside_cause, method_dots",
     "effects": "calibration, lift_interval, qini, uplift_curve",
+    "journeys": "journey_timeline",
+    "networks": "network",
     "palette": "COLOURS, SERIES",
     "scores": "gauge, score_history, storm_comparison, waterfall",
     "script": "FOLDER, address, block, bundle, html, source",

@@ -67,6 +67,17 @@ class IdentityGraph:
         with tenancy.session(self.tenant) as connection:
             return lookup.identifiers(connection, _id(identity_id))
 
+    def get_links(self, identity_id: str | UUID) -> pd.DataFrame:
+        """What ties the identifiers that `get_identifiers` lists, the strongest first; links in force alone.
+
+        Returns:
+            One row a link: from_id, to_id (identifier_ids, the more telling one first), strength (0 to 1; 1 where a
+            person has said so), rule ('seen together', 'model', ...), source, seen_at, verified. Empty where there is
+            no such identity.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return lookup.links(connection, _id(identity_id))
+
     def may(self, identity_id: str | UUID, use: Use) -> list[dict[str, Any]]:
         """Those identifiers of an identity that are sure enough for a use: 'show', 'mail' or 'call'. Empty: it may not.
 

@@ -38,11 +38,13 @@ SELECT i.identifier_id::text, i.identity_id::text, i.property_id::text, i.identi
 
 _TIES = """
 SELECT l.from_id::text, l.to_id::text, CASE WHEN l.verified_at IS NULL THEN l.strength ELSE 1 END AS strength,
-       l.seen_at, l.verified_at
+       l.rule, l.source, l.seen_at, l.verified_at
   FROM identifier_links l
  WHERE l.tenant_id = :tenant_id AND l.revoked_at IS NULL
    AND l.from_id = ANY (CAST(:ids AS uuid[])) AND l.to_id = ANY (CAST(:ids AS uuid[]))
+ ORDER BY 3 DESC, 1, 2
 """
+LINK_COLUMNS = ["from_id", "to_id", "strength", "rule", "source", "seen_at", "verified"]
 
 
 def resolve(connection: Connection, kind: str, value: str) -> str | None:
@@ -87,6 +89,13 @@ def identifiers(connection: Connection, identity_id: str) -> list[dict[str, Any]
         for row in members.to_dict("records")
     ]
     return sorted(found, key=lambda one: (PRIORITY.index(one["type"]), -one["strength"], one["identifier_id"]))
+
+
+def links(connection: Connection, identity_id: str) -> pd.DataFrame:
+    """See `IdentityGraph.get_links`."""
+    members = tenancy.frame(connection, _MEMBERS, {"id": identity_id})
+    ties = tenancy.frame(connection, _TIES, {"ids": members["identifier_id"].tolist()})
+    return ties.assign(verified=ties["verified_at"].notna())[LINK_COLUMNS]
 
 
 def _told(row: Mapping[Any, Any], strength: float, last: Mapping[str, Any]) -> dict[str, Any]:
