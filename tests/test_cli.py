@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from command import in_process
+from world import make_world
 
 STORMPLAY = Path(sys.executable).with_name("stormplay")
 
@@ -109,7 +110,17 @@ def test_a_second_migrate_and_demo_do_nothing(demo):
     assert "nothing was loaded" in again.stdout
 
 
-@pytest.mark.parametrize("command", ["up", "migrate", "demo", "report", "audit", "user add", "user list", "tenant add"])
+def test_a_night_from_the_command_line_says_what_it_did(database):
+    small = make_world(treat=1, hold_out=0, skip=0, suppressed=0, without_place=0)
+    done = in_process("identity", "nightly", "--tenant", small.tenant, home=database)
+    assert done.returncode == 0 and done.stdout.startswith("1 homes taken in, 1 records compared: 0 pairs merged")
+    refused = in_process("identity", "nightly", "--tenant", small.tenant, "--person", "ana", home=database)
+    assert refused.returncode == 2 and refused.stderr.startswith(f"There is no tenant '{small.tenant}' open to you.")
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "migrate", "demo", "report", "audit", "identity nightly", "user add", "user list", "tenant add"]
+)
 def test_help_tells_what_it_does_and_its_exit_codes(demo, command):
     told = in_process(*command.split(), "--help", home=demo).stdout
     assert "Exit codes:" in told

@@ -82,6 +82,16 @@ SELECT a.asked_id::text, a.identity_id::text, total_storms, total_conversions, l
   LEFT JOIN channels USING (identity_id) LEFT JOIN moments USING (identity_id) LEFT JOIN consent USING (identity_id)
 """
 
+# The same over homes that need not be one household yet.
+_ONE_HOUSEHOLD = """
+WITH asked AS (
+    SELECT CAST(:id AS uuid) AS asked_id, CAST(:id AS uuid) AS identity_id
+), home AS (
+    SELECT CAST(:id AS uuid) AS identity_id, p.property_id FROM properties p
+     WHERE p.tenant_id = :tenant_id AND p.property_id = ANY (CAST(:homes AS uuid[]))
+), touch AS ("""
+OF_HOMES = _ONE_HOUSEHOLD + PROFILES.split("), touch AS (", 1)[1]
+
 # Of so many and more, tables are read whole and joined by hash; of fewer, row by row through their keys.
 MANY = 500
 
@@ -146,6 +156,20 @@ class BehavioralProfileService:
             BadInput: That is no id.
         """
         return self.get_profiles([identity_id]).get(str(_id(identity_id)))
+
+    def of_homes(self, property_ids: Iterable[str | UUID]) -> Profile:
+        """The profile that these homes would have, were they one household: to look at before a merge.
+
+        Args:
+            property_ids: Homes of the tenant; others are passed over.
+
+        Raises:
+            BadInput: One of them is no id.
+        """
+        named = {"homes": [str(_id(one)) for one in property_ids], "id": str(UUID(int=0))}
+        with tenancy.session(self.tenant) as connection:
+            row = tenancy.frame(connection, OF_HOMES, named).iloc[0]
+        return _profile({str(name): value for name, value in row.items()})
 
     def get_profiles(self, identity_ids: Iterable[str | UUID]) -> dict[str, Profile]:
         """The profiles of many households, in one query.

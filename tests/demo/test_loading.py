@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from stormplay import accounts, broker, embedded, tenancy
+from stormplay import IdentityGraph, accounts, broker, embedded, tenancy
 from stormplay import demo as package
 from stormplay.demo import COMPANIES
+from stormplay.demo.doubts import is_near
 from stormplay.errors import BadInput, Conflict, NotAllowed, UnknownTenant
 
 TABLES = tuple(
@@ -136,3 +137,25 @@ def test_a_database_of_ones_own_is_loaded_as_its_administrator(company, monkeypa
     assert os.environ["STORMPLAY_DATABASE_URL"] == address
     monkeypatch.delenv("STORMPLAY_DATABASE_URL")
     assert counts(company.slug)["properties"] == 200
+
+
+def test_questions_about_namesakes_wait_and_leave_nobody_merged(demo):
+    """As the nightly model asks them: one street, one name, two households."""
+    graph = IdentityGraph("lone-star")
+    asked = graph.proposals()
+    assert 10 <= len(asked) <= 30 and asked["strength"].between(0.5, 0.8).all()
+    briefs = graph.briefs([*asked["one_identity_id"], *asked["other_identity_id"]])
+    assert len(briefs) > len(asked)
+    for one, other in zip(asked["one_identity_id"], asked["other_identity_id"], strict=True):
+        surnames = [{owner.split()[-1] for owner in briefs[each].owners} for each in (one, other)]
+        assert one != other and surnames[0] & surnames[1]
+    assert asked["evidence"].map(lambda found: found["surname"]).eq("same").all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [("Tara", "Yara", True), ("Elena", "Lena", True), ("1112", "1121", True), ("Ana", "Ana", True),
+     ("Dana", "Hanna", False), ("1212", "1301", False), ("", "a", True), ("ab", "ba", True), ("abc", "cba", False)],
+)  # fmt: skip
+def test_one_sign_apart(one, other, near):
+    assert is_near(one, other) is is_near(other, one) is near

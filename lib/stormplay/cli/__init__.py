@@ -1,4 +1,4 @@
-"""The command line: `stormplay up | lab | migrate | demo | report | user | tenant | audit | backup | restore`.
+"""Commands: `stormplay up | lab | migrate | demo | report | user | tenant | identity | audit | backup | restore`.
 
 Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else, 130 stopped by hand. An error is
 one sentence on standard error, never a traceback.
@@ -6,6 +6,7 @@ one sentence on standard error, never a traceback.
 serve     up, lab
 data      migrate, demo, backup, restore, audit
 people    user and tenant
+identity  identity nightly
 headless  report
 say       consoles, progress bar, tables
 """
@@ -16,7 +17,7 @@ import sys
 
 import typer
 
-from stormplay.cli import data, headless, people, say, serve
+from stormplay.cli import data, headless, identity, people, say, serve
 from stormplay.errors import StormplayError
 
 app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
@@ -24,6 +25,7 @@ for module in (serve, headless, data):
     app.registered_commands += module.commands.registered_commands
 app.add_typer(people.users, name="user")
 app.add_typer(people.companies, name="tenant")
+app.add_typer(identity.identities, name="identity")
 
 
 def main() -> None:

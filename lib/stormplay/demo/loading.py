@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from stormplay import accounts, broker, database, identity, quality, registry, tenancy
+from stormplay.demo import doubts
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.demo.decisions import MODEL_VERSION
@@ -180,6 +181,7 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
     report(f"{tenant.company.org_name}: who is who", 1.0)
     identity.absorb_some(connection)
+    doubts.propose(connection, tenant.tables["properties"])
     _say_where_numbers_are_from(connection)
     for slug in tenant.planted["storm"]:  # the decided ones
         report(f"{tenant.company.org_name}: data quality", 1.0)

@@ -8,8 +8,10 @@ components   pure: which nodes are one identity
 homes        the book of homes, taken into the graph
 writing      nodes and links inside a transaction
 settling     which identities meet or part around a change, and what is written down of it (`events`)
-deciding     what people say: merge, separate, take back, answer proposals
+deciding     what people say: merge, separate, take back (`answering`: yes or no to proposals)
 rulebook     a company's own limits and blocked values
+finding      from what somebody types to the households that may be meant (`suggesting`)
+figures      the graph in numbers
 lookup       from a value to its identity, from an identity to what belongs to it
 """
 

@@ -49,11 +49,11 @@ def merge(connection: Connection, one: str, other: str, reason: str) -> Change:
                            "Expected an identity with a home, a person or a value of its own.")  # fmt: skip
     ends = sorted((mine["identifier_id"], theirs["identifier_id"]))
     _allow(connection, ends)
-    made = _tie(connection, (ends[0], ends[1]))
-    return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=made))
+    made = tie(connection, (ends[0], ends[1]))
+    return changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=made))
 
 
-def _tie(connection: Connection, ends: tuple[str, str]) -> dict[str, tuple[str, str]]:
+def tie(connection: Connection, ends: tuple[str, str]) -> dict[str, tuple[str, str]]:
     """A person's link between two; one that was revoked before is in force again."""
     made = link(connection, {ends: (1.0, A_PERSON)}, A_PERSON)
     if made:
@@ -104,7 +104,7 @@ def separate(connection: Connection, identifiers: Collection[str], reason: str) 
     leader = members[members["identifier_id"].isin(apart)].iloc[0]["identifier_id"]
     _refuse(connection, leader, rest.iloc[0]["identifier_id"], reason)
     ends = {node for pair in links.values() for node in pair} | {leader}
-    return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=links))
+    return changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=links))
 
 
 def _hanging_on(connection: Connection, members: list[str], apart: set[str]) -> set[str]:
@@ -148,14 +148,15 @@ def undo(connection: Connection, event_id: str, reason: str) -> Change:
     if not found.links:
         raise BadInput("That came about by a rule, not by a link.", "Expected an event with links.",
                        "Change the limits or block the value instead.")  # fmt: skip
-    links = _revoke(connection, found.links, reason) if found.kind == "merged" else _restore(connection, found.links)
+    links = revoke(connection, found.links, reason) if found.kind == "merged" else _restore(connection, found.links)
     if found.kind == "separated":
         _allow_again(connection, found.after)
     ends = {node for pair in links.values() for node in pair}
-    return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, undoes=event_id, links=links))
+    return changed(connection, ends, Cause(rule=A_PERSON, reason=reason, undoes=event_id, links=links))
 
 
-def _revoke(connection: Connection, links: Collection[str], reason: str) -> dict[str, tuple[str, str]]:
+def revoke(connection: Connection, links: Collection[str], reason: str) -> dict[str, tuple[str, str]]:
+    """Take links back. Returns those that were in force, with their ends."""
     rows = connection.execute(
         text("""UPDATE identifier_links SET revoked_at = now(), revoked_by = sec.my_name(), revoked_reason = :reason
                  WHERE link_id = ANY (CAST(:ids AS uuid[])) AND revoked_at IS NULL
@@ -185,7 +186,7 @@ def _allow_again(connection: Connection, groups: Groups) -> None:
     )
 
 
-def _changed(connection: Connection, ends: Collection[str], cause: Cause) -> Change:
+def changed(connection: Connection, ends: Collection[str], cause: Cause) -> Change:
     """Work the components out anew after a person's word.
 
     Raises:
@@ -197,61 +198,12 @@ def _changed(connection: Connection, ends: Collection[str], cause: Cause) -> Cha
     if not events:
         raise BadInput("That changes no identity.", "Expected two that the rules let come together or apart.",
                        "Too many households would be one, or other links tie them.")  # fmt: skip
-    return _told(events[0])
+    return told(events[0])
 
 
-def _told(event: Event) -> Change:
+def told(event: Event) -> Change:
+    """What an event says to whoever decided."""
     return Change(event.event_id, event.kind, event.before, event.after)
-
-
-def decide(connection: Connection, proposal_id: str, yes: bool, reason: str) -> Change | None:
-    """See `IdentityGraph.decide`."""
-    hold(connection)
-    row = connection.execute(
-        text("""UPDATE identity_proposals
-                   SET state = :state, decided_by = sec.my_name(), decided_at = now(), reason = :why
-                 WHERE proposal_id = :id AND state = 'waiting'
-             RETURNING one_id::text, other_id::text"""),
-        {"id": proposal_id, "state": "yes" if yes else "no", "why": reason},
-    ).one_or_none()
-    if row is None:
-        raise BadInput(f"No proposal '{proposal_id}' waits for an answer.", "Expected a proposal_id of proposals().")
-    ends = (row.one_id, row.other_id)
-    if not yes:
-        chosen = rules(connection)
-        events = settle(connection, set(ends), chosen, Cause(rule=A_PERSON, reason=reason))
-        return _told(events[0]) if events else None
-    if current(connection, ends[0]) == current(connection, ends[1]):
-        return None
-    made = _tie(connection, ends)
-    return _changed(connection, ends, Cause(rule=A_PERSON, reason=reason, links=made))
-
-
-def proposals(connection: Connection, state: str, limit: int) -> pd.DataFrame:
-    """See `IdentityGraph.proposals`."""
-    return tenancy.frame(
-        connection,
-        """WITH listed AS (
-               SELECT p.* FROM identity_proposals p
-                 JOIN identifiers a ON a.tenant_id = :tenant_id AND a.identifier_id = p.one_id
-                 JOIN identifiers b ON b.tenant_id = :tenant_id AND b.identifier_id = p.other_id
-                WHERE p.tenant_id = :tenant_id AND p.state = :state
-                  AND (p.state <> 'waiting' OR a.identity_id <> b.identity_id)  -- others became one meanwhile
-                ORDER BY p.strength DESC, p.proposal_id LIMIT :n
-           ), shown AS (
-               SELECT v.identifier_id, v.shown FROM identifier_values(ARRAY(
-                   SELECT one_id FROM listed UNION SELECT other_id FROM listed)) v
-           )
-           SELECT l.proposal_id, l.one_id, l.other_id, a.identity_id AS one_identity_id,
-                  b.identity_id AS other_identity_id, one.shown AS one, other.shown AS other, l.strength, l.rule,
-                  l.evidence, l.state, l.made_at, l.decided_by, l.decided_at, l.reason
-             FROM listed l JOIN shown one ON one.identifier_id = l.one_id
-             JOIN shown other ON other.identifier_id = l.other_id
-             JOIN identifiers a ON a.tenant_id = :tenant_id AND a.identifier_id = l.one_id
-             JOIN identifiers b ON b.tenant_id = :tenant_id AND b.identifier_id = l.other_id
-            ORDER BY l.strength DESC, l.proposal_id""",
-        {"state": state, "n": limit},
-    )
 
 
 def events(connection: Connection, identity_id: str | None, limit: int) -> pd.DataFrame:

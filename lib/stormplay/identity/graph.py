@@ -10,10 +10,13 @@ import pandas as pd
 
 from stormplay import tenancy
 from stormplay.errors import BadInput
-from stormplay.identity import deciding, homes, lookup, privacy, rulebook, suggesting
+from stormplay.identity import answering, deciding, figures, finding, homes, lookup, privacy, rulebook, suggesting
 from stormplay.identity.deciding import Change
+from stormplay.identity.figures import Figures
+from stormplay.identity.finding import Brief, Found
 from stormplay.identity.homes import Absorbed
 from stormplay.identity.kinds import Kind, Rules, Use
+from stormplay.identity.lookup import Household
 from stormplay.identity.suggesting import Suggestion
 from stormplay.identity.writing import hold
 
@@ -60,12 +63,33 @@ class IdentityGraph:
 
         Returns:
             One dict each: type, value (as this person may see it), strength (0 to 1: how surely it belongs to this
-            identity, the weakest link of the best way there), identifier_id, property_id (of a home), source, seen_at,
-            verified, masked, joins (False: it is shared or blocked, and shown for what it is), households (that it was
-            seen with). Empty where there is no such identity.
+            identity, the weakest link of the best way there), uses ('show', 'mail', 'call': what it is sure enough
+            for), identifier_id, property_id, address and owner (of a home), source, seen_at, verified, masked, joins
+            (False: it is shared or blocked, and shown for what it is), households (that it was seen with). Empty where
+            there is no such identity.
         """
         with tenancy.session(self.tenant) as connection:
             return lookup.identifiers(connection, _id(identity_id))
+
+    def get_household(self, identity_id: str | UUID) -> Household:
+        """An identity as it is opened: its id of today, its identifiers, and the links that tie them.
+
+        Args:
+            identity_id: Also one of before a merge.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return lookup.household(connection, _id(identity_id))
+
+    def briefs(self, identity_ids: Collection[str | UUID]) -> dict[str, Brief]:
+        """Households in a few words, by identity_id: homes, owners, values as this person may see them. In one query;
+        ids of no identity of today are left out."""
+        with tenancy.session(self.tenant) as connection:
+            return finding.briefs(connection, [_id(one) for one in identity_ids])
+
+    def figures(self) -> Figures:
+        """How large the graph is, which values join nobody, and how many proposals wait: counts, no values."""
+        with tenancy.session(self.tenant) as connection:
+            return figures.figures(connection)
 
     def get_links(self, identity_id: str | UUID) -> pd.DataFrame:
         """What ties the identifiers that `get_identifiers` lists, the strongest first; links in force alone.
@@ -168,10 +192,10 @@ class IdentityGraph:
 
     def proposals(self, state: str = "waiting", limit: int = 100) -> pd.DataFrame:
         """Pairs that the model would not decide alone, surest first: proposal_id, one_id, other_id (identifiers),
-        one_identity, other_identity, one, other (as this person may see them), strength, rule, evidence, state,
+        one_identity_id, other_identity_id, one, other (as this person may see them), strength, rule, evidence, state,
         made_at, decided_by, decided_at, reason."""
         with tenancy.session(self.tenant) as connection:
-            return deciding.proposals(connection, state, limit)
+            return answering.proposals(connection, state, limit)
 
     def decide(self, proposal_id: str | UUID, yes: bool, reason: str = "") -> Change | None:
         """Say yes or no to a proposal; a no is remembered and holds, whatever else would bring the two together.
@@ -180,7 +204,19 @@ class IdentityGraph:
             What changed; None where nothing did.
         """
         with tenancy.session(self.tenant) as connection:
-            return deciding.decide(connection, _id(proposal_id), yes, reason)
+            return answering.decide(connection, _id(proposal_id), yes, reason)
+
+    def reopen(self, proposal_id: str | UUID) -> Change | None:
+        """Take an answer back: the proposal waits again, and what the yes had brought together parts. For operators.
+
+        Returns:
+            What changed; None where nothing did.
+
+        Raises:
+            BadInput: It was not answered.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return answering.reopen(connection, _id(proposal_id))
 
     def block(self, identifier_type: Kind | str, value: str, reason: str) -> None:
         """Say that a value stands for nobody: it joins no identities from now on. For analysts."""
@@ -213,6 +249,17 @@ class IdentityGraph:
         """
         with tenancy.session(self.tenant) as connection:
             return suggesting.suggest(connection, typed, limit)
+
+    def look_up(self, typed: str, limit: int = 8) -> Found:
+        """What somebody types, as a whole value of any type or as the beginning of an address, a name, a telephone
+        number or an e-mail address.
+
+        Args:
+            typed: In any spelling; also the id of a home or an identity.
+            limit: Households that begin so, at most; of a shared value all are listed, up to 50.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return finding.look_up(connection, typed, limit)
 
     def export_person(self, identity_id: str | UUID) -> dict[str, Any]:
         """All that is known of a person, ready for JSON: identity_id, identifiers, and the rows of every table that

@@ -48,6 +48,12 @@ MERGES_FROM = 0.5  # a weaker link is kept and shown, and joins nobody
 USES: dict[Use, float] = {"show": 0.5, "mail": 0.8, "call": 0.95}
 USED_FOR: dict[Use, tuple[Kind, ...]] = {"show": PRIORITY, "mail": ("name_address", "email"), "call": ("phone",)}
 
+
+def uses_of(kind: Kind | str, strength: float, joins: bool = True) -> tuple[Use, ...]:
+    """What an identifier of that kind and strength may be used for; what joins nobody is shown at most elsewhere."""
+    return tuple(use for use, least in USES.items() if joins and kind in USED_FOR[use] and strength >= least)
+
+
 # What the nightly model may do by itself, as its probability that two records are one household.
 APPLY_FROM = 0.99
 REVIEW_FROM = 0.5

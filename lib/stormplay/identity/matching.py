@@ -6,7 +6,7 @@ The same function serves the nightly run and the benchmark on public data.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,16 @@ def squeezed(values: pd.Series[Any]) -> pd.Series[Any]:
     return text.where(values.notna() & (text != "")).astype(object).where(lambda kept: kept.notna(), None)
 
 
-def score(records: pd.DataFrame, threads: int | None = None) -> pd.DataFrame:
+def score(
+    records: pd.DataFrame, threads: int | None = None, measured: Callable[[], None] = lambda: None
+) -> pd.DataFrame:
     """Pairs of records that may be one household.
 
     Args:
         records: One row each, with a RangeIndex; columns of `FIELDS`, upper case without signs (`squeezed`), None where
             unknown. A missing column is unknown throughout.
         threads: Of DuckDB; None: as many as there are cores.
+        measured: Called once it is measured how often strangers agree, which is half of the work.
 
     Returns:
         one, other (row numbers), strength (the model's probability, 0 to 1), may_apply (False: a person has to look,
@@ -54,9 +57,10 @@ def score(records: pd.DataFrame, threads: int | None = None) -> pd.DataFrame:
     if threads:
         engine._execute_sql_against_backend(f"SET threads = {int(threads)}")
     table = engine.register(prepared)
-    measured = Linker(table, _settings(prepared), log_level=logging.ERROR)
-    measured.training.estimate_u_using_random_sampling(max_pairs=SAMPLE_PAIRS, seed=1, min_count_per_level=None)
-    linker = Linker(table, _completed(measured.misc.save_model_to_json(), len(prepared)), log_level=logging.ERROR)
+    strangers = Linker(table, _settings(prepared), log_level=logging.ERROR)
+    strangers.training.estimate_u_using_random_sampling(max_pairs=SAMPLE_PAIRS, seed=1, min_count_per_level=None)
+    measured()
+    linker = Linker(table, _completed(strangers.misc.save_model_to_json(), len(prepared)), log_level=logging.ERROR)
     return _told(linker.inference.predict(threshold_match_probability=KEPT_FROM).as_pandas_dataframe())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from stormplay import tenancy
+from stormplay.errors import Cancelled
 from stormplay.identity import matching, records
 from stormplay.identity.comparisons import LEVELS
 from stormplay.identity.events import Cause
@@ -49,19 +51,32 @@ class Night:
                 f"merged, {self.queued:,} wait for a yes or no ({self.seconds:.0f} s).")  # fmt: skip
 
 
-def nightly(tenant: str | UUID) -> Night:
+Progress = Callable[[float, str], bool]
+"""Called with the share done, 0 to 1, and what is being done; returns False where the run should stop."""
+
+
+def nightly(tenant: str | UUID, progress: Progress | None = None) -> Night:
     """Take in the book, compare all records, merge and propose. Safe to repeat; for operators.
 
     Nobody waits meanwhile: the graph is held only while it is written, not while the model thinks.
 
     Args:
         tenant: The tenant's slug or id.
+        progress: Told between the steps how far it is; the longest of them, the comparison, is two.
+
+    Raises:
+        Cancelled: `progress` said so. The book is taken in by then; nothing is merged or proposed.
     """
     began = time.monotonic()
+    tell = _teller(progress)
+    tell(0.02, "Taking in the book of homes")
     taken = absorb(tenant)
+    tell(0.08, "Reading all households")
     with tenancy.session(tenant) as connection:
         compared, chosen = records.read(connection), rules(connection)
-    pairs = judged(compared, chosen)
+    tell(0.15, f"Measuring how often strangers agree, of {len(compared):,} records")
+    pairs = judged(compared, chosen, lambda: tell(0.45, f"Comparing {len(compared):,} records"))
+    tell(0.95, f"Writing down {len(pairs):,} pairs")
     with tenancy.session(tenant) as connection:
         hold(connection)
         open_pairs = _undecided(connection, pairs)
@@ -72,18 +87,27 @@ def nightly(tenant: str | UUID) -> Night:
     return Night(taken, len(compared), len(pairs), merged, queued, time.monotonic() - began)
 
 
-def judged(compared: pd.DataFrame, chosen: Rules) -> pd.DataFrame:
+def _teller(progress: Progress | None) -> Callable[[float, str], None]:
+    def tell(share: float, doing: str) -> None:
+        if progress is not None and not progress(share, doing):
+            raise Cancelled("Stopped. Nothing was merged or proposed.")
+
+    return tell
+
+
+def judged(compared: pd.DataFrame, chosen: Rules, measured: Callable[[], None] = lambda: None) -> pd.DataFrame:
     """Pure: the pairs that are applied or proposed.
 
     Args:
         compared: Records as `records.read` gives them: identifier_id, identity_id and the compared fields.
         chosen: The company's thresholds.
+        measured: Called between the two halves of the comparison.
 
     Returns:
         Columns of `matching.score` with one_id and other_id (identifiers, the lower first) and applies; only pairs of
         two identities, from the threshold of review on.
     """
-    found: pd.DataFrame = matching.score(compared)
+    found: pd.DataFrame = matching.score(compared, measured=measured)
     found = found[found["strength"] >= chosen.review_from]
     ids, identities = (compared[name].to_numpy(object) for name in ("identifier_id", "identity_id"))
     found = found.loc[identities[found["one"]] != identities[found["other"]]]
@@ -136,7 +160,8 @@ def _questions(connection: Connection, pairs: pd.DataFrame) -> pd.DataFrame:
     told_apart = {frozenset((now[one], now[other])) for one, other in
                   zip(refused["one_id"], refused["other_id"], strict=True)}  # fmt: skip
     asked = pairs.assign(between=pd.Series(between, index=pairs.index, dtype=object))
-    asked = asked[[len(pair) == 2 and pair not in told_apart for pair in between]]
+    is_open = [len(pair) == 2 and pair not in told_apart for pair in between]
+    asked = asked[pd.Series(is_open, index=asked.index, dtype=bool)]  # an empty list would choose no columns
     return asked.sort_values("strength", ascending=False).drop_duplicates("between")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from stormplay import tenancy
 from stormplay.errors import BadInput
+from stormplay.identity.lookup import place_of
 
 FEWEST_SIGNS = 2
 _LAST = "\uffff"  # after every sign that a key can have
@@ -48,7 +49,7 @@ class Suggestion:
 
     Attributes:
         identity_id: Its identity.
-        kind: What was found: 'address', 'name', 'phone' or 'email'.
+        kind: What was found: 'address', 'name', or a type of identifier such as 'phone'.
         label: What to show: the address, and whose.
         matched: The value that begins as was typed, as this person may see it.
     """
@@ -68,7 +69,7 @@ def suggest(connection: Connection, typed: str, limit: int) -> list[Suggestion]:
         if len(found) < limit:
             named = {"begins": begins, "ends": begins + _LAST, "n": limit, "kind": kind}
             rows = tenancy.frame(connection, query, named)
-            found += [_told(kind, row) for _, row in rows.iterrows() if row["identity_id"] is not None]
+            found += [_told(kind, row) for _, row in rows.iterrows() if not pd.isna(row["identity_id"])]
     first = {(one.identity_id, one.kind): one for one in reversed(found)}
     return sorted(first.values(), key=found.index)[:limit]
 
@@ -92,9 +93,11 @@ def _searches(typed: str) -> list[tuple[str, str, str]]:
 
 
 def _told(kind: str, row: pd.Series) -> Suggestion:
-    place = ", ".join(str(row[part]) for part in ("address", "city", "zip_code") if not pd.isna(row[part]))
-    owner = "" if pd.isna(row["owner_name"]) else str(row["owner_name"])
-    matched = row.get("shown", owner if kind == "name" else place)
-    return Suggestion(
-        str(row["identity_id"]), kind, " · ".join(filter(None, (place, owner))) or str(matched), str(matched)
-    )
+    place, owner = place_of(row.to_dict()), "" if pd.isna(row["owner_name"]) else str(row["owner_name"])
+    matched = str(row.get("shown", owner if kind == "name" else place))
+    return Suggestion(str(row["identity_id"]), kind, label(place, owner) or matched, matched)
+
+
+def label(place: str, owner: str) -> str:
+    """What a household is called: where, and whose."""
+    return " · ".join(filter(None, (place, owner)))
