@@ -8,7 +8,7 @@ import pytest
 
 from stormplay import maps
 from stormplay.controls import MapFrame, PickTable
-from stormplay.controls.live import _source
+from stormplay.controls.live import source_of
 
 MODEL = """
 class Model {
@@ -62,7 +62,7 @@ def table(page):
     rows[4][0] = XSS
     widget = PickTable(columns=columns, empty="No routes yet.", label="Routes")
     widget.show([f"r{i}" for i in range(1, 13)], rows)
-    show(page, widget, _source("pick_table.js"))
+    show(page, widget, source_of("pick_table.js"))
     return page
 
 
@@ -131,7 +131,7 @@ def test_the_map_frame_selects_and_tells(page):
         "longitude": [-97.3, -97.29, -97.28, -97.27],
     })  # fmt: skip
     widget = MapFrame(document=maps.map_document(maps.route_map(routes, stops)), label="Two routes", selected="b")
-    show(page, widget, _source("map_frame.js"))
+    show(page, widget, source_of("map_frame.js"))
     frame = page.wait_for_selector("iframe[title='Two routes'][sandbox='allow-scripts']").content_frame()
     frame.wait_for_function("window.stormplayMap && stormplayMap.selected === 'b'")  # asked for before it was there
     page.evaluate("model.set('notes', {b: 'Crew Ray'})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,17 @@ def test_without_an_argument_the_environment_is_read(monkeypatch):
     assert controls.overrides(DEFAULTS) == ({**DEFAULTS, "storm": "2020-04-28"}, [])
     monkeypatch.delenv("QUERY_STRING")
     assert controls.overrides(DEFAULTS) == (DEFAULTS, [])
+
+
+def test_what_people_write_may_have_their_signs_and_no_others():
+    defaults = {**DEFAULTS, "look_up": ""}
+    for written in ("(817) 555-0142", "+18175550142", "Ana.Torres@gmail.com", "3213 Clerestory Ln #4", "O'Brien", ""):
+        found, complaints = controls.overrides(defaults, urlencode({"look_up": written}), written=("look_up",))
+        assert (found["look_up"], complaints) == (written, [])
+    for written in ("<script>", "a" * 121, "x;y"):
+        found, complaints = controls.overrides(defaults, urlencode({"look_up": written}), written=("look_up",))
+        assert found["look_up"] == "" and "signs of addresses" in complaints[0]
+    assert controls.overrides(defaults, "look_up=a%40b.c")[1], "only where the page says so"
 
 
 @pytest.mark.parametrize(

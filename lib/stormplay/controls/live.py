@@ -22,7 +22,8 @@ from stormplay.errors import BadInput
 _SHARE = files("stormplay") / "share" / "widgets"
 
 
-def _source(name: str) -> str:
+def source_of(name: str) -> str:
+    """A file of the widgets' own."""
     return (_SHARE / name).read_text(encoding="utf-8")
 
 
@@ -37,7 +38,7 @@ class MapFrame(anywidget.AnyWidget):
         notes: The line under a route's name by `route_id`, where it has changed since the document was made.
     """
 
-    _esm = _source("map_frame.js")
+    _esm = source_of("map_frame.js")
     document = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Map").tag(sync=True)
     height = traitlets.Int(560).tag(sync=True)
@@ -57,7 +58,7 @@ class ChartFrame(anywidget.AnyWidget):
         source: Where the server sends Plotly; '' where the kernel has to.
     """
 
-    _esm = charts.source("stormplay_chart.js") + _source("chart_frame.js")
+    _esm = charts.source("stormplay_chart.js") + source_of("chart_frame.js")
     block = traitlets.Unicode("").tag(sync=True)
     payload = traitlets.Dict().tag(sync=True)
     source = traitlets.Unicode("").tag(sync=True)
@@ -92,8 +93,8 @@ class PickTable(anywidget.AnyWidget):
         has_search: Whether it has a search box of its own; not where the page searches all rows elsewhere.
     """
 
-    _esm = _source("pick_table.js")
-    _css = _source("pick_table.css")
+    _esm = source_of("pick_table.js")
+    _css = source_of("pick_table.css")
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.List()).tag(sync=True)
     ids = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -124,7 +125,7 @@ class Upload(anywidget.AnyWidget):
         subject: What the files are for; another subject clears the list of outcomes.
     """
 
-    _esm = _source("upload.js")
+    _esm = source_of("upload.js")
     label = traitlets.Unicode("Choose files").tag(sync=True)
     hint = traitlets.Unicode("").tag(sync=True)
     accept = traitlets.Unicode("").tag(sync=True)

@@ -89,16 +89,17 @@ def details(summary: str, content: str) -> str:
     return f'<details class="sp-details"><summary>{_(summary)}</summary>{content}</details>'
 
 
-def download(label: str, name: str, text: str, mime: str = "text/csv") -> str:
+def download(label: str, name: str, text: str, mime: str = "text/csv", *, mark: bool = True) -> str:
     """Render a link that saves `text` as a file, without a request to any server.
 
     Args:
         label: The words of the link.
         name: Proposed file name; what a file system may refuse becomes a dash.
-        text: Content, written as UTF-8 with a byte-order mark, which spreadsheets need to read accents.
+        text: Content, written as UTF-8.
         mime: Media type.
+        mark: Whether it begins with a byte-order mark: spreadsheets need it to read accents, JSON must not have it.
     """
-    data = base64.b64encode(text.encode("utf-8-sig")).decode("ascii")
+    data = base64.b64encode(text.encode("utf-8-sig" if mark else "utf-8")).decode("ascii")
     return (
         f'<a class="sp-button" download="{_(file_name(name))}" '
         f'href="data:{_(mime)};charset=utf-8;base64,{data}">{_(label)}</a>'
