@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stormplay.controls.asking import below
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.identity_attribution import IdentityPage, identity_attribution
 from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
 from stormplay.controls.phase3 import Phase3, phase3
 from stormplay.controls.phase4 import Phase4, phase4
@@ -23,6 +24,7 @@ from stormplay.controls.work import Work
 __all__ = [
     "MIME",
     "ChartFrame",
+    "IdentityPage",
     "MapFrame",
     "Message",
     "Phase3",
@@ -38,6 +40,7 @@ __all__ = [
     "Work",
     "below",
     "checked",
+    "identity_attribution",
     "overrides",
     "phase3",
     "phase4",
