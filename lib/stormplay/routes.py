@@ -15,7 +15,7 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import exports, tenancy
+from stormplay import exports, roads, tenancy
 from stormplay.candidates import candidates, ledger
 from stormplay.errors import BadInput, UnknownRoute
 from stormplay.planning import (
@@ -25,6 +25,7 @@ from stormplay.planning import (
     carried_crews,
     check_limit,
     compose,
+    drive_routes,
     lock_storm,
     replaced_plan,
     retire,
@@ -39,7 +40,7 @@ VISIT_MINUTES: dict[VisitType, float] = {"knock": 3.0, "inspection": 65.0}
 
 _ROUTES = """
 SELECT r.route_id, r.route_name, r.zip_code, r.property_count, r.avg_uplift, r.distance_m, r.drive_minutes,
-       r.crew_name, r.visit_type, r.created_at,
+       r.road_distance_m, r.travel_source, r.crew_name, r.visit_type, r.created_at,
        CASE WHEN r.status <> 'planned' THEN r.status
             WHEN work.begun = 0 THEN 'planned'
             WHEN work.completed = work.jobs THEN 'done'
@@ -130,6 +131,7 @@ class RouteBuilder:
         start = self.depot if depot == "tenant" else depot
         parameters = {"max_per_route": limit, "time_limit_s": float(time_limit_s), "visit_type": visit_type,
                       "depot": start, "seed": int(seed)}  # fmt: skip
+        engine = roads.configured()  # said before a solver has run for nothing
         this_storm = {"storm_id": self.storm_id, "route_id": None}
         with tenancy.session(self.tenant) as connection:
             lock_storm(connection, self.storm_id)
@@ -138,13 +140,16 @@ class RouteBuilder:
             before = tenancy.frame(connection, _ROUTES, this_storm)
             old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
+            driving = drive_routes(connection, plan, stops, start, engine, progress)
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
-            routes, members = compose(connection, plan, stops, kept)
+            routes, members = compose(connection, driving, stops, kept)
             who = tenancy.my_name()
             tenancy.because(connection, f"{who} generated {len(routes):,} route{'' if len(routes) == 1 else 's'}")
-            run = {"storm_id": self.storm_id, "parameters": parameters, "route_count": len(routes),
-                   "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": plan.distance_m,
+            travel = {"notice": driving.notice, "estimated_legs": driving.estimated_legs,
+                      "sources": sorted(set(driving.sources))}  # fmt: skip
+            run = {"storm_id": self.storm_id, "parameters": parameters | {"travel": travel}, "route_count": len(routes),
+                   "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": float(driving.distance_m.sum()),
                    "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
         return routes
@@ -153,9 +158,10 @@ class RouteBuilder:
         """The storm's routes in force.
 
         Returns:
-            One row each: route_id, route_name, zip_code, property_count, avg_uplift, distance_m, drive_minutes,
-            crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'),
-            completed_count, work_minutes (driving and visits). Empty where none were generated.
+            One row each: route_id, route_name, zip_code, property_count, avg_uplift, distance_m (great-circle),
+            drive_minutes, road_distance_m (None: estimated), travel_source ('OSRM', 'Valhalla', 'estimate'),
+            crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'), completed_count,
+            work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
             found = tenancy.frame(connection, _ROUTES, {"storm_id": self.storm_id})
@@ -223,6 +229,14 @@ class RouteBuilder:
         columns = ["stop", "property_id", "address", "city", "zip_code", "owner_name", "latitude", "longitude",
                    "expected_uplift", "modelled_hail_in", "status", "do_not_knock"]  # fmt: skip
         return exports.to_csv(shown[columns])
+
+    @property
+    def travel_notice(self) -> str:
+        """Why driving of the newest plan is estimated though there is a road engine, as a sentence; ''."""
+        query = """SELECT parameters #>> '{travel,notice}' FROM routing_runs WHERE storm_id = :storm_id
+                    ORDER BY made_at DESC, run_id DESC LIMIT 1"""
+        with tenancy.session(self.tenant) as connection:
+            return connection.execute(text(query), {"storm_id": self.storm_id}).scalar_one_or_none() or ""
 
     @property
     def as_of(self) -> datetime | None:

@@ -43,6 +43,7 @@ class MemoryBuilder:
     step_s: float = 0.0
     depot: tuple[float, float] | None = (32.84, -97.29)
     as_of: datetime | None = datetime(2021, 4, 29, 12, tzinfo=UTC)
+    travel_notice: str = ""
 
     def __post_init__(self):
         self.routes = pd.DataFrame(columns=ROUTES)

@@ -28,6 +28,7 @@ PHASES = {
     "ordering": "Ordering the stops",
     "improvement": "Shortening the routes",
     "done": "Saving the plan",
+    "roads": "Asking for the roads",
 }
 
 

@@ -5,14 +5,27 @@ Plan, Progress    the answer, and a report on the way
 drive_minutes     metres -> estimated minutes
 route_distance_m  metres along stops in order
 haversine_m       metres between points
+improve_path      a shorter order of a few stops by a matrix, such as one of driving minutes
+CIRCUITY, SPEED_KMH    what estimates assume
 """
 
 from __future__ import annotations
 
 from stormplay.routing.metric import haversine_m
+from stormplay.routing.ordering import improve_path
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Progress
 from stormplay.routing.solver import solve
-from stormplay.routing.travel import drive_minutes, route_distance_m
+from stormplay.routing.travel import CIRCUITY, SPEED_KMH, drive_minutes, route_distance_m
 
-__all__ = ["Plan", "Progress", "drive_minutes", "haversine_m", "route_distance_m", "solve"]
+__all__ = [
+    "CIRCUITY",
+    "SPEED_KMH",
+    "Plan",
+    "Progress",
+    "drive_minutes",
+    "haversine_m",
+    "improve_path",
+    "route_distance_m",
+    "solve",
+]

@@ -18,7 +18,7 @@ class Progress:
         fraction: Share of the run that is over, 0 to 1, never falling; 1 only with phase "done".
         distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine").
         routes: Number of routes in that plan.
-        phase: "bisection", "ordering", "improvement" or "done".
+        phase: "bisection", "ordering", "improvement" or "done"; of a `generate_routes` then also "roads", again from 0.
     """
 
     fraction: float
