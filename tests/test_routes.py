@@ -108,6 +108,29 @@ def test_generating_again_replaces_what_nobody_has_begun(world, builder):
     assert sum(len(route["stops"]) for route in kept) == 115
 
 
+def test_a_plan_is_compared_with_the_one_that_it_replaced(world, builder):
+    assert builder.get_revision() is None
+    builder.generate_routes(max_per_route=50, **FAST)
+    assert builder.get_revision() is None, "it replaced none"
+    before = builder.get_stops().merge(builder.get_routes()[["route_id", "route_name"]], on="route_id")
+    distance_before_m = builder.get_routes()["distance_m"].sum()
+    gone = before["property_id"].iloc[0]
+    change(world, "INSERT INTO suppressions (property_id, channel, reason) VALUES (:p, 'door', 'said no')", p=gone)
+    builder.generate_routes(max_per_route=30, **FAST)
+    found = builder.get_revision()
+    now = builder.get_stops()
+    assert found.left == [str(gone)]
+    assert found.replaced_count == before["route_name"].nunique()
+    assert len(found.stops) == len(now) == 114
+    then = before.set_index(before["property_id"].astype(str))["route_name"]
+    assert (found.stops["before"] == found.stops["property_id"].map(then)).all()
+    assert found.count("stayed") + found.count("moved") == 114
+    assert found.count("new") == 0
+    assert found.routes["stops"].sum() == 114
+    assert found.distance_before_m == pytest.approx(distance_before_m)
+    assert found.distance_m == pytest.approx(builder.get_routes()["distance_m"].sum())
+
+
 def test_a_started_route_is_kept_with_its_stops_and_order(world, builder):
     builder.generate_routes(max_per_route=25, **FAST)
     routes = builder.get_routes()

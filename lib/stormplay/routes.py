@@ -33,45 +33,12 @@ from stormplay.planning import (
     stops_to_route,
     store,
 )
+from stormplay.revisions import Revision, compare
+from stormplay.route_queries import ROUTES, RUNS, STOPS
 from stormplay.routing import Progress
 
 # Minutes at one property. 18-23 doors an hour and 6-8 inspections a crew-day of 8 hours are vendors' figures.
 VISIT_MINUTES: dict[VisitType, float] = {"knock": 3.0, "inspection": 65.0}
-
-_ROUTES = """
-SELECT r.route_id, r.route_name, r.zip_code, r.property_count, r.avg_uplift, r.distance_m, r.drive_minutes,
-       r.road_distance_m, r.travel_source, r.crew_name, r.visit_type, r.created_at,
-       CASE WHEN r.status <> 'planned' THEN r.status
-            WHEN work.begun = 0 THEN 'planned'
-            WHEN work.completed = work.jobs THEN 'done'
-            ELSE 'started' END AS status,
-       work.completed AS completed_count
-  FROM routes r
- CROSS JOIN LATERAL (
-       SELECT count(*) AS jobs,
-              count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) AS begun,
-              count(*) FILTER (WHERE j.status = 'completed' OR j.completed_at IS NOT NULL) AS completed
-         FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id) work
- WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
- ORDER BY length(r.route_name), r.route_name
-"""
-
-_STOPS = """
-SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_code, p.owner_name,
-       p.latitude, p.longitude, lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,
-       EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = p.tenant_id AND s.property_id = p.property_id
-                  AND s.channel IN ('all', 'door') AND s.lifted_at IS NULL) AS do_not_knock
-  FROM routes r
-  JOIN route_properties rp ON rp.tenant_id = r.tenant_id AND rp.route_id = r.route_id
-  JOIN properties p ON p.tenant_id = rp.tenant_id AND p.property_id = rp.property_id
-  LEFT JOIN lead_uplift lu ON lu.tenant_id = p.tenant_id AND lu.property_id = p.property_id
-  LEFT JOIN property_impacts i ON i.tenant_id = p.tenant_id AND i.property_id = p.property_id
-                              AND i.storm_id = r.storm_id
-  LEFT JOIN jobs j ON j.tenant_id = p.tenant_id AND j.property_id = p.property_id AND j.storm_id = r.storm_id
- WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
-   AND (CAST(:route_id AS uuid) IS NULL OR r.route_id = CAST(:route_id AS uuid))
- ORDER BY length(r.route_name), r.route_name, rp.sequence_order
-"""
 
 
 class RouteBuilder:
@@ -137,8 +104,8 @@ class RouteBuilder:
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)
-            before = tenancy.frame(connection, _ROUTES, this_storm)
-            old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
+            before = tenancy.frame(connection, ROUTES, this_storm)
+            old_stops = tenancy.bulk_frame(connection, STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
             driving = drive_routes(connection, plan, stops, start, engine, progress)
             kept = retire(connection, self.storm_id, before)
@@ -164,7 +131,7 @@ class RouteBuilder:
             work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, _ROUTES, {"storm_id": self.storm_id})
+            found = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id}).drop(columns="run_id")
         visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
         return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
 
@@ -183,7 +150,7 @@ class RouteBuilder:
         with tenancy.session(self.tenant) as connection:
             # The stops of one route are few: there, nesting loops is right.
             read = tenancy.bulk_frame if wanted is None else tenancy.frame
-            found = read(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
+            found = read(connection, STOPS, {"storm_id": self.storm_id, "route_id": wanted})
         if wanted is not None and found.empty:
             raise self._unknown(route_id)
         return found
@@ -229,6 +196,21 @@ class RouteBuilder:
         columns = ["stop", "property_id", "address", "city", "zip_code", "owner_name", "latitude", "longitude",
                    "expected_uplift", "modelled_hail_in", "status", "do_not_knock"]  # fmt: skip
         return exports.to_csv(shown[columns])
+
+    def get_revision(self) -> Revision | None:
+        """What the newest plan changed against the one that it replaced; None where it replaced none."""
+        with tenancy.session(self.tenant) as connection:
+            runs = tenancy.frame(connection, RUNS, {"storm_id": self.storm_id})
+            if runs.empty or not runs["replaced_plan"].iloc[0]:
+                return None
+            made = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id})
+            made = made[made["run_id"] == runs["run_id"].iloc[0]]
+            stops = tenancy.bulk_frame(connection, STOPS, {"storm_id": self.storm_id, "route_id": None})
+        replaced, length_m = runs["replaced_plan"].iloc[0], runs["distance_m"].tolist()
+        is_whole = len(runs) > 1 and len(replaced) == runs["route_count"].iloc[1]  # none of it was begun and so kept
+        return compare(
+            replaced, made, stops, distance_m=length_m[0], distance_before_m=length_m[1] if is_whole else None
+        )
 
     @property
     def travel_notice(self) -> str:

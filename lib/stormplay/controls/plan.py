@@ -21,6 +21,7 @@ class Builder(Protocol):
     def as_of(self) -> datetime | None: ...  # noqa: D102
     @property
     def travel_notice(self) -> str: ...  # noqa: D102
+    def get_revision(self) -> Any: ...  # noqa: D102
     def generate_routes(self, max_per_route: int = 50, **options: Any) -> list[Any]: ...  # noqa: D102
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
@@ -43,6 +44,8 @@ class Plan:
         is_synthetic: Whether the company's homes, owners and outcomes are made up.
         may_plan: Whether this person's role lets them change the plan; the database decides, this only shows it.
         travel_notice: Why driving is estimated though there is a road engine, or ''.
+        revision: What the newest plan changed against the one before, as `RouteBuilder.get_revision` tells it; None:
+            there was none before.
     """
 
     company: str
@@ -58,6 +61,7 @@ class Plan:
     is_synthetic: bool = False
     may_plan: bool = True
     travel_notice: str = ""
+    revision: Any = None
 
     @property
     def eligible(self) -> int:
@@ -136,6 +140,7 @@ def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, c
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
         travel_notice=builder.travel_notice,
+        revision=builder.get_revision(),
         depot=builder.depot,
         reports=reports,
         contours=contours,

@@ -6,6 +6,7 @@ drive_minutes     metres -> estimated minutes
 route_distance_m  metres along stops in order
 haversine_m       metres between points
 improve_path      a shorter order of a few stops by a matrix, such as one of driving minutes
+homes_abroad      how far routes lie in each other's territory
 CIRCUITY, SPEED_KMH    what estimates assume
 """
 
@@ -16,6 +17,7 @@ from stormplay.routing.ordering import improve_path
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Progress
 from stormplay.routing.solver import solve
+from stormplay.routing.territory import homes_abroad
 from stormplay.routing.travel import CIRCUITY, SPEED_KMH, drive_minutes, route_distance_m
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Progress",
     "drive_minutes",
     "haversine_m",
+    "homes_abroad",
     "improve_path",
     "route_distance_m",
     "solve",

@@ -43,6 +43,7 @@ WARM = (
     "ipywidgets",
     "pandas",
     "psycopg2.extras",
+    "scipy.spatial",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "stormplay.charts.effects",
     "stormplay.charts.scores",
