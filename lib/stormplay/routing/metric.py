@@ -56,18 +56,22 @@ def euclidean_rounded(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 class PointDistances:
-    """Distances by a formula over points; the depot is the last point."""
+    """Distances by a formula over points; the depot is the last point.
+
+    Attributes:
+        formula: Distances between points, broadcasting over leading axes.
+    """
 
     def __init__(self, points: FloatArray, formula: Callable[[FloatArray, FloatArray], FloatArray]) -> None:
-        self._points, self._formula = points, formula
+        self._points, self.formula = points, formula
 
     def block(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Distances as (k, m)."""
-        return self._formula(self._points[rows][:, None, :], self._points[columns][None, :, :])
+        return self.formula(self._points[rows][:, None, :], self._points[columns][None, :, :])
 
     def legs(self, starts: IntArray, ends: IntArray) -> FloatArray:
         """Distances as (k,)."""
-        return self._formula(self._points[starts], self._points[ends])
+        return self.formula(self._points[starts], self._points[ends])
 
 
 class FunctionDistances:

@@ -22,7 +22,7 @@ class Plan:
         route_distances_m: float array (number of routes,), the same sum for each route.
         unassigned: Row number -> reason, for every row that is on no route.
         start_distance_m: Length after bisection and ordering, before the improvement.
-        ended: Why the run ended: "converged" (no untried group of routes was left), "time" or "cancelled".
+        ended: Why the run ended: "converged" (more work is not worth its time), "time", "cancelled" or "iterations".
     """
 
     routes: list[IntArray]
