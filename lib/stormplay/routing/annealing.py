@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stormplay.routing.crew import Crew
 from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
 from stormplay.routing.progress import Clock, Reporter
 from stormplay.routing.region import Heat, Outcome, Region, Routes, Work
 from stormplay.routing.regions import Part, cut, joined, share_out
+from stormplay.routing.team import Team
 
 MOST_REGION_STOPS = 1000
 LEAST_REGIONS = 2
+LEAST_REGION_STOPS = 75  # below, it costs more that routes of two regions do not meet than two cores win
 ROUNDS = 100
 LEAST_ROUND_S, MOST_ROUND_S = 0.1, 1.0
 LEAST_ROUND_TRIALS = 20_000
@@ -84,13 +85,13 @@ class Annealing:
         ground: What is known of its stops.
         effort: How much work.
         reporter: Where progress goes.
-        crew: Who works.
+        team: Who works.
         seed: Of the draws.
     """
 
-    def __init__(self, draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> None:
+    def __init__(self, draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, team: Team, seed: int) -> None:
         self._draft, self._ground, self._effort = draft, ground, effort
-        self._reporter, self._crew, self._rng = reporter, crew, np.random.default_rng(seed)
+        self._reporter, self._team, self._rng = reporter, team, np.random.default_rng(seed)
         used = draft.used()
         self._now = Routes([draft.routes[i] for i in used], [draft.ways[i] for i in used], draft.left_out, draft.cost)
         self._best = self._now
@@ -118,7 +119,9 @@ class Annealing:
     def _goes_on(self) -> bool:
         share = self._effort.share if self._effort.counts else 0.0
         best = self._best
-        wanted = self._reporter.tell("improvement", best.cost, len(best.routes), fraction=min(0.99, share))
+        prizes = self._draft.problem.prizes
+        distance = best.cost - (0.0 if prizes is None else float(prizes[best.left_out].sum()))
+        wanted = self._reporter.tell("improvement", distance, len(best.routes), fraction=min(0.99, share))
         return wanted and (self._effort.counts or self._effort.clock.remaining_s > 0)
 
     def _round(self) -> None:
@@ -126,11 +129,12 @@ class Annealing:
         begin_s, begin = effort.clock.elapsed_s, effort.share
         trials, end = effort.round()
         most = min(MOST_REGION_STOPS, self._ground.most_region_stops)
-        groups = cut(problem.points, self._now.routes, most, LEAST_REGIONS, self._rng)
+        least = LEAST_REGIONS if len(problem.points) >= LEAST_REGIONS * LEAST_REGION_STOPS else 1
+        groups = cut(problem.points, self._now.routes, most, least, self._rng)
         whole = Heat(HOT * self._unit, COLD * self._unit)
         parts = share_out(problem, self._now, groups, self._ground.near)
         regions = [self._region(part, trials, Heat(whole.at(begin), whole.at(end))) for part in parts]
-        outcomes = self._crew.work(regions, self._goes_on)
+        outcomes = self._team.work(regions, self._goes_on)
         self._take_over(parts, outcomes)
         done = sum(outcome.trials for outcome in outcomes if outcome)
         effort.done += trials if effort.counts and not self._reporter.cancelled else done

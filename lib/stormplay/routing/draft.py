@@ -28,12 +28,14 @@ class Way(NamedTuple):
         end: Node where it ends, likewise.
         longest: Its longest length, service included.
         copies: How many routes may run so; None: as many as are needed.
+        skills: What its crew can do, as bits.
     """
 
     start: int
     end: int
     longest: float = math.inf
     copies: int | None = None
+    skills: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Problem:
         unassigned: Caller's row -> reason, for rows that are not stops.
         service: (n,) length that serving each stop stands for, where a way has a longest length.
         prizes: (n,) length that serving each stop is worth; None: all must be served.
+        needs: (n,) skills that serving each stop takes, as bits; where none is told, none.
     """
 
     rows: IntArray
@@ -65,6 +68,11 @@ class Problem:
     unassigned: dict[int, str]
     service: FloatArray
     prizes: FloatArray | None = None
+    needs: IntArray = field(default_factory=lambda: NO_STOPS)
+
+    def __post_init__(self) -> None:
+        if len(self.needs) != len(self.rows):
+            object.__setattr__(self, "needs", np.zeros(len(self.rows), np.intp))
 
     @property
     def has_depot(self) -> bool:
@@ -78,8 +86,21 @@ class Problem:
 
     def limited(self, routes: int) -> Problem:
         """The problem with so many routes at most, where another one would cost nothing: else each stop had its own."""
-        ways = [way._replace(copies=routes) if way.start == way.end == NOWHERE else way for way in self.ways]
+        ways = [
+            way._replace(copies=routes) if way.start == way.end == NOWHERE and way.copies is None else way
+            for way in self.ways
+        ]
         return replace(self, ways=tuple(ways))
+
+    def without(self, reasons: dict[int, str], needs: IntArray | None = None) -> Problem:
+        """The problem less some rows, each left out for a reason; `needs` (n,) takes the place of that there is."""
+        kept = np.flatnonzero(~np.isin(self.rows, list(reasons)))
+        nodes = np.concatenate([kept, len(self.rows) + np.arange(len(self.bases))]).astype(np.intp)
+        return replace(
+            self, rows=self.rows[kept], points=self.points[kept], distances=self.distances.take(nodes),
+            units=self.units[kept], service=self.service[kept], needs=(self.needs if needs is None else needs)[kept],
+            prizes=None if self.prizes is None else self.prizes[kept], unassigned=self.unassigned | reasons,
+        )  # fmt: skip
 
     def path_matrix(self, before: int, stops: IntArray, after: int) -> FloatArray:
         """Distances among `stops` (m,) with a start and an end around them, as (m + 2, m + 2).

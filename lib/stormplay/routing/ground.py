@@ -16,6 +16,7 @@ from stormplay.routing.region import NO_WORK, Region, Work
 NEIGHBOURS = 32
 _MOST_MATRIX_STOPS = 400
 _NO_MATRIX = np.zeros((1, 1))
+_A_HAIR_LESS = 1 - 1e-9  # lengths that the kernel keeps count of are rounded differently
 
 
 class Ground:
@@ -61,7 +62,8 @@ class Ground:
             problem.points[stops], self._bases([way.start for way in kinds]), self._bases([way.end for way in kinds]),
             rows, self._from_depot[stops], problem.units[stops], problem.service[stops],
             np.zeros(len(stops)) if problem.prizes is None else problem.prizes[stops],
-            near, matrix, np.array([way.longest for way in kinds]), rules, work,
+            near, matrix, _A_HAIR_LESS * np.array([way.longest for way in kinds]), problem.needs[stops],
+            np.array([way.skills for way in kinds]), rules, work,
         )  # fmt: skip
 
     def _bases(self, nodes: list[int]) -> FloatArray:

@@ -16,7 +16,8 @@ class Progress:
 
     Attributes:
         fraction: Share of the run that is over, 0 to 1, never falling; 1 only with phase "done".
-        distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine").
+        distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine"). Never growing in
+            the improvement, unless stops may be left out: then it grows with a stop more.
         routes: Number of routes in that plan.
         phase: "bisection", "ordering", "improvement" or "done".
     """

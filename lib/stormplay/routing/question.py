@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from stormplay.errors import BadInput
 from stormplay.routing.construction import embed_sphere
+from stormplay.routing.crews import NO_WISHES, Wishes, with_wishes
 from stormplay.routing.draft import DEPOT, NOWHERE, Problem, Way
 from stormplay.routing.metric import (
     DistanceFunction,
@@ -39,6 +40,7 @@ def ask(
     demand: npt.ArrayLike | None,
     capacity: object,
     metric: Metric,
+    wishes: Wishes = NO_WISHES,
 ) -> Problem:
     """Check everything a caller gave and leave out the rows that cannot be stops; arguments as in `solve`.
 
@@ -60,10 +62,11 @@ def ask(
     points = embed_sphere(kept) if is_globe else kept
     bases = np.zeros((0, 2)) if start is None else start[None, :]
     way = Way(NOWHERE, NOWHERE) if start is None else Way(DEPOT, DEPOT)
-    return Problem(
+    problem = Problem(
         rows, points, embed_sphere(bases) if is_globe else bases, distances, units[rows], limit, most_units, (way,),
         unassigned, np.zeros(len(rows)),
     )  # fmt: skip
+    return with_wishes(problem, len(places), wishes, is_metres=spherical)
 
 
 def whole_number(value: object, name: str) -> int:

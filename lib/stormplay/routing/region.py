@@ -65,6 +65,8 @@ class Region:
         near: (m, K) near stops, -1 for one outside.
         matrix: Distances, where points do not give them.
         longest: (k,) longest length of each route.
+        needs: (m,) skills that serving a stop takes, as bits.
+        skills: (k,) skills of each route, as bits.
         rules: Limits and settings.
         work: How much is done.
     """
@@ -83,6 +85,8 @@ class Region:
     near: npt.NDArray[np.int32]
     matrix: FloatArray
     longest: FloatArray
+    needs: IntArray
+    skills: IntArray
     rules: Rules
     work: Work
 
@@ -90,7 +94,8 @@ class Region:
         """The arrays for the kernel."""
         return Rings(
             _in_space(self.points), _in_space(self.starts), _in_space(self.ends), self.rows, self.from_depot,
-            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.rules, self.work.seed,
+            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.needs, self.skills,
+            self.rules, self.work.seed,
         )  # fmt: skip
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
 import numpy.typing as npt
 
 from stormplay.routing import readiness
+from stormplay.routing.allotting import allot, reasons
 from stormplay.routing.annealing import Annealing, Effort, trials_worth
 from stormplay.routing.construction import bisect
-from stormplay.routing.crew import Crew, available_cores
+from stormplay.routing.crews import Crew, Wishes, route_minutes
 from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Clock, ProgressCallback, Reporter
 from stormplay.routing.question import Metric, ask, seconds, whole_number
 from stormplay.routing.starting import NOTHING_TO_TRY, first_order
+from stormplay.routing.team import Team, available_cores
 
 
 def solve(
@@ -34,6 +37,12 @@ def solve(
     progress: ProgressCallback | None = None,
     executor: Executor | None = None,
     iterations: int | None = None,
+    crews: Sequence[Crew] | None = None,
+    shift_minutes: float | None = None,
+    service_minutes: npt.ArrayLike = 0.0,
+    minutes_per_unit: float | None = None,
+    prize: npt.ArrayLike | None = None,
+    skills: Sequence[Collection[str]] | None = None,
 ) -> Plan:
     """Split stops into routes and order each, so that the sum of all legs is short.
 
@@ -59,6 +68,14 @@ def solve(
         executor: A `concurrent.futures.Executor` that works on the regions instead: processes, or another machine's.
         iterations: So many ruins and recreations instead of `time_limit_s`: then the plan is the same for the same
             seed, whoever works and however many.
+        crews: Who drives: homes, depots, shifts, skills, and how many days each has. Where days are fewer than it
+            takes, stops are left out. Default: as many routes as are needed, from and to the depot.
+        shift_minutes: The longest day of any route, driving and service together. Never exceeded.
+        service_minutes: Minutes at each stop, one number or (n,), as the type of visit takes.
+        minutes_per_unit: Minutes of driving for one unit of the metric; default that of `drive_minutes` for metres.
+        prize: (n,) what serving each stop is worth, in the metric's unit: one whose detour is longer is left out.
+            Default where crew-days are limited: more than any detour, so that as many as possible are served.
+        skills: For each stop the skills that its crew must have.
 
     Returns:
         The plan. Every row is on exactly one route or in `Plan.unassigned` with a reason.
@@ -67,7 +84,8 @@ def solve(
         BadInput: A limit below 1, wrong shapes, a negative time, a depot that is no place, an unknown metric.
     """
     clock = Clock(seconds(time_limit_s))
-    problem = ask(coordinates, depot, max_per_route, demand, capacity, metric)
+    wishes = Wishes(crews, shift_minutes, service_minutes, minutes_per_unit, prize, skills)
+    problem = ask(coordinates, depot, max_per_route, demand, capacity, metric, wishes)
     width = available_cores() if workers is None else whole_number(workers, "workers")
     trials = None if iterations is None else whole_number(iterations, "iterations")
     reporter = Reporter(progress, clock)
@@ -77,6 +95,7 @@ def solve(
     routes = bisect(problem.points, problem.units, problem.max_per_route, problem.capacity)
     draft = Draft(problem.limited(len(routes)), routes)
     ground = first_order(draft, clock, reporter, waits=trials is not None)
+    draft = allot(problem, draft)
     start_distance_m = draft.distance
     ended = "time"
     if reporter.cancelled:
@@ -85,16 +104,18 @@ def solve(
         ended = "converged"
     elif _is_ready(clock, reporter, draft, trials):
         effort = Effort(clock, trials or trials_worth(len(problem.points)), trials is not None)
-        ended = _improve(draft, ground or Ground(draft.problem), effort, reporter, Crew(width, executor), seed)
+        ended = _improve(draft, ground or Ground(draft.problem), effort, reporter, Team(width, executor), seed)
     reporter.done(draft.distance, len(draft.used()))
     used = draft.used()
     return Plan(
         routes=[problem.rows[draft.routes[number]] for number in used],
         distance_m=draft.distance,
         route_distances_m=np.array([draft.lengths[number] for number in used], dtype=float),
-        unassigned=problem.unassigned,
+        unassigned=problem.unassigned | reasons(draft),
         start_distance_m=start_distance_m,
         ended=ended,
+        route_crews=[crews[draft.ways[number]].name for number in used] if crews is not None else [],
+        route_minutes=route_minutes(draft, wishes, is_metres=isinstance(metric, str) and metric == "haversine"),
     )
 
 
@@ -104,11 +125,11 @@ def _is_ready(clock: Clock, reporter: Reporter, draft: Draft, trials: int | None
     return limit_s > 0 and readiness.wait(limit_s, lambda: reporter.tell("ordering", draft.distance, len(draft.used())))
 
 
-def _improve(draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, crew: Crew, seed: int) -> str:
+def _improve(draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, team: Team, seed: int) -> str:
     try:
-        annealing = Annealing(draft, ground, effort, reporter, crew, seed)
+        annealing = Annealing(draft, ground, effort, reporter, team, seed)
         ended = annealing.run()
     finally:
-        crew.leave()
+        team.leave()
     annealing.finish()
     return ended

@@ -104,7 +104,7 @@ def count_used(routes: Any) -> Any:
 
 @compiled
 def anneal(
-    nodes: Any, routes: Any, near: Any, prizes: Any, matrix: Any, rules: Any, state: Any, best: Any, log: Any,
+    nodes: Any, routes: Any, near: Any, asks: Any, matrix: Any, rules: Any, state: Any, best: Any, log: Any,
     opened: Any, rng: Any, iterations: Any, hot: Any, cold: Any,
 ) -> None:  # fmt: skip
     """Run so many iterations while the temperature falls from `hot` to `cold` by equal ratios.
@@ -118,12 +118,12 @@ def anneal(
         temperature *= fall
         if turn % 64 == 0:
             used = count_used(routes)
-        n, count, change = ruin(nodes, routes, near, prizes, matrix, rules, log, opened, rng, used)
+        n, count, change = ruin(nodes, routes, near, asks, matrix, rules, log, opened, rng, used)
         # Drawn before the stops are put back, so that a trial that costs too much is known before it is complete.
         most = -temperature * math.log(1.0 - draw(rng))
-        arrange(nodes, prizes, rules, log, rng, n)
+        arrange(nodes, asks, rules, log, rng, n)
         put, change = recreate(
-            nodes, routes, near, prizes, matrix, rules, tally, log, opened, rng, n, count, change, most
+            nodes, routes, near, asks, matrix, rules, tally, log, opened, rng, n, count, change, most
         )
         if change <= most:
             keep(nodes, tally, log, best, n, change)
@@ -133,7 +133,7 @@ def anneal(
 
 @compiled
 def link(
-    nodes: Any, routes: Any, prizes: Any, matrix: Any, rules: Any, state: Any, best: Any, order: Any, ends: Any
+    nodes: Any, routes: Any, asks: Any, matrix: Any, rules: Any, state: Any, best: Any, order: Any, ends: Any
 ) -> None:
     """Make the rings of routes that follow each other in `order`, route r ending before `ends[r]`.
 
@@ -155,7 +155,7 @@ def link(
         begin = ends[route]
     for stop in range(m):
         if nodes[stop].route == LEFT_OUT:
-            total += prizes[stop]
+            total += asks[stop].prize
     for node in range(nodes.shape[0]):
         best[node].after = nodes[node].after
     state[0].length = state[0].best_length = total

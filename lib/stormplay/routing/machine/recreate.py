@@ -13,7 +13,7 @@ from stormplay.routing.machine.ring import LEFT_OUT
 
 
 @inlined
-def arrange(nodes: Any, prizes: Any, rules: Any, log: Any, rng: Any, n: Any) -> None:
+def arrange(nodes: Any, asks: Any, rules: Any, log: Any, rng: Any, n: Any) -> None:
     """The order in which the n stops are put back, into `log.order`."""
     pick = draw(rng) * (rules.shuffled + rules.heavy + rules.far + rules.close) - rules.shuffled
     if pick < 0:
@@ -24,7 +24,7 @@ def arrange(nodes: Any, prizes: Any, rules: Any, log: Any, rng: Any, n: Any) -> 
         return
     for i in range(n):
         node = nodes[log[i].stop]
-        weight = -prizes[log[i].stop] if rules.may_leave_out else -np.float64(node.units)
+        weight = -asks[log[i].stop].prize if rules.may_leave_out else -np.float64(node.units)
         if pick >= rules.heavy:
             weight = -node.from_depot if pick < rules.heavy + rules.far else node.from_depot
         j = np.int64(i)
@@ -35,9 +35,10 @@ def arrange(nodes: Any, prizes: Any, rules: Any, log: Any, rng: Any, n: Any) -> 
 
 
 @inlined
-def has_room(routes: Any, rules: Any, route: Any, units: Any) -> Any:
-    """Whether one more stop with these units fits."""
-    return routes[route].count < rules.most and routes[route].load + units <= rules.capacity
+def has_room(routes: Any, rules: Any, route: Any, units: Any, needs: Any) -> Any:
+    """Whether one more stop with these units fits, and the route has the skills for it."""
+    there = routes[route]
+    return there.count < rules.most and there.load + units <= rules.capacity and needs & ~there.skills == 0
 
 
 @inlined
@@ -47,13 +48,15 @@ def longest_detour(routes: Any, rules: Any, route: Any, service: Any) -> Any:
 
 
 @inlined
-def place_in_opened(nodes: Any, routes: Any, matrix: Any, rules: Any, opened: Any, count: Any, c: Any) -> Any:
+def place_in_opened(
+    nodes: Any, routes: Any, asks: Any, matrix: Any, rules: Any, opened: Any, count: Any, c: Any
+) -> Any:
     """The cheapest place for stop c at the ends and holes of the opened routes: its cost and the node before."""
     m = rules.stops
     low, at = np.inf, np.int64(-1)
     for j in range(count):
         route = np.int64(opened[j].route)
-        if routes[route].count == 0 or not has_room(routes, rules, route, nodes[c].units):
+        if routes[route].count == 0 or not has_room(routes, rules, route, nodes[c].units, asks[c].skills):
             continue
         most = longest_detour(routes, rules, route, nodes[c].service)
         start, end = m + route, m + routes.shape[0] + route
@@ -74,16 +77,26 @@ def place_in_opened(nodes: Any, routes: Any, matrix: Any, rules: Any, opened: An
 
 @inlined
 def place_near(
-    nodes: Any, routes: Any, near: Any, matrix: Any, rules: Any, tally: Any, rng: Any, c: Any, low: Any, at: Any
+    nodes: Any,
+    routes: Any,
+    near: Any,
+    asks: Any,
+    matrix: Any,
+    rules: Any,
+    tally: Any,
+    rng: Any,
+    c: Any,
+    low: Any,
+    at: Any,
 ) -> Any:
     """A cheaper place for stop c beside one of its neighbours, now and then overlooking one."""
-    units = nodes[c].units
+    units, needs = nodes[c].units, asks[c].skills
     for k in range(near.shape[1]):
         n = np.int64(near[c, k])
         if n < 0:
             continue
         route = np.int64(nodes[n].route)
-        if route < 0 or not has_room(routes, rules, route, units):
+        if route < 0 or not has_room(routes, rules, route, units, needs):
             continue
         there = leg(nodes, matrix, rules, n, c)
         if there > low * rules.reach:
@@ -104,13 +117,13 @@ def place_near(
 
 
 @inlined
-def place_anywhere(nodes: Any, routes: Any, matrix: Any, rules: Any, opened: Any, count: Any, c: Any) -> Any:
+def place_anywhere(nodes: Any, routes: Any, asks: Any, matrix: Any, rules: Any, opened: Any, count: Any, c: Any) -> Any:
     """The cheapest place for stop c on the opened routes, all of it looked at."""
     m = rules.stops
     low, at = np.inf, np.int64(-1)
     for j in range(count):
         route = np.int64(opened[j].route)
-        if routes[route].count == 0 or not has_room(routes, rules, route, nodes[c].units):
+        if routes[route].count == 0 or not has_room(routes, rules, route, nodes[c].units, asks[c].skills):
             continue
         most = longest_detour(routes, rules, route, nodes[c].service)
         p = m + route
@@ -132,13 +145,13 @@ def alone(nodes: Any, matrix: Any, rules: Any, c: Any, k: Any, route: Any) -> An
 
 
 @inlined
-def place_alone(nodes: Any, routes: Any, matrix: Any, rules: Any, c: Any, low: Any, at: Any) -> Any:
+def place_alone(nodes: Any, routes: Any, asks: Any, matrix: Any, rules: Any, c: Any, low: Any, at: Any) -> Any:
     """A route of its own for stop c, where that is cheaper and there is an unused one."""
     m, k = rules.stops, routes.shape[0]
     if rules.are_alike and alone(nodes, matrix, rules, c, k, 0) >= low:
         return low, at
     for route in range(k):
-        if routes[route].count > 0:
+        if routes[route].count > 0 or asks[c].skills & ~routes[route].skills != 0:
             continue
         cost = alone(nodes, matrix, rules, c, k, route)
         if cost < low and cost <= longest_detour(routes, rules, route, nodes[c].service):
@@ -166,7 +179,7 @@ def put_back(nodes: Any, routes: Any, matrix: Any, rules: Any, c: Any, at: Any) 
 
 @inlined
 def recreate(
-    nodes: Any, routes: Any, near: Any, prizes: Any, matrix: Any, rules: Any, tally: Any, log: Any, opened: Any,
+    nodes: Any, routes: Any, near: Any, asks: Any, matrix: Any, rules: Any, tally: Any, log: Any, opened: Any,
     rng: Any, n: Any, count: Any, change: Any, most: Any,
 ) -> Any:  # fmt: skip
     """Put the n stops back until done or the change is above `most`. Returns how many, and the change (inf: none)."""
@@ -174,14 +187,14 @@ def recreate(
         if change > most:
             return i, np.inf
         c = np.int64(log[log[i].order].stop)
-        low, at = place_in_opened(nodes, routes, matrix, rules, opened, count, c)
-        low, at = place_near(nodes, routes, near, matrix, rules, tally, rng, c, low, at)
+        low, at = place_in_opened(nodes, routes, asks, matrix, rules, opened, count, c)
+        low, at = place_near(nodes, routes, near, asks, matrix, rules, tally, rng, c, low, at)
         if at < 0:
-            low, at = place_anywhere(nodes, routes, matrix, rules, opened, count, c)
-        low, at = place_alone(nodes, routes, matrix, rules, c, low, at)
-        if rules.may_leave_out and prizes[c] < low:
+            low, at = place_anywhere(nodes, routes, asks, matrix, rules, opened, count, c)
+        low, at = place_alone(nodes, routes, asks, matrix, rules, c, low, at)
+        if rules.may_leave_out and asks[c].prize < low:
             nodes[c].route = LEFT_OUT
-            change += prizes[c]
+            change += asks[c].prize
             continue
         if at < 0:
             return i, np.inf

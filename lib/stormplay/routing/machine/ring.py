@@ -21,7 +21,8 @@ NODE = np.dtype(
     [("x", "f8"), ("y", "f8"), ("z", "f8"), ("step", "f8"), ("units", "i8"), ("service", "f4"), ("from_depot", "f4"),
      ("after", "i4"), ("before", "i4"), ("route", "i4"), ("row", "i4")]
 )  # fmt: skip
-ROUTE = np.dtype([("count", "i8"), ("load", "i8"), ("length", "f8"), ("longest", "f8")])
+ROUTE = np.dtype([("count", "i4"), ("skills", "i4"), ("load", "i8"), ("length", "f8"), ("longest", "f8")])
+ASK = np.dtype([("prize", "f8"), ("skills", "i8")])
 BEST = np.dtype([("after", "i4"), ("changed", "i4"), ("is_changed", "i4")])
 ENTRY = np.dtype(
     [("step_before", "f8"), ("step", "f8"), ("key", "f8"), ("put_step", "f8"), ("order", "i8"),
@@ -39,7 +40,7 @@ class Rules(NamedTuple):
         is_free_start: Whether a route's leg to its first stop costs nothing.
         is_free_end: Whether the leg from its last stop costs nothing.
         is_timed: Whether routes have a longest length, with service.
-        are_alike: Whether all routes have the same start, end and longest length.
+        are_alike: Whether all routes have the same start, end, longest length and skills.
         may_leave_out: Whether stops may be left out, for their prize.
         stops: Number of stops m.
         capacity: Most units on a route.
@@ -94,6 +95,8 @@ class Rings:
         near: (m, K) near stops, nearest first, -1 for one that is not of these.
         matrix: Distances for kind MATRIX, else (1, 1).
         longest: (k,) longest length of each route.
+        needs: (m,) skills that serving a stop takes, as bits.
+        skills: (k,) skills of each route, as bits, 31 at most.
         rules: What does not change.
         seed: 64 bits, not all 0.
     """
@@ -101,7 +104,7 @@ class Rings:
     def __init__(
         self, stops: FloatArray, starts: FloatArray, ends: FloatArray, rows: Int32Array, from_depot: FloatArray,
         units: IntArray, service: FloatArray, prizes: FloatArray, near: Int32Array, matrix: FloatArray,
-        longest: FloatArray, rules: Rules, seed: int,
+        longest: FloatArray, needs: IntArray, skills: IntArray, rules: Rules, seed: int,
     ) -> None:  # fmt: skip
         m, k = len(stops), len(starts)
         self.nodes = _lines(m + 2 * k, NODE)
@@ -111,8 +114,10 @@ class Rings:
         self.nodes["from_depot"][:m], self.nodes["units"][:m] = from_depot, units
         self.nodes["service"][:m] = service
         self.routes = np.zeros(k, ROUTE)
-        self.routes["longest"] = longest
-        self.near, self.prizes, self.matrix, self.rules = near, prizes, matrix, rules
+        self.routes["longest"], self.routes["skills"] = longest, skills
+        self.asks = np.zeros(m, ASK)
+        self.asks["prize"], self.asks["skills"] = prizes, needs
+        self.near, self.matrix, self.rules = near, matrix, rules
         self.tally, self.best = np.zeros(1, TALLY), np.zeros(m + 2 * k, BEST)
         self.log, self.opened = np.zeros(MOST_GONE, ENTRY), np.zeros(MOST_OPENED, OPENED)
         self.rng = np.array([seed], dtype=np.uint64)
@@ -120,13 +125,13 @@ class Rings:
     @property
     def plan(self) -> tuple[Any, ...]:
         """What `kernel.link` takes first."""
-        return self.nodes, self.routes, self.prizes, self.matrix, self.rules, self.tally, self.best
+        return self.nodes, self.routes, self.asks, self.matrix, self.rules, self.tally, self.best
 
     @property
     def everything(self) -> tuple[Any, ...]:
         """What `kernel.anneal` takes first."""
         return (
-            self.nodes, self.routes, self.near, self.prizes, self.matrix, self.rules, self.tally, self.best, self.log,
+            self.nodes, self.routes, self.near, self.asks, self.matrix, self.rules, self.tally, self.best, self.log,
             self.opened, self.rng,
         )  # fmt: skip
 

@@ -69,11 +69,11 @@ def ruin_route(
 
 
 @inlined
-def call_in(nodes: Any, prizes: Any, log: Any, n: Any, c: Any) -> Any:
+def call_in(nodes: Any, asks: Any, log: Any, n: Any, c: Any) -> Any:
     """Take stop c, which is not served, as entry n of the log, to be put on a route. Returns the change in length."""
     log[n].stop, log[n].route = c, LEFT_OUT
     nodes[c].route = TAKEN
-    return -prizes[c]
+    return -asks[c].prize
 
 
 @inlined
@@ -87,7 +87,7 @@ def is_opened(opened: Any, count: Any, route: Any) -> Any:
 
 @inlined
 def ruin(
-    nodes: Any, routes: Any, near: Any, prizes: Any, matrix: Any, rules: Any, log: Any, opened: Any, rng: Any,
+    nodes: Any, routes: Any, near: Any, asks: Any, matrix: Any, rules: Any, log: Any, opened: Any, rng: Any,
     used: Any,
 ) -> Any:  # fmt: skip
     """Take strings out of a few routes near a random stop.
@@ -107,7 +107,7 @@ def ruin(
             continue
         route = np.int64(nodes[c].route)
         if route == LEFT_OUT and n < MOST_GONE:
-            change += call_in(nodes, prizes, log, n, c)
+            change += call_in(nodes, asks, log, n, c)
             n += 1
         if route < 0 or is_opened(opened, count, route):
             continue

@@ -19,7 +19,7 @@ def available_cores() -> int:
     return min(cores, _MOST_WORKERS)
 
 
-class Crew:
+class Team:
     """Works on the regions of a round, and comes back with all of them.
 
     The kernel holds no interpreter lock, so threads of this process are the quickest: they begin at once and nothing
