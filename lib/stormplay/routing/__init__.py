@@ -3,6 +3,7 @@
 solve             stops and limits -> Plan
 Plan, Progress    the answer, and a report on the way
 Crew              who drives: home or depot, shift, days, skills
+insert            one more stop on a day that has begun -> Insertion: where, and what changes
 drive_minutes     metres -> estimated minutes
 route_distance_m  metres along stops in order
 haversine_m       metres between points
@@ -11,10 +12,21 @@ haversine_m       metres between points
 from __future__ import annotations
 
 from stormplay.routing.crews import Crew
+from stormplay.routing.inserting import Insertion, insert
 from stormplay.routing.metric import haversine_m
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Progress
 from stormplay.routing.solver import solve
 from stormplay.routing.travel import drive_minutes, route_distance_m
 
-__all__ = ["Crew", "Plan", "Progress", "drive_minutes", "haversine_m", "route_distance_m", "solve"]
+__all__ = [
+    "Crew",
+    "Insertion",
+    "Plan",
+    "Progress",
+    "drive_minutes",
+    "haversine_m",
+    "insert",
+    "route_distance_m",
+    "solve",
+]

@@ -81,7 +81,7 @@ def with_wishes(problem: Problem, rows: int, wishes: Wishes, *, is_metres: bool)
     """
     if wishes.are_none:
         return problem
-    minutes = _minutes_per_unit(wishes, is_metres=is_metres)
+    minutes = minutes_of_a_unit(wishes, is_metres=is_metres)
     crews = _crews(wishes, problem)
     problem, nodes = _with_bases(problem, crews)
     known = {skill: 1 << bit for bit, skill in enumerate(sorted({s for crew in crews for s in crew.skills}))}
@@ -92,14 +92,19 @@ def with_wishes(problem: Problem, rows: int, wishes: Wishes, *, is_metres: bool)
         Way(nodes[crew.start], nodes[crew.end], crew.shift_minutes / minutes, crew.days, has)
         for crew, has in zip(crews, bits, strict=True)
     )
-    service = _numbers(wishes.service_minutes, rows, "service_minutes")[problem.rows] / minutes
+    service = numbers(wishes.service_minutes, rows, "service_minutes")[problem.rows] / minutes
     problem = replace(problem, ways=ways, service=service)
     problem = _with_needs(problem, rows, wishes.skills, known)
     problem = _without_unreachable(problem, minutes)
     return replace(problem, prizes=_prizes(problem, rows, wishes))
 
 
-def _minutes_per_unit(wishes: Wishes, *, is_metres: bool) -> float:
+def minutes_of_a_unit(wishes: Wishes, *, is_metres: bool) -> float:
+    """Minutes of driving for one unit of the metric.
+
+    Raises:
+        BadInput: It is not a number above 0, or a shift was asked for and it cannot be known.
+    """
     given = wishes.minutes_per_unit
     if given is not None:
         if not (isinstance(given, int | float | np.number) and 0 < float(given) < math.inf):
@@ -220,7 +225,7 @@ def lone_lengths(problem: Problem, way: Way) -> FloatArray:
 def _prizes(problem: Problem, rows: int, wishes: Wishes) -> FloatArray | None:
     """The caller's; where crew-days are limited and none are given, each stop is worth more than any way there."""
     if wishes.prize is not None:
-        return _numbers(wishes.prize, rows, "prize")[problem.rows]
+        return numbers(wishes.prize, rows, "prize")[problem.rows]
     if wishes.crews is None:
         return None
     n = len(problem.rows)
@@ -229,7 +234,12 @@ def _prizes(problem: Problem, rows: int, wishes: Wishes) -> FloatArray | None:
     return np.full(n, _WORTH_ANY_WAY * max(float(legs.max()), 1.0))
 
 
-def _numbers(values: npt.ArrayLike, rows: int, name: str) -> FloatArray:
+def numbers(values: npt.ArrayLike, rows: int, name: str) -> FloatArray:
+    """One number a row, as (rows,), from one or as many.
+
+    Raises:
+        BadInput: Another shape, a negative number, one that is not finite.
+    """
     try:
         given = np.asarray(values, dtype=float)
         given = np.broadcast_to(given, (rows,))
@@ -244,7 +254,7 @@ def route_minutes(draft: Draft, wishes: Wishes, *, is_metres: bool) -> FloatArra
     """Driving and service of each used route in minutes, as (number of routes,); empty where they cannot be told."""
     if not is_metres and wishes.minutes_per_unit is None:
         return np.zeros(0)
-    minutes = _minutes_per_unit(wishes, is_metres=is_metres)
+    minutes = minutes_of_a_unit(wishes, is_metres=is_metres)
     driven = [
         draft.lengths[number] + float(draft.problem.service[draft.routes[number]].sum()) for number in draft.used()
     ]
