@@ -44,6 +44,23 @@ def state(world):
     ]
 
 
+def test_no_crew_works_longer_than_the_shift(builder):
+    builder.generate_routes(visit_type="inspection", shift_minutes=480, **FAST)
+    found = builder.get_routes()
+    assert found["work_minutes"].max() <= 480 and found["property_count"].max() <= 7
+    assert found["property_count"].sum() == 115
+
+
+def test_a_shift_that_reaches_nobody_changes_nothing(world, builder):
+    builder.generate_routes(**FAST)
+    before = state(world)
+    with pytest.raises(NothingToRoute, match="No stop can be put on a route") as refused:
+        builder.generate_routes(visit_type="inspection", shift_minutes=60, **FAST)
+    assert "minutes alone" in str(refused.value) and state(world) == before
+    with pytest.raises(BadInput, match="shift_minutes is -1"):
+        builder.generate_routes(shift_minutes=-1, **FAST)
+
+
 def test_only_treated_homes_are_routed_each_once(world, builder):
     routes = builder.generate_routes(max_per_route=25, **FAST)
     stops = builder.get_stops()

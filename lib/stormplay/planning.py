@@ -114,6 +114,9 @@ def solve_stops(
     time_limit_s: float,
     seed: int,
     progress: Callable[[Progress], object] | None,
+    *,
+    shift_minutes: float | None = None,
+    service_minutes: float = 0.0,
 ) -> Plan:
     """The plan for these stops.
 
@@ -129,9 +132,13 @@ def solve_stops(
 
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
     plan = solve(places, depot=depot, max_per_route=max_per_route, time_limit_s=time_limit_s, seed=seed,
-                 progress=relay)  # fmt: skip
+                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes)  # fmt: skip
     if stopped:
         raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
+    if not plan.routes:
+        why = next(iter(plan.unassigned.values()), "there is no stop")
+        raise NothingToRoute("No stop can be put on a route.", f"Of {len(stops):,}, the first: {why}.",
+                             "Give the crews a longer shift or a nearer start.")  # fmt: skip
     return plan
 
 

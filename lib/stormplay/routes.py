@@ -99,6 +99,7 @@ class RouteBuilder:
         *,
         time_limit_s: float = 8.0,
         visit_type: VisitType = "knock",
+        shift_minutes: float | None = None,
         depot: Depot | Literal["tenant"] | None = "tenant",
         seed: int = 0,
         progress: Callable[[Progress], object] | None = None,
@@ -109,6 +110,8 @@ class RouteBuilder:
             max_per_route: Stops on a route, at most.
             time_limit_s: Seconds for the solver; more is shorter routes.
             visit_type: 'knock' or 'inspection'; what a stop is.
+            shift_minutes: The longest day of a crew, driving and visits together; None: no limit. Stops that no
+                shift reaches stay ready for another plan.
             depot: Latitude and longitude in degrees, 'tenant' for the company's own, None for open routes.
             seed: Same seed, same start.
             progress: Called with a `routing.Progress`; returning False stops, and nothing is changed.
@@ -118,7 +121,7 @@ class RouteBuilder:
             was assigned to a replaced route gets the new one that shares most of its stops.
 
         Raises:
-            BadInput: max_per_route below 1, an unknown visit type, a depot that is no place.
+            BadInput: max_per_route below 1, an unknown visit type, a shift of no time, a depot that is no place.
             NothingToRoute: No decision yet, or no treated property that can be put on a route.
             Conflict: Somebody else is generating for this storm, or started a route meanwhile.
             Cancelled: progress returned False.
@@ -129,7 +132,7 @@ class RouteBuilder:
             raise BadInput(f"There is no visit type '{visit_type}'.", "Expected 'knock' or 'inspection'.")
         start = self.depot if depot == "tenant" else depot
         parameters = {"max_per_route": limit, "time_limit_s": float(time_limit_s), "visit_type": visit_type,
-                      "depot": start, "seed": int(seed)}  # fmt: skip
+                      "shift_minutes": shift_minutes, "depot": start, "seed": int(seed)}  # fmt: skip
         this_storm = {"storm_id": self.storm_id, "route_id": None}
         with tenancy.session(self.tenant) as connection:
             lock_storm(connection, self.storm_id)
@@ -137,7 +140,8 @@ class RouteBuilder:
             stops = stops_to_route(found)
             before = tenancy.frame(connection, _ROUTES, this_storm)
             old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
-            plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
+            plan = solve_stops(stops, start, limit, time_limit_s, seed, progress,
+                               shift_minutes=shift_minutes, service_minutes=VISIT_MINUTES[visit_type])  # fmt: skip
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
             routes, members = compose(connection, plan, stops, kept)
