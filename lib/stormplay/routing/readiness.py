@@ -19,6 +19,7 @@ from stormplay.routing.machine import shelf
 _LOOK_EVERY_S = 0.02
 _loader: tuple[int, threading.Thread] | None = None
 _guard = threading.Lock()
+_compiler: subprocess.Popen[bytes] | None = None
 
 
 def begin() -> threading.Thread:
@@ -54,6 +55,12 @@ def compile_apart() -> subprocess.Popen[bytes] | None:
         env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,  # an interrupt meant for the caller does not undo the work
     )  # fmt: skip
+
+
+def prepare() -> None:
+    """Begin to compile beside what this process does, unless that is done. Nobody waits for it here."""
+    global _compiler  # noqa: PLW0603 - held, so that it is not taken for lost while it runs
+    _compiler = compile_apart()
 
 
 def compile_here() -> None:
@@ -94,4 +101,5 @@ def _load() -> None:
 
 
 if __name__ == "__main__":
+    os.nice(5)  # what it was begun beside goes first
     compile_here()
