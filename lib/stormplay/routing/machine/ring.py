@@ -66,8 +66,8 @@ class Rules(NamedTuple):
     stops: int
     capacity: int
     most: int
-    removed: float = 15.0
-    longest: float = 15.0
+    removed: float = 10.0
+    longest: float = 10.0
     split: float = 0.5
     keep: float = 0.01
     overlook: float = 0.01
