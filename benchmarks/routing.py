@@ -1,178 +1,205 @@
-"""How far `solve` gets beyond bisection alone, in the same run on the same machine.
+"""`routing.solve` beside OR-Tools, PyVRP and VROOM (those that are installed): same stops, wall time and cores.
 
-    python benchmarks/routing.py swath500.csv swath2000.csv.gz --seconds 10
-    python benchmarks/routing.py --generate 4000 --seed 1 --seconds 15
+    python benchmarks/routing.py swath500.csv X-n502-k39.vrp --seconds 60 --seeds 3
+    python benchmarks/routing.py --generate 2000 --draws 5 --seconds 60
+    python benchmarks/routing.py --scaling
 
-Distances are great-circle metres. In-field distance leaves out the legs from and to the depot, which no planner of
-routes can shorten much.
+Distances are great-circle metres, or the file's own unit. In-field distance leaves out the legs from and to the
+depot, which no planner of routes can shorten much. Figures are medians over the seeds; a ratio is ours over the
+peer's, so below 1 is shorter. Time is that from coordinates to routes; each engine has a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
+import os
+import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+from engines import Answer, Task, installed, run
 from rich.console import Console
 from rich.table import Table
+from swaths import Instance, generate, read
 
-from stormplay.errors import BadInput, StormplayError
-from stormplay.routing import Plan, Progress, route_distance_m, solve
+from stormplay.errors import StormplayError
+from stormplay.routing import readiness, solve
+from stormplay.routing.metric import euclidean_rounded, haversine_m
 from stormplay.routing.plan import FloatArray
 
-_DEPOT = (32.627, -97.318)
-_TOWNS = 40
-_TOWN_DEGREES = 0.02
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A depot, shape (2,), and stops, shape (n, 2), in degrees."""
-
-    name: str
-    depot: FloatArray
-    stops: FloatArray
+MOST_OVERSHOOT = 0.02
+_SIZES = (500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+_TRIALS_A_STOP = 100
 
 
 @dataclass(frozen=True)
 class Result:
-    """One method's plan and what it cost; memory is the highest seen of this process and its workers together."""
+    """What an engine reached on an instance: medians over the seeds; NaN where it found nothing."""
 
-    method: str
-    plan: Plan
+    engine: str
+    routes: float
+    distance_m: float
     in_field_m: float
     seconds: float
     peak_mb: float
 
 
-class Memory:
-    """Resident memory of this process and its children, sampled whenever `solve` reports progress."""
-
-    def __init__(self) -> None:
-        self._process, self.peak_mb = psutil.Process(), 0.0
-        self.sample()
-
-    def sample(self, _: Progress | None = None) -> None:
-        """Keep the highest sum seen."""
-        sizes = [self._process.memory_info().rss]
-        for child in self._process.children(recursive=True):
-            try:
-                sizes.append(child.memory_info().rss)
-            except psutil.NoSuchProcess:
-                continue
-        self.peak_mb = max(self.peak_mb, sum(sizes) / 1e6)
-
-
-def read(path: Path) -> Instance:
-    """An instance from a CSV with latitude and longitude first, whose first row is the depot; .gz is unpacked.
-
-    Raises:
-        BadInput: The file cannot be read or holds no such rows.
-    """
-    try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
-        places = np.array([[float(value) for value in row[:2]] for row in rows[1:]]).reshape(-1, 2)
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{path} cannot be read: {error}.", "Expected a CSV: latitude, longitude, then anything."
-        ) from None
-    if len(places) == 0:
-        raise BadInput(f"{path} has no rows.", "Expected the depot in the first row, stops behind it.")
-    return Instance(path.name, places[0], places[1:])
-
-
-def generate(stops: int, seed: int) -> Instance:
-    """A synthetic swath: towns strewn along a line to the north-east, homes around each, the depot at its edge."""
-    rng = np.random.default_rng(seed)
-    along, aside = rng.uniform(0, 0.6, _TOWNS), rng.normal(0, 0.06, _TOWNS)
-    centres = np.column_stack([32.70 + 0.5 * along + aside, -97.30 + along - 0.5 * aside])
-    share = rng.dirichlet(np.full(_TOWNS, 2.0))
-    homes = centres[rng.choice(_TOWNS, stops, p=share)] + rng.normal(0, _TOWN_DEGREES, (stops, 2))
-    return Instance(f"generated {stops:,} (seed {seed})", np.array(_DEPOT), homes.round(6))
-
-
 def measure(instance: Instance, options: argparse.Namespace) -> Iterator[Result]:
-    """Bisection alone, then the whole solver."""
-    depot = None if options.no_depot else instance.depot
-    for method, seconds in (("bisection", 0.0), ("solve", options.seconds)):
-        memory, began = Memory(), time.perf_counter()
-        plan = solve(
-            instance.stops, depot=depot, max_per_route=options.max_per_route, time_limit_s=seconds,
-            seed=options.seed, progress=memory.sample,
-        )  # fmt: skip
-        taken = time.perf_counter() - began
-        memory.sample()
-        yield Result(method, plan, sum(route_distance_m(instance.stops[r]) for r in plan.routes), taken, memory.peak_mb)
+    """Bisection alone, then each engine."""
+    yield _result("bisection", instance, [run(Task("ours", instance, 0.0, options.cores, 0))])
+    for engine in options.engines:
+        seeds = range(options.seed, options.seed + options.seeds)
+        answers = [run(Task(engine, instance, options.seconds, options.cores, seed)) for seed in seeds]
+        yield _result(engine, instance, answers)
 
 
-def table(instance: Instance, results: list[Result]) -> Table:
-    """The results as a table; the ratios compare with its first row."""
-    shown = Table(title=f"{instance.name}: {len(instance.stops):,} stops", title_justify="left")
-    for heading in ("method", "routes", "distance_m", "ratio", "in_field_m", "ratio", "seconds", "peak MB", "ended"):
-        shown.add_column(heading, justify="left" if heading in ("method", "ended") else "right", no_wrap=True)
-    first = results[0]
-    for result in results:
+def _result(engine: str, instance: Instance, answers: list[Answer]) -> Result:
+    lengths = [check(instance, answer.routes) if answer.routes else (np.nan, np.nan) for answer in answers]
+    return Result(
+        engine, _median([len(answer.routes) if answer.routes else np.nan for answer in answers]),
+        _median([whole for whole, _ in lengths]), _median([inner for _, inner in lengths]),
+        _median([answer.seconds for answer in answers]), _median([answer.peak_mb for answer in answers]),
+    )  # fmt: skip
+
+
+def _median(values: list[float]) -> float:
+    return float("nan") if np.isnan(values).any() else statistics.median(values)
+
+
+def check(instance: Instance, routes: list[list[int]]) -> tuple[float, float]:
+    """Length of a plan and the part of it between stops, counted here; it has to serve all and keep the capacity."""
+    served = sorted(row for route in routes for row in route)
+    heaviest = max(int(instance.demand[route].sum()) for route in routes)
+    if served != list(range(len(instance.stops))) or heaviest > instance.capacity:
+        return np.nan, np.nan
+    formula = euclidean_rounded if instance.is_planar else haversine_m
+    inner = sum(_along(formula, instance.stops[route]) for route in routes)
+    if instance.depot is None:
+        return inner, inner
+    first, last = (instance.stops[[route[end] for route in routes]] for end in (0, -1))
+    depot = np.broadcast_to(instance.depot, first.shape)
+    return inner + float((formula(depot, first) + formula(last, depot)).sum()), inner
+
+
+def _along(formula: object, stops: FloatArray) -> float:
+    return float(formula(stops[:-1], stops[1:]).sum()) if len(stops) > 1 else 0.0  # type: ignore[operator]
+
+
+def table(instance: Instance, results: list[Result], options: argparse.Namespace) -> Table:
+    """The results; ratios are ours over each."""
+    ours = next((result for result in results if result.engine == "ours"), results[0])
+    title = f"{instance.name}: {len(instance.stops):,} stops, {options.seconds:g} s, {options.cores} cores"
+    shown = Table(title=title, title_justify="left")
+    for heading in ("engine", "routes", "distance", "ours/it", "in field", "ours/it", "gap to best", "seconds", "over",
+                    "peak MB"):  # fmt: skip
+        shown.add_column(heading, justify="left" if heading == "engine" else "right", no_wrap=True)
+    for it in results:
+        gap = f"{it.distance_m / instance.best - 1:.2%}" if instance.best else "-"
+        over = "-" if it.engine == "bisection" else f"{max(0.0, it.seconds / options.seconds - 1):.1%}"
         shown.add_row(
-            result.method,
-            f"{len(result.plan.routes)}",
-            f"{result.plan.distance_m:,.0f}",
-            _ratio(result.plan.distance_m, first.plan.distance_m),
-            f"{result.in_field_m:,.0f}",
-            _ratio(result.in_field_m, first.in_field_m),
-            f"{result.seconds:.2f}",
-            f"{result.peak_mb:.0f}",
-            result.plan.ended,
-        )
+            it.engine, f"{it.routes:g}", f"{it.distance_m:,.0f}", f"{ours.distance_m / it.distance_m:.4f}",
+            f"{it.in_field_m:,.0f}", f"{ours.in_field_m / it.in_field_m:.4f}", gap, f"{it.seconds:.2f}", over,
+            f"{it.peak_mb:.0f}",
+        )  # fmt: skip
     return shown
 
 
-def _ratio(value: float, base: float) -> str:
-    return f"{value / base:.4f}" if base > 0 else "-"
+def verdicts(results: list[Result], options: argparse.Namespace) -> Iterator[str]:
+    """The bounds that hold for any instance."""
+    ours = next((result for result in results if result.engine == "ours"), None)
+    if ours is None:
+        return
+    over = ours.seconds / options.seconds - 1
+    yield f"ours ends {max(0.0, over):.1%} late (at most {MOST_OVERSHOOT:.0%}): {_kept(over <= MOST_OVERSHOOT)}"
+    peers = [it for it in results if it.engine not in ("ours", "bisection") and not np.isnan(it.distance_m)]
+    if peers:
+        best = min(peers, key=lambda it: it.distance_m)
+        ratio = ours.distance_m / best.distance_m
+        yield f"ours over the best peer, {best.engine}: {ratio:.4f} (below 1): {_kept(ratio < 1)}"
+
+
+def _kept(is_kept: bool) -> str:
+    return "kept" if is_kept else "BROKEN"
+
+
+def scaling(options: argparse.Namespace) -> Table:
+    """Time a stop for the same work a stop, from 500 to 50,000 stops."""
+    readiness.wait(300)
+    title = f"Scaling: bisection, then {_TRIALS_A_STOP} trials a stop, {options.cores} cores"
+    shown = Table(title=title, title_justify="left")
+    for heading in ("stops", "first plan s", "whole s", "ms a stop", "growth since 1,000", "below bisection"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    each_ms: dict[int, float] = {}
+    for size in _SIZES:
+        instance = generate(size, options.seed, options.max_per_route)
+        depot = None if options.no_depot else instance.depot
+        began = time.perf_counter()
+        solve(instance.stops, depot=depot, max_per_route=options.max_per_route, time_limit_s=0)
+        first = time.perf_counter() - began
+        plan = solve(instance.stops, depot=depot, max_per_route=options.max_per_route, workers=options.cores,
+                     seed=options.seed, iterations=_TRIALS_A_STOP * size)  # fmt: skip
+        whole = time.perf_counter() - began - first
+        each_ms[size] = 1e3 * whole / size
+        growth = f"{each_ms[size] / each_ms[1_000]:.2f}" if 1_000 in each_ms else "-"
+        shown.add_row(f"{size:,}", f"{first:.2f}", f"{whole:.2f}", f"{each_ms[size]:.3f}", growth,
+                      f"{1 - plan.distance_m / plan.start_distance_m:.2%}")  # fmt: skip
+    return shown
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Bisection alone against the whole solver, on the same instances.")
-    parser.add_argument("instances", nargs="*", type=Path, help="CSV files (.gz too): latitude, longitude; depot first")
-    parser.add_argument("--generate", type=int, metavar="N", help="add a synthetic swath of N stops")
-    parser.add_argument("--seed", type=int, default=0, help="of the generated swath and of the solver (default 0)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="time limit of the solver (default 10)")
+    known = installed()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser = argparse.ArgumentParser(description="Our routes beside those of other engines, on the same instances.")
+    parser.add_argument("instances", nargs="*", type=Path, help="CSV (.gz too): latitude, longitude, depot first; .vrp")
+    parser.add_argument("--generate", type=int, metavar="N", help="add synthetic swaths of N stops")
+    parser.add_argument("--draws", type=int, default=1, help="how many of them (default 1)")
+    parser.add_argument("--scaling", action="store_true", help="time a stop from 500 to 50,000 stops, ours alone")
+    parser.add_argument("--seed", type=int, default=0, help="first seed, of swaths and engines (default 0)")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of each engine, for medians (default 1)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="wall time of each engine (default 10)")
+    parser.add_argument("--cores", type=int, default=cores, help=f"cores of each engine (default {cores})")
+    parser.add_argument("--engines", nargs="+", default=known, choices=known, help=f"default {' '.join(known)}")
     parser.add_argument("--max-per-route", type=int, default=50, help="stops on a route, at most (default 50)")
     parser.add_argument("--no-depot", action="store_true", help="open routes: only legs between stops count")
     options = parser.parse_args(arguments)
-    if not options.instances and options.generate is None:
-        parser.error("give at least one CSV file or --generate N")
-    if options.generate is not None and options.generate < 1:
-        parser.error("--generate takes a number of stops, 1 or more")
-    if options.seed < 0:
-        parser.error("--seed takes a whole number, 0 or more")
+    if not options.instances and options.generate is None and not options.scaling:
+        parser.error("give at least one file, --generate N or --scaling")
+    if min(options.draws, options.seeds, options.cores, options.max_per_route, options.generate or 1) < 1:
+        parser.error("--generate, --draws, --seeds, --cores and --max-per-route take whole numbers, 1 or more")
+    if options.seed < 0 or options.seconds <= 0:
+        parser.error("--seed takes a whole number, 0 or more; --seconds a number above 0")
     return options
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run and print; 0 when all instances were solved, 2 for bad input."""
+    """Run and print; 0 when all was run, 2 for bad input."""
     options = parse(arguments)
     # A table cut at the terminal's edge would hide figures.
-    console = Console(width=max(120, Console().width))
+    console = Console(width=max(130, Console().width))
     try:
-        instances = [read(path) for path in options.instances]
-        if options.generate is not None:
-            instances.append(generate(options.generate, options.seed))
-        for instance in instances:
-            console.print(table(instance, list(measure(instance, options))))
+        instances = [read(path, options.max_per_route) for path in options.instances]
     except StormplayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    if options.generate is not None:
+        draws = range(options.seed, options.seed + options.draws)
+        instances += [generate(options.generate, seed, options.max_per_route) for seed in draws]
+    for instance in instances:
+        asked = replace(instance, depot=None) if options.no_depot else instance
+        results = list(measure(asked, options))
+        console.print(table(asked, results, options))
+        for line in verdicts(results, options):
+            console.print(line, highlight=False)
+    if options.scaling:
+        console.print(scaling(options))
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 1.3 * max(cores, options.cores):
+        console.print(f"The machine was busy with other work (load {load:.1f} on {cores} cores): times say little.")
     return 0
 
 

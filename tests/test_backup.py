@@ -165,7 +165,8 @@ def seen_by(username, tenant):
 def rights():
     """Every right, policy, trigger, function and default of the database, by name, without kernels' logins."""
     by_name = {
-        "relations": "SELECT oid::regclass::text, relacl::text, relrowsecurity, relforcerowsecurity FROM pg_class "
+        "relations": "SELECT oid::regclass::text, coalesce(relacl, acldefault('r', relowner))::text, relrowsecurity, "
+        "relforcerowsecurity FROM pg_class "
         "WHERE relkind IN ('r', 'v')",
         "owners": "SELECT oid::regclass::text, relowner::regrole::text FROM pg_class "
         "WHERE relkind IN ('r', 'v', 'i') AND relnamespace <> 'pg_toast'::regnamespace",

@@ -5,6 +5,7 @@ Each attack is first played by the administrator, whom no policy holds: there it
 
 from __future__ import annotations
 
+import numpy as np
 import psycopg2
 import pytest
 from photos import photo
@@ -25,6 +26,7 @@ from stormplay import (
 )
 from stormplay import database as db
 from stormplay.nurture import Rules
+from stormplay.roads import estimated, keeping
 
 _TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
@@ -78,6 +80,7 @@ def made(_name):
     TreatmentPolicy(world.tenant, world.storm).apply()
     quality.run(world.tenant, world.storm)
     with tenancy.session(world.tenant) as connection:
+        keeping.keep(connection, {"0" * 64: estimated(np.array([[32.8, -97.3], [32.9, -97.3]]))})
         registry.register(connection, "uplift", None, purpose="to be found by nobody else", code_version="1")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),

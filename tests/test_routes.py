@@ -44,6 +44,23 @@ def state(world):
     ]
 
 
+def test_no_crew_works_longer_than_the_shift(builder):
+    builder.generate_routes(visit_type="inspection", shift_minutes=480, **FAST)
+    found = builder.get_routes()
+    assert found["work_minutes"].max() <= 480 and found["property_count"].max() <= 7
+    assert found["property_count"].sum() == 115
+
+
+def test_a_shift_that_reaches_nobody_changes_nothing(world, builder):
+    builder.generate_routes(**FAST)
+    before = state(world)
+    with pytest.raises(NothingToRoute, match="No stop can be put on a route") as refused:
+        builder.generate_routes(visit_type="inspection", shift_minutes=60, **FAST)
+    assert "minutes alone" in str(refused.value) and state(world) == before
+    with pytest.raises(BadInput, match="shift_minutes is -1"):
+        builder.generate_routes(shift_minutes=-1, **FAST)
+
+
 def test_only_treated_homes_are_routed_each_once(world, builder):
     routes = builder.generate_routes(max_per_route=25, **FAST)
     stops = builder.get_stops()
@@ -106,6 +123,29 @@ def test_generating_again_replaces_what_nobody_has_begun(world, builder):
     assert rows(world, "SELECT count(*) FROM jobs")[0][0] == 115
     kept = rows(world, "SELECT replaced_plan FROM routing_runs ORDER BY made_at")[-1][0]
     assert sum(len(route["stops"]) for route in kept) == 115
+
+
+def test_a_plan_is_compared_with_the_one_that_it_replaced(world, builder):
+    assert builder.get_revision() is None
+    builder.generate_routes(max_per_route=50, **FAST)
+    assert builder.get_revision() is None, "it replaced none"
+    before = builder.get_stops().merge(builder.get_routes()[["route_id", "route_name"]], on="route_id")
+    distance_before_m = builder.get_routes()["distance_m"].sum()
+    gone = before["property_id"].iloc[0]
+    change(world, "INSERT INTO suppressions (property_id, channel, reason) VALUES (:p, 'door', 'said no')", p=gone)
+    builder.generate_routes(max_per_route=30, **FAST)
+    found = builder.get_revision()
+    now = builder.get_stops()
+    assert found.left == [str(gone)]
+    assert found.replaced_count == before["route_name"].nunique()
+    assert len(found.stops) == len(now) == 114
+    then = before.set_index(before["property_id"].astype(str))["route_name"]
+    assert (found.stops["before"] == found.stops["property_id"].map(then)).all()
+    assert found.count("stayed") + found.count("moved") == 114
+    assert found.count("new") == 0
+    assert found.routes["stops"].sum() == 114
+    assert found.distance_before_m == pytest.approx(distance_before_m)
+    assert found.distance_m == pytest.approx(builder.get_routes()["distance_m"].sum())
 
 
 def test_a_started_route_is_kept_with_its_stops_and_order(world, builder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from stormplay import database, tenancy
 from stormplay.candidates import ledger
 from stormplay.errors import BadInput, Cancelled, Conflict, NothingToRoute
-from stormplay.routing import Plan, Progress, drive_minutes, solve
+from stormplay.roads import Driving, Engine, Roads, drive, group, keeping
+from stormplay.routing import Plan, Progress, solve
 
 VisitType = Literal["knock", "inspection"]
 Depot = tuple[float, float]
@@ -33,7 +35,9 @@ class Route:
         property_count: Stops on it.
         avg_uplift: Mean expected uplift of its stops, a probability difference.
         distance_m: Great-circle metres along it, from and to the depot where there is one.
-        drive_minutes: Estimated from distance_m (see `stormplay.routing.drive_minutes`).
+        drive_minutes: By the road engine, or estimated from distance_m (see `stormplay.routing.drive_minutes`).
+        road_distance_m: Metres by the road engine; None: estimated.
+        travel_source: 'OSRM', 'Valhalla' or 'estimate'.
     """
 
     route_id: str
@@ -43,6 +47,8 @@ class Route:
     avg_uplift: float
     distance_m: float
     drive_minutes: float
+    road_distance_m: float | None = None
+    travel_source: str = "estimate"
 
     def __getitem__(self, column: str) -> Any:
         if column not in {field.name for field in fields(self)}:
@@ -114,6 +120,9 @@ def solve_stops(
     time_limit_s: float,
     seed: int,
     progress: Callable[[Progress], object] | None,
+    *,
+    shift_minutes: float | None = None,
+    service_minutes: float = 0.0,
 ) -> Plan:
     """The plan for these stops.
 
@@ -129,10 +138,45 @@ def solve_stops(
 
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
     plan = solve(places, depot=depot, max_per_route=max_per_route, time_limit_s=time_limit_s, seed=seed,
-                 progress=relay)  # fmt: skip
+                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes)  # fmt: skip
     if stopped:
         raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
+    if not plan.routes:
+        why = next(iter(plan.unassigned.values()), "there is no stop")
+        raise NothingToRoute("No stop can be put on a route.", f"Of {len(stops):,}, the first: {why}.",
+                             "Give the crews a longer shift or a nearer start.")  # fmt: skip
     return plan
+
+
+def drive_routes(
+    connection: Connection,
+    plan: Plan,
+    stops: pd.DataFrame,
+    depot: Depot | None,
+    engine: Engine | None,
+    progress: Callable[[Progress], object] | None,
+) -> Driving:
+    """The plan's routes by the road, where there is an engine; what it answered before is not asked again.
+
+    Raises:
+        Cancelled: progress returned False.
+    """
+    places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
+    asked = Roads(engine)
+    if engine is None:
+        return drive(plan.routes, places, depot, asked)
+    kept = keeping.known(connection, [asked.key(group(route, places, depot)) for route in plan.routes])
+    asked = Roads(engine, kept)
+
+    def goes_on(done: int) -> bool:
+        step = Progress(done / len(plan.routes), plan.distance_m, len(plan.routes), "roads")
+        if progress is not None and progress(step) is False:
+            raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
+        return True
+
+    driving = drive(plan.routes, places, depot, asked, goes_on)
+    keeping.keep(connection, asked.fresh)
+    return driving
 
 
 def retire(connection: Connection, storm_id: str, before: pd.DataFrame) -> pd.DataFrame:
@@ -152,25 +196,26 @@ def retire(connection: Connection, storm_id: str, before: pd.DataFrame) -> pd.Da
 
 
 def compose(
-    connection: Connection, plan: Plan, stops: pd.DataFrame, kept: pd.DataFrame
+    connection: Connection, driving: Driving, stops: pd.DataFrame, kept: pd.DataFrame
 ) -> tuple[list[Route], pd.DataFrame]:
-    """Name the plan's routes, best average uplift first, after the numbers of the kept ones.
+    """Name the routes, best average uplift first, after the numbers of the kept ones.
 
     Returns:
         The routes, and their members: route_id, property_id, sequence_order.
     """
     uplift = stops["expected_uplift"].to_numpy(dtype=float)
-    order = sorted(range(len(plan.routes)), key=lambda k: -float(uplift[plan.routes[k]].mean()))
+    order = sorted(range(len(driving.routes)), key=lambda k: -float(uplift[driving.routes[k]].mean()))
     first = max((int(number) for name in kept["route_name"] for number in re.findall(r"\d+", name)), default=0) + 1
     ids = connection.execute(text("SELECT uuidv7()::text FROM generate_series(1, :n)"), {"n": len(order)})
     routes, members = [], []
     for number, (k, route_id) in enumerate(zip(order, ids.scalars(), strict=True), start=first):
-        rows = stops.iloc[plan.routes[k]]
+        rows = stops.iloc[driving.routes[k]]
         zips = rows["zip_code"].dropna().mode()
-        distance_m = float(plan.route_distances_m[k])
+        road_m = float(driving.road_distance_m[k])
         routes.append(
             Route(route_id, f"Route {number:02d}", None if zips.empty else str(zips.iloc[0]), len(rows),
-                  float(rows["expected_uplift"].mean()), distance_m, drive_minutes(distance_m))
+                  float(rows["expected_uplift"].mean()), float(driving.distance_m[k]),
+                  float(driving.drive_minutes[k]), None if math.isnan(road_m) else road_m, driving.sources[k])
         )  # fmt: skip
         members.append(
             pd.DataFrame({"route_id": route_id, "property_id": rows["property_id"].to_numpy(),

@@ -15,7 +15,7 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import exports, tenancy
+from stormplay import exports, roads, tenancy
 from stormplay.candidates import candidates, ledger
 from stormplay.errors import BadInput, UnknownRoute
 from stormplay.planning import (
@@ -25,6 +25,7 @@ from stormplay.planning import (
     carried_crews,
     check_limit,
     compose,
+    drive_routes,
     lock_storm,
     replaced_plan,
     retire,
@@ -32,45 +33,12 @@ from stormplay.planning import (
     stops_to_route,
     store,
 )
+from stormplay.revisions import Revision, compare
+from stormplay.route_queries import ROUTES, RUNS, STOPS
 from stormplay.routing import Progress
 
 # Minutes at one property. 18-23 doors an hour and 6-8 inspections a crew-day of 8 hours are vendors' figures.
 VISIT_MINUTES: dict[VisitType, float] = {"knock": 3.0, "inspection": 65.0}
-
-_ROUTES = """
-SELECT r.route_id, r.route_name, r.zip_code, r.property_count, r.avg_uplift, r.distance_m, r.drive_minutes,
-       r.crew_name, r.visit_type, r.created_at,
-       CASE WHEN r.status <> 'planned' THEN r.status
-            WHEN work.begun = 0 THEN 'planned'
-            WHEN work.completed = work.jobs THEN 'done'
-            ELSE 'started' END AS status,
-       work.completed AS completed_count
-  FROM routes r
- CROSS JOIN LATERAL (
-       SELECT count(*) AS jobs,
-              count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) AS begun,
-              count(*) FILTER (WHERE j.status = 'completed' OR j.completed_at IS NOT NULL) AS completed
-         FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id) work
- WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
- ORDER BY length(r.route_name), r.route_name
-"""
-
-_STOPS = """
-SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_code, p.owner_name,
-       p.latitude, p.longitude, lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,
-       EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = p.tenant_id AND s.property_id = p.property_id
-                  AND s.channel IN ('all', 'door') AND s.lifted_at IS NULL) AS do_not_knock
-  FROM routes r
-  JOIN route_properties rp ON rp.tenant_id = r.tenant_id AND rp.route_id = r.route_id
-  JOIN properties p ON p.tenant_id = rp.tenant_id AND p.property_id = rp.property_id
-  LEFT JOIN lead_uplift lu ON lu.tenant_id = p.tenant_id AND lu.property_id = p.property_id
-  LEFT JOIN property_impacts i ON i.tenant_id = p.tenant_id AND i.property_id = p.property_id
-                              AND i.storm_id = r.storm_id
-  LEFT JOIN jobs j ON j.tenant_id = p.tenant_id AND j.property_id = p.property_id AND j.storm_id = r.storm_id
- WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
-   AND (CAST(:route_id AS uuid) IS NULL OR r.route_id = CAST(:route_id AS uuid))
- ORDER BY length(r.route_name), r.route_name, rp.sequence_order
-"""
 
 
 class RouteBuilder:
@@ -99,6 +67,7 @@ class RouteBuilder:
         *,
         time_limit_s: float = 8.0,
         visit_type: VisitType = "knock",
+        shift_minutes: float | None = None,
         depot: Depot | Literal["tenant"] | None = "tenant",
         seed: int = 0,
         progress: Callable[[Progress], object] | None = None,
@@ -109,6 +78,8 @@ class RouteBuilder:
             max_per_route: Stops on a route, at most.
             time_limit_s: Seconds for the solver; more is shorter routes.
             visit_type: 'knock' or 'inspection'; what a stop is.
+            shift_minutes: The longest day of a crew, driving and visits together; None: no limit. Stops that no
+                shift reaches stay ready for another plan.
             depot: Latitude and longitude in degrees, 'tenant' for the company's own, None for open routes.
             seed: Same seed, same start.
             progress: Called with a `routing.Progress`; returning False stops, and nothing is changed.
@@ -118,7 +89,7 @@ class RouteBuilder:
             was assigned to a replaced route gets the new one that shares most of its stops.
 
         Raises:
-            BadInput: max_per_route below 1, an unknown visit type, a depot that is no place.
+            BadInput: max_per_route below 1, an unknown visit type, a shift of no time, a depot that is no place.
             NothingToRoute: No decision yet, or no treated property that can be put on a route.
             Conflict: Somebody else is generating for this storm, or started a route meanwhile.
             Cancelled: progress returned False.
@@ -129,22 +100,27 @@ class RouteBuilder:
             raise BadInput(f"There is no visit type '{visit_type}'.", "Expected 'knock' or 'inspection'.")
         start = self.depot if depot == "tenant" else depot
         parameters = {"max_per_route": limit, "time_limit_s": float(time_limit_s), "visit_type": visit_type,
-                      "depot": start, "seed": int(seed)}  # fmt: skip
+                      "shift_minutes": shift_minutes, "depot": start, "seed": int(seed)}  # fmt: skip
+        engine = roads.configured()  # said before a solver has run for nothing
         this_storm = {"storm_id": self.storm_id, "route_id": None}
         with tenancy.session(self.tenant) as connection:
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)
-            before = tenancy.frame(connection, _ROUTES, this_storm)
-            old_stops = tenancy.bulk_frame(connection, _STOPS, this_storm)
-            plan = solve_stops(stops, start, limit, time_limit_s, seed, progress)
+            before = tenancy.frame(connection, ROUTES, this_storm)
+            old_stops = tenancy.bulk_frame(connection, STOPS, this_storm)
+            plan = solve_stops(stops, start, limit, time_limit_s, seed, progress,
+                               shift_minutes=shift_minutes, service_minutes=VISIT_MINUTES[visit_type])  # fmt: skip
+            driving = drive_routes(connection, plan, stops, start, engine, progress)
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
-            routes, members = compose(connection, plan, stops, kept)
+            routes, members = compose(connection, driving, stops, kept)
             who = tenancy.my_name()
             tenancy.because(connection, f"{who} generated {len(routes):,} route{'' if len(routes) == 1 else 's'}")
-            run = {"storm_id": self.storm_id, "parameters": parameters, "route_count": len(routes),
-                   "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": plan.distance_m,
+            travel = {"notice": driving.notice, "estimated_legs": driving.estimated_legs,
+                      "sources": sorted(set(driving.sources))}  # fmt: skip
+            run = {"storm_id": self.storm_id, "parameters": parameters | {"travel": travel}, "route_count": len(routes),
+                   "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": float(driving.distance_m.sum()),
                    "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
         return routes
@@ -153,12 +129,13 @@ class RouteBuilder:
         """The storm's routes in force.
 
         Returns:
-            One row each: route_id, route_name, zip_code, property_count, avg_uplift, distance_m, drive_minutes,
-            crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'),
-            completed_count, work_minutes (driving and visits). Empty where none were generated.
+            One row each: route_id, route_name, zip_code, property_count, avg_uplift, distance_m (great-circle),
+            drive_minutes, road_distance_m (None: estimated), travel_source ('OSRM', 'Valhalla', 'estimate'),
+            crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'), completed_count,
+            work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, _ROUTES, {"storm_id": self.storm_id})
+            found = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id}).drop(columns="run_id")
         visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
         return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
 
@@ -177,7 +154,7 @@ class RouteBuilder:
         with tenancy.session(self.tenant) as connection:
             # The stops of one route are few: there, nesting loops is right.
             read = tenancy.bulk_frame if wanted is None else tenancy.frame
-            found = read(connection, _STOPS, {"storm_id": self.storm_id, "route_id": wanted})
+            found = read(connection, STOPS, {"storm_id": self.storm_id, "route_id": wanted})
         if wanted is not None and found.empty:
             raise self._unknown(route_id)
         return found
@@ -223,6 +200,29 @@ class RouteBuilder:
         columns = ["stop", "property_id", "address", "city", "zip_code", "owner_name", "latitude", "longitude",
                    "expected_uplift", "modelled_hail_in", "status", "do_not_knock"]  # fmt: skip
         return exports.to_csv(shown[columns])
+
+    def get_revision(self) -> Revision | None:
+        """What the newest plan changed against the one that it replaced; None where it replaced none."""
+        with tenancy.session(self.tenant) as connection:
+            runs = tenancy.frame(connection, RUNS, {"storm_id": self.storm_id})
+            if runs.empty or not runs["replaced_plan"].iloc[0]:
+                return None
+            made = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id})
+            made = made[made["run_id"] == runs["run_id"].iloc[0]]
+            stops = tenancy.bulk_frame(connection, STOPS, {"storm_id": self.storm_id, "route_id": None})
+        replaced, length_m = runs["replaced_plan"].iloc[0], runs["distance_m"].tolist()
+        is_whole = len(runs) > 1 and len(replaced) == runs["route_count"].iloc[1]  # none of it was begun and so kept
+        return compare(
+            replaced, made, stops, distance_m=length_m[0], distance_before_m=length_m[1] if is_whole else None
+        )
+
+    @property
+    def travel_notice(self) -> str:
+        """Why driving of the newest plan is estimated though there is a road engine, as a sentence; ''."""
+        query = """SELECT parameters #>> '{travel,notice}' FROM routing_runs WHERE storm_id = :storm_id
+                    ORDER BY made_at DESC, run_id DESC LIMIT 1"""
+        with tenancy.session(self.tenant) as connection:
+            return connection.execute(text(query), {"storm_id": self.storm_id}).scalar_one_or_none() or ""
 
     @property
     def as_of(self) -> datetime | None:

@@ -17,7 +17,8 @@ SAMPLES = {
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> 'schema_migrations'
-       AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2"""
+       AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege('stormplay_kernel', c.oid, a.attnum, 'SELECT')
+     ORDER BY 1, 2"""
 OPERATORS = """
     SELECT DISTINCT format_type(o.oprleft, NULL), format_type(o.oprright, NULL), o.oprname
       FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
@@ -44,7 +45,7 @@ def conditions(ours):
 
 
 def filters(side, connection, table, condition):
-    rows = side.run(connection, f"EXPLAIN SELECT * FROM {table} WHERE {condition}".replace("%", "%%"))
+    rows = side.run(connection, f"EXPLAIN SELECT tenant_id FROM {table} WHERE {condition}".replace("%", "%%"))
     return [line.split("Filter: ", 1)[1] for (line,) in rows if " Filter: " in line and "One-Time" not in line]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stormplay.errors import BadInput, Cancelled, UnknownStorm, UnknownTenant
+from stormplay.revisions import compare
 
 TENANTS = pd.DataFrame({
     "tenant_id": ["11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"],
@@ -43,10 +44,12 @@ class MemoryBuilder:
     step_s: float = 0.0
     depot: tuple[float, float] | None = (32.84, -97.29)
     as_of: datetime | None = datetime(2021, 4, 29, 12, tzinfo=UTC)
+    travel_notice: str = ""
 
     def __post_init__(self):
         self.routes = pd.DataFrame(columns=ROUTES)
         self.stops = pd.DataFrame(columns=STOPS)
+        self.replaced = []
 
     def generate_routes(self, max_per_route=50, *, time_limit_s=8.0, progress=None):
         if max_per_route < 1:
@@ -56,6 +59,10 @@ class MemoryBuilder:
             report = SimpleNamespace(fraction=step / 10, distance_m=1e5 / step, routes=3, phase="improving")
             if progress is not None and progress(report) is False:
                 raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
+        held = self.stops.groupby("route_id")["property_id"].apply(list)
+        self.replaced = [
+            {"route_name": row.route_name, "stops": held[row.route_id]} for row in self.routes.itertuples()
+        ]
         number = np.arange(len(self.homes)) // max_per_route
         self.stops = self.homes.assign(
             route_id=[f"r{n}" for n in number], sequence_order=np.arange(len(self.homes)) % max_per_route + 1
@@ -70,6 +77,11 @@ class MemoryBuilder:
 
     def get_routes(self):
         return self.routes.copy()
+
+    def get_revision(self):
+        if not self.replaced:
+            return None
+        return compare(self.replaced, self.routes, self.stops, distance_m=9e4, distance_before_m=1e5)
 
     def get_stops(self, route_id=None):
         return self.stops if route_id is None else self.stops[self.stops["route_id"] == route_id]

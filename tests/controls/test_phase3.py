@@ -112,6 +112,24 @@ def test_generating_fills_every_section(builder):
     assert page.recorded() | {"drive_hours": 2.1} == page.recorded()
 
 
+def test_a_second_plan_says_what_it_changed(builder):
+    page = opened(builder, max_per_route=40)
+    assert "There is no plan yet" in text_of(page.changes().value)
+    press(page)
+    said = text_of(page.changes().value)
+    assert "This is the first plan of this storm." in said
+    assert "of 120 homes" in said
+    assert "lie in the territory of another route too" in said
+    page._limit.value = 60
+    press(page)
+    said = text_of(page.changes().value)
+    assert "2 routes took the place of 3. Of 120 stops 80 stay with most of their route, 40 came from another" in said
+    assert "The way is 10.0% shorter: 56 miles instead of 62." in said
+    assert "Route 01 no crew 60 40 20 0 40 of Route 01, 20 of Route 02" in said
+    press(page)
+    assert "The 2 routes hold the same stops together as before." in text_of(page.changes().value)
+
+
 def test_a_bad_limit_is_one_sentence_and_changes_nothing(builder):
     page = opened(builder)
     press(page)

@@ -172,6 +172,18 @@ def test_everything_is_drawn(opened, width):
     assert ink > 500  # the routes are there to see, not only counted
 
 
+def test_the_legend_shows_the_territories(opened):
+    table, points = frames(routes=3, stops=20)
+    lone = points[points["route_id"] == table["route_id"].iloc[2]].index
+    _, frame = opened(maps.route_map(table, points.drop(lone[2:]), depot=(32.84, -97.29)))
+    box = frame.get_by_label("Territories")
+    assert frame.evaluate("stormplayMap.territories") == 0
+    box.check()
+    assert frame.evaluate("stormplayMap.territories") == 2, "two stops have no area"
+    box.uncheck()
+    assert frame.evaluate("stormplayMap.territories") == 0
+
+
 def test_the_storm_alone_is_a_map_too(opened):
     _, frame = opened(maps.route_map(None, None, contours=contours(), reports=REPORTS))
     assert numbers(frame) == {"polylines": 0, "stops": 0, "reports": 2, "bands": 2, "selected": None}

@@ -46,8 +46,10 @@ def up(
     as its administrator, and this as stormplay_broker.
     """
     from stormplay import broker, database, embedded, migrations, server  # noqa: PLC0415 - a command imports what it needs
+    from stormplay.routing import readiness  # noqa: PLC0415
 
     server.check_port(ip, port)
+    readiness.prepare()  # so that the first plan does not wait for the compiler
     if demo or database.is_embedded():
         migrations.migrate()
     elif (have := broker.schema_number()) != (wanted := migrations.files()[-1].number):

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay import maps
-from stormplay.controls import markup, sections
+from stormplay.controls import markup, plan_changes, sections
 from stormplay.controls.asking import top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
@@ -28,6 +28,7 @@ PHASES = {
     "ordering": "Ordering the stops",
     "improvement": "Shortening the routes",
     "done": "Saving the plan",
+    "roads": "Asking for the roads",
 }
 
 
@@ -49,7 +50,7 @@ class Board:
         self.plan: Plan | None = None
         self.selected = ""
         self.message = Message()
-        self._answer, self._ledger = widgets.HTML(), widgets.HTML()
+        self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._choice = widgets.VBox([])
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv)
@@ -90,6 +91,10 @@ class Board:
     def routes(self) -> widgets.Widget:
         """List the routes; one can be picked."""
         return self._table
+
+    def changes(self) -> widgets.Widget:
+        """Say what the plan changed against the one before, and how the routes lie."""
+        return self._changes
 
     def hand_out(self) -> widgets.Widget:
         """Give the picked route to a crew and take it along as a file."""
@@ -185,7 +190,7 @@ class Board:
         plan = self.plan
         self._chip.show(self._selectors if plan else None)
         shown = None if plan else "none"
-        for widget in (self._map, self._table, self._ledger, self._hand_out.widget):
+        for widget in (self._map, self._table, self._ledger, self._changes, self._hand_out.widget):
             widget.layout.display = shown
         self._limit.disabled = self.work.button.disabled = plan is None
         may_plan = plan is None or plan.may_plan
@@ -195,6 +200,7 @@ class Board:
             self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""
             return
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)
+        self._changes.value = plan_changes.changes(plan)
         ids, rows = sections.table_rows(plan)
         self._table.empty = sections.no_routes(plan) if plan.eligible else sections.NOTHING_DECIDED
         self._table.show(ids, rows, self.selected if self.selected in ids else "")

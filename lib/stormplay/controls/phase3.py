@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from stormplay import maps
-from stormplay.controls import markup, query, sections
+from stormplay.controls import markup, plan_changes, query, sections
 from stormplay.controls.board import Board
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
@@ -35,6 +35,9 @@ class Phase3(Protocol):
 
     def routes(self) -> Any:
         """List the routes; one can be picked."""
+
+    def changes(self) -> Any:
+        """Say what the plan changed against the one before, and how the routes lie."""
 
     def hand_out(self) -> Any:
         """Give the picked route to a crew and take it along as a file."""
@@ -117,6 +120,10 @@ class Report:
     def routes(self) -> HTML:
         """List the routes."""
         return HTML(sections.routes_table(self.plan))
+
+    def changes(self) -> HTML:
+        """Say what the plan changed against the one before, and how the routes lie."""
+        return HTML(plan_changes.changes(self.plan))
 
     def hand_out(self) -> HTML:
         """Say who has which routes."""

@@ -19,6 +19,9 @@ class Builder(Protocol):
 
     @property
     def as_of(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def travel_notice(self) -> str: ...  # noqa: D102
+    def get_revision(self) -> Any: ...  # noqa: D102
     def generate_routes(self, max_per_route: int = 50, **options: Any) -> list[Any]: ...  # noqa: D102
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
@@ -40,6 +43,9 @@ class Plan:
         contours: GeoJSON of the modelled hail, or None where there are no reports.
         is_synthetic: Whether the company's homes, owners and outcomes are made up.
         may_plan: Whether this person's role lets them change the plan; the database decides, this only shows it.
+        travel_notice: Why driving is estimated though there is a road engine, or ''.
+        revision: What the newest plan changed against the one before, as `RouteBuilder.get_revision` tells it; None:
+            there was none before.
     """
 
     company: str
@@ -54,6 +60,8 @@ class Plan:
     contours: dict[str, Any] | None
     is_synthetic: bool = False
     may_plan: bool = True
+    travel_notice: str = ""
+    revision: Any = None
 
     @property
     def eligible(self) -> int:
@@ -131,6 +139,8 @@ def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, c
         stops=builder.get_stops(),
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
+        travel_notice=builder.travel_notice,
+        revision=builder.get_revision(),
         depot=builder.depot,
         reports=reports,
         contours=contours,

@@ -12,6 +12,7 @@ from stormplay.controls import markup
 from stormplay.controls.plan import Plan, totals
 
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
+ESTIMATE = "estimate"  # the travel_source of a route whose driving no road engine has told
 READ_ONLY = "You may look at this plan. Your role here is viewer: making routes and handing them out is for operators."
 PICK_FIRST = "Choose a route in the table or on the map."
 NO_STORM = "This company has no storm yet."
@@ -44,7 +45,8 @@ def answer(plan: Plan) -> str:
         ready = markup.count(plan.homes("ready"), "home")
         waiting = f"Of {plan.eligible:,} homes with a decision, {ready} can be put on a route. "
         return head + markup.empty(waiting + no_routes(plan)) + stamp
-    return head + markup.sentence(_sentences(plan)) + _cards(plan) + _capacity(plan) + stamp
+    notice = markup.note(plan.travel_notice) if plan.travel_notice else ""
+    return head + markup.sentence(_sentences(plan)) + _cards(plan) + _capacity(plan) + notice + stamp
 
 
 def _origin(plan: Plan) -> str:
@@ -70,9 +72,25 @@ def _cards(plan: Plan) -> str:
             ("Routes", f"{n['routes']:,}", f"{n['with_crew']:,} with a crew"),
             ("Stops", f"{n['stops']:,}", f"{n['completed_stops']:,} done"),
             ("Not routed", f"{n['not_routed']:,}", f"of {n['eligible']:,} eligible"),
-            ("Driving", f"{n['drive_hours']:,.0f} h", f"{n['drive_hours'] / n['routes']:.1f} h a route, estimated"),
+            (
+                "Driving",
+                f"{n['drive_hours']:,.0f} h",
+                f"{n['drive_hours'] / n['routes']:.1f} h a route, {travel(plan.routes)}",
+            ),
         ]
     )
+
+
+def travel(routes: pd.DataFrame) -> str:
+    """Where driving times come from, in a few words."""
+    return _source_words(set(routes["travel_source"].astype(str)) if "travel_source" in routes else {ESTIMATE})
+
+
+def _source_words(sources: set[str]) -> str:
+    engines = sorted(sources - {ESTIMATE})
+    if not engines:
+        return "estimated"
+    return f"by {' and '.join(engines)}{', in part estimated' if ESTIMATE in sources else ', without traffic'}"
 
 
 def _capacity(plan: Plan) -> str:
@@ -82,7 +100,7 @@ def _capacity(plan: Plan) -> str:
     minutes = float(plan.routes["work_minutes"].median())
     hours = f"With its visits a route takes about {minutes / 60:.1f} hours of work"
     if minutes <= WORKDAY_MINUTES:
-        return markup.note(f"{hours}, estimated.")
+        return markup.note(f"{hours}, with driving {travel(plan.routes)} and visits estimated.")
     return markup.error(
         f"{hours}, more than a day. Generate with fewer stops per route, or plan several days for each."
     )
@@ -174,7 +192,8 @@ def stop_list(plan: Plan, route_id: str) -> str:
 
 def route_head(route: Mapping[str, Any], crew: str) -> str:
     """Name a route and say what it asks of a crew."""
-    hours = f"{route['drive_minutes'] / 60:.1f} h driving (estimated)"
+    source = str(route.get("travel_source", ESTIMATE))
+    hours = f"{route['drive_minutes'] / 60:.1f} h driving ({_source_words({source})})"
     facts = [markup.count(route["property_count"], "stop"), hours, crew or "no crew yet"]
     title = f"<strong>{markup.text(route['route_name'])}</strong> {markup.badge(route['status'])}"
     return f'<div class="sp-card">{title}<br>{markup.text(" · ".join(facts))}</div>'

@@ -1,6 +1,6 @@
 """Distances between stops, in blocks: nothing here ever holds the distances of all pairs.
 
-Stops are numbered 0..n-1 and the depot, where there is one, is -1.
+Stops are numbered 0..n-1 and the depot, where there is one, is -1; crews' own bases come next, -2, -3, ...
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ class Distances(Protocol):
     def legs(self, starts: IntArray, ends: IntArray) -> FloatArray:
         """Distances from `starts[i]` to `ends[i]`, as (k,)."""
 
+    def take(self, nodes: IntArray) -> Distances:
+        """The same metric over some of the nodes, the bases among them last, as they were."""
+
+    def with_bases(self, places: FloatArray, stops: int) -> Distances:
+        """The same metric with more bases (b, 2) behind those there are, over so many stops."""
+
 
 def haversine_m(start: FloatArray, end: FloatArray) -> FloatArray:
     """Great-circle distance in metres between points in degrees, broadcasting over leading axes.
@@ -56,18 +62,30 @@ def euclidean_rounded(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 class PointDistances:
-    """Distances by a formula over points; the depot is the last point."""
+    """Distances by a formula over points; the depot is the last point.
+
+    Attributes:
+        formula: Distances between points, broadcasting over leading axes.
+    """
 
     def __init__(self, points: FloatArray, formula: Callable[[FloatArray, FloatArray], FloatArray]) -> None:
-        self._points, self._formula = points, formula
+        self._points, self.formula = points, formula
 
     def block(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """Distances as (k, m)."""
-        return self._formula(self._points[rows][:, None, :], self._points[columns][None, :, :])
+        return self.formula(self._points[rows][:, None, :], self._points[columns][None, :, :])
 
     def legs(self, starts: IntArray, ends: IntArray) -> FloatArray:
         """Distances as (k,)."""
-        return self._formula(self._points[starts], self._points[ends])
+        return self.formula(self._points[starts], self._points[ends])
+
+    def take(self, nodes: IntArray) -> PointDistances:
+        """The same metric over some of the nodes."""
+        return PointDistances(self._points[nodes], self.formula)
+
+    def with_bases(self, places: FloatArray, stops: int) -> PointDistances:
+        """The same metric with more bases."""
+        return PointDistances(_among(self._points, places, stops), self.formula)
 
 
 class FunctionDistances:
@@ -99,6 +117,14 @@ class FunctionDistances:
         ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
+    def take(self, nodes: IntArray) -> FunctionDistances:
+        """The same metric over some of the nodes."""
+        return FunctionDistances(self._points[nodes], self._function)
+
+    def with_bases(self, places: FloatArray, stops: int) -> FunctionDistances:
+        """The same metric with more bases."""
+        return FunctionDistances(_among(self._points, places, stops), self._function)
+
 
 class MatrixDistances:
     """Distances read from the caller's matrix.
@@ -118,6 +144,26 @@ class MatrixDistances:
     def legs(self, starts: IntArray, ends: IntArray) -> FloatArray:
         """Distances as (k,)."""
         return self._matrix[self._nodes[starts], self._nodes[ends]]
+
+    def take(self, nodes: IntArray) -> MatrixDistances:
+        """The same metric over some of the nodes."""
+        return MatrixDistances(self._matrix, self._nodes[nodes])
+
+    def with_bases(self, places: FloatArray, stops: int) -> MatrixDistances:
+        """Refused: a matrix says nothing of other places.
+
+        Raises:
+            BadInput: Always.
+        """
+        raise BadInput(
+            f"The matrix does not say how far {len(places)} crews' own places are from {stops} stops.",
+            "Expected crews that start and end at the depot or anywhere; or give a function instead of a matrix.",
+        )
+
+
+def _among(points: FloatArray, places: FloatArray, stops: int) -> FloatArray:
+    """Base i is the i-th from the end."""
+    return np.vstack([points[:stops], places[::-1], points[stops:]])
 
 
 def check_distances(values: FloatArray, source: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stormplay.routing.draft import Draft, Problem
+from stormplay.routing.draft import Draft, Problem, Way
 from stormplay.routing.plan import FloatArray, IntArray
 from stormplay.routing.progress import Clock, Reporter
 
@@ -32,31 +32,31 @@ def order_routes(draft: Draft, clock: Clock, reporter: Reporter) -> None:
     for number in draft.used():
         if not goes_on():
             return
-        ordered = order_route(draft.problem, draft.routes[number], goes_on)
+        ordered = order_route(draft.problem, draft.routes[number], draft.way(number), goes_on)
         done += 1
-        if draft.problem.route_lengths([ordered])[0] < draft.lengths[number]:
+        if draft.problem.route_lengths([ordered], [draft.ways[number]])[0] < draft.lengths[number]:
             draft.replace(number, ordered)
 
 
-def order_route(problem: Problem, route: IntArray, goes_on: Callable[[], bool]) -> IntArray:
+def order_route(problem: Problem, route: IntArray, way: Way, goes_on: Callable[[], bool]) -> IntArray:
     """A short order of one route's stops; long routes start from strips and improve in overlapping windows.
 
     `goes_on` is asked before each window; when it says no, the route stays as it is by then.
     """
     if len(route) <= LONGEST_DIRECT:
-        return route[order_path(problem.path_matrix(problem.outside, route, problem.outside))]
+        return route[order_path(problem.path_matrix(way.start, route, way.end))]
     route = route[strips(problem.points[route])]
     for offset in (0, LONGEST_DIRECT // 2):
         for at in range(offset, len(route), LONGEST_DIRECT):
             if not goes_on():
                 return route
-            route = _improve_window(problem, route, at, min(at + LONGEST_DIRECT, len(route)))
+            route = _improve_window(problem, route, way, at, min(at + LONGEST_DIRECT, len(route)))
     return route
 
 
-def _improve_window(problem: Problem, route: IntArray, start: int, stop: int) -> IntArray:
-    before = route[start - 1] if start > 0 else problem.outside
-    after = route[stop] if stop < len(route) else problem.outside
+def _improve_window(problem: Problem, route: IntArray, way: Way, start: int, stop: int) -> IntArray:
+    before = route[start - 1] if start > 0 else way.start
+    after = route[stop] if stop < len(route) else way.end
     window = route[start:stop]
     order = improve_path(problem.path_matrix(int(before), window, int(after)), np.arange(len(window)))
     return np.concatenate([route[:start], window[order], route[stop:]])

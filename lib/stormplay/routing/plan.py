@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ class Plan:
         route_distances_m: float array (number of routes,), the same sum for each route.
         unassigned: Row number -> reason, for every row that is on no route.
         start_distance_m: Length after bisection and ordering, before the improvement.
-        ended: Why the run ended: "converged" (no untried group of routes was left), "time" or "cancelled".
+        ended: Why the run ended: "converged" (more work is not worth its time), "time", "cancelled" or "iterations".
+        route_crews: Name of the crew that drives each route, where crews were given.
+        route_minutes: float array (number of routes,), driving and service of each, where minutes can be told.
     """
 
     routes: list[IntArray]
@@ -31,6 +33,8 @@ class Plan:
     unassigned: dict[int, str]
     start_distance_m: float
     ended: str
+    route_crews: list[str] = field(default_factory=list)
+    route_minutes: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __repr__(self) -> str:
         stops = sum(len(route) for route in self.routes)

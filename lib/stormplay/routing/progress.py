@@ -16,9 +16,10 @@ class Progress:
 
     Attributes:
         fraction: Share of the run that is over, 0 to 1, never falling; 1 only with phase "done".
-        distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine").
+        distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine"). Never growing in
+            the improvement, unless stops may be left out: then it grows with a stop more.
         routes: Number of routes in that plan.
-        phase: "bisection", "ordering", "improvement" or "done".
+        phase: "bisection", "ordering", "improvement" or "done"; of a `generate_routes` then also "roads", again from 0.
     """
 
     fraction: float
@@ -65,16 +66,16 @@ class Reporter:
 
     def __init__(self, callback: ProgressCallback | None, clock: Clock) -> None:
         self._callback, self._clock = callback, clock
-        self._last_call_s, self._last_fraction = -math.inf, 0.0
+        self._last_call_s, self._last_fraction, self._last_phase = -math.inf, 0.0, ""
         self.cancelled = False
 
     def tell(self, phase: str, distance_m: float, routes: int, *, fraction: float = 0.0, force: bool = False) -> bool:
-        """Report if it is time to; return True while the caller wants the run to go on."""
-        due = self._clock.elapsed_s - self._last_call_s >= _REPORT_EVERY_S
+        """Report if it is time to, or a phase begins; return True while the caller wants the run to go on."""
+        due = self._clock.elapsed_s - self._last_call_s >= _REPORT_EVERY_S or phase != self._last_phase
         if self._callback is None or self.cancelled or not (due or force):
             return not self.cancelled
         self._last_fraction = max(self._last_fraction, fraction, self._clock.fraction)
-        self._last_call_s = self._clock.elapsed_s
+        self._last_call_s, self._last_phase = self._clock.elapsed_s, phase
         # Only the exact False stops: a callback that returns nothing, or 0 widgets, goes on.
         if self._callback(Progress(self._last_fraction, distance_m, routes, phase)) is False:
             self.cancelled = True

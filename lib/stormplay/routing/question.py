@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from stormplay.errors import BadInput
 from stormplay.routing.construction import embed_sphere
-from stormplay.routing.draft import Problem
+from stormplay.routing.crews import NO_WISHES, Wishes, with_wishes
+from stormplay.routing.draft import DEPOT, NOWHERE, Problem, Way
 from stormplay.routing.metric import (
     DistanceFunction,
     Distances,
@@ -39,6 +40,7 @@ def ask(
     demand: npt.ArrayLike | None,
     capacity: object,
     metric: Metric,
+    wishes: Wishes = NO_WISHES,
 ) -> Problem:
     """Check everything a caller gave and leave out the rows that cannot be stops; arguments as in `solve`.
 
@@ -56,8 +58,15 @@ def ask(
     rows = np.array([row for row in range(len(places)) if row not in unassigned], dtype=np.intp)
     kept = places[rows]
     distances = _distances(metric, kept, start, rows, len(places))
-    points = embed_sphere(kept) if spherical or _may_be_degrees(metric, kept) else kept
-    return Problem(rows, points, distances, units[rows], limit, most_units, start is not None, unassigned)
+    is_globe = spherical or _may_be_degrees(metric, kept if start is None else np.vstack([kept, start]))
+    points = embed_sphere(kept) if is_globe else kept
+    bases = np.zeros((0, 2)) if start is None else start[None, :]
+    way = Way(NOWHERE, NOWHERE) if start is None else Way(DEPOT, DEPOT)
+    problem = Problem(
+        rows, points, embed_sphere(bases) if is_globe else bases, distances, units[rows], limit, most_units, (way,),
+        unassigned, np.zeros(len(rows)),
+    )  # fmt: skip
+    return with_wishes(problem, len(places), wishes, is_metres=spherical)
 
 
 def whole_number(value: object, name: str) -> int:

@@ -1,13 +1,7 @@
-"""One small routing problem for OR-Tools: plain lists in, plain lists out.
-
-This file is also what a worker process runs, as a script: it imports nothing but OR-Tools (40 MB, 0.1 s), so that
-starting one is cheap and never touches the caller's main module.
-"""
+"""One small routing problem for OR-Tools: plain lists in, plain lists out."""
 
 from __future__ import annotations
 
-import pickle
-import sys
 from typing import Any, TypedDict
 
 
@@ -89,18 +83,3 @@ def _route(model: Any, manager: Any, solution: Any, vehicle: int) -> list[int]:
         route.append(manager.IndexToNode(index))
         index = solution.Value(model.NextVar(index))
     return route
-
-
-def _serve() -> None:
-    """Answer pickled subproblems from standard input until it closes, which it does when the parent dies."""
-    while True:
-        try:
-            problem = pickle.load(sys.stdin.buffer)  # noqa: S301 - a private pipe from our own parent
-        except EOFError:
-            return
-        pickle.dump(solve_subproblem(problem), sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    _serve()

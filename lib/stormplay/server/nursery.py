@@ -25,8 +25,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-# What a page's kernel imports before its last cell is done. OR-Tools is not here: a kernel that plans routes does it
-# in processes of their own, and others never need it.
+# What a page's kernel imports before its last cell is done. OR-Tools and numba are not here: only a kernel that
+# plans routes needs them, and it loads them while bisection works.
 WARM = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -43,6 +43,7 @@ WARM = (
     "ipywidgets",
     "pandas",
     "psycopg2.extras",
+    "scipy.spatial",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "stormplay.attribution.engine",
     "stormplay.charts.credits",

@@ -113,6 +113,25 @@ function stormplayDraw(map, data) {
 
   const jobs = data.jobs ? stormplayJobs(map, data, { coarse, lines, post }) : null;
 
+  /* ---- territories: the hull of each route's stops; where two lie in each other, crews would cross */
+  const turn = (o, a, b) => (a.lng - o.lng) * (b.lat - o.lat) - (a.lat - o.lat) * (b.lng - o.lng);
+  function hull(points) {
+    const sorted = points.slice().sort((a, b) => a.lng - b.lng || a.lat - b.lat);
+    const half = (list) => list.reduce((kept, point) => {
+      while (kept.length > 1 && turn(kept[kept.length - 2], kept[kept.length - 1], point) <= 0) kept.pop();
+      return [...kept, point];
+    }, []).slice(0, -1);
+    return [...half(sorted), ...half(sorted.reverse())];
+  }
+  const territories = L.featureGroup(routes.filter((route) => route.stops.length > 2).map((route) =>
+    L.polygon(hull(route.stops.map((stop) => stop.getLatLng())), { renderer: canvas, color: route.colour, weight: 1.5,
+      opacity: 0.8, fillColor: route.colour, fillOpacity: 0.16, interactive: false })));
+  function showTerritories(on) {
+    if (!on) { territories.remove(); return; }
+    territories.addTo(map);
+    territories.eachLayer((layer) => layer.bringToBack());
+  }
+
   /* ---- what a stop says; one popup and one tooltip for all of them */
   const hover = L.tooltip({ direction: "top", offset: [0, -6], className: "sp-tip" });
   const address = (stop) => (streets[stop.cursor] + " " + S.tails[S.tail[stop.cursor]]).trim() || "no address";
@@ -309,6 +328,13 @@ function stormplayDraw(map, data) {
       row(list, make("i", "sp-done-key"), "Ring: stop is done");
     }
     if (data.depot && routes.length) row(list, make("i", "sp-dash-key"), "From and to the depot");
+    if (routes.length > 1) {
+      const line = make("label", "sp-legend-row"), box = make("input");
+      box.type = "checkbox";
+      box.addEventListener("change", () => showTerritories(box.checked));
+      line.append(box, make("span", "", "Territories"));
+      list.append(line);
+    }
     return box;
   }
   function row(list, key, text) {
@@ -352,6 +378,7 @@ function stormplayDraw(map, data) {
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,
     stops: stops.getLayers().length, jobs: jobs ? jobs.count : 0, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
+    get territories() { return map.hasLayer(territories) ? territories.getLayers().length : 0; },
     get selected() { return chosen < 0 ? null : R.id[chosen]; } };
   post({ stormplay: "ready" });
 }
