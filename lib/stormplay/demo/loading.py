@@ -12,8 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import accounts, broker, database, identity, quality, registry, tenancy
-from stormplay.demo import doubts
+from stormplay import accounts, broker, database, quality, registry, tenancy
 from stormplay.demo.build import TenantDemo, build
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.demo.decisions import MODEL_VERSION
@@ -180,6 +179,9 @@ def _insert_all(connection: Connection, tenant: TenantDemo, report: Progress) ->
         if table == "storms":
             ids = {slug: tenancy.storm_id(connection, slug) for slug in rows["slug"]}
     report(f"{tenant.company.org_name}: who is who", 1.0)
+    from stormplay import identity  # noqa: PLC0415 - two seconds, which a server whose demo is loaded need not wait
+    from stormplay.demo import doubts  # noqa: PLC0415
+
     identity.absorb_some(connection)
     doubts.propose(connection, tenant.tables["properties"])
     _say_where_numbers_are_from(connection)
