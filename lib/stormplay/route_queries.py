@@ -20,7 +20,9 @@ SELECT r.route_id, r.run_id, r.route_name, r.zip_code, r.property_count, r.avg_u
 
 # The newest plan, and the one before.
 RUNS = """
-SELECT run_id, replaced_plan, route_count, distance_m FROM routing_runs
+SELECT run_id, route_count, distance_m,
+       CASE WHEN row_number() OVER (ORDER BY made_at DESC, run_id DESC) = 1 THEN replaced_plan END AS replaced_plan
+  FROM routing_runs
  WHERE tenant_id = :tenant_id AND storm_id = :storm_id ORDER BY made_at DESC, run_id DESC LIMIT 2
 """
 

@@ -129,13 +129,13 @@ class RouteBuilder:
         """The storm's routes in force.
 
         Returns:
-            One row each: route_id, route_name, zip_code, property_count, avg_uplift, distance_m (great-circle),
+            One row each: route_id, run_id, route_name, zip_code, property_count, avg_uplift, distance_m (great-circle),
             drive_minutes, road_distance_m (None: estimated), travel_source ('OSRM', 'Valhalla', 'estimate'),
             crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'), completed_count,
             work_minutes (driving and visits). Empty where none were generated.
         """
         with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id}).drop(columns="run_id")
+            found = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id})
         visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
         return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
 
@@ -201,15 +201,18 @@ class RouteBuilder:
                    "expected_uplift", "modelled_hail_in", "status", "do_not_knock"]  # fmt: skip
         return exports.to_csv(shown[columns])
 
-    def get_revision(self) -> Revision | None:
-        """What the newest plan changed against the one that it replaced; None where it replaced none."""
+    def get_revision(self, routes: pd.DataFrame | None = None, stops: pd.DataFrame | None = None) -> Revision | None:
+        """What the newest plan changed against the one that it replaced; None where it replaced none.
+
+        Args:
+            routes, stops: What `get_routes` and `get_stops` have given a moment ago; None: read them.
+        """
         with tenancy.session(self.tenant) as connection:
             runs = tenancy.frame(connection, RUNS, {"storm_id": self.storm_id})
-            if runs.empty or not runs["replaced_plan"].iloc[0]:
-                return None
-            made = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id})
-            made = made[made["run_id"] == runs["run_id"].iloc[0]]
-            stops = tenancy.bulk_frame(connection, STOPS, {"storm_id": self.storm_id, "route_id": None})
+        if runs.empty or not runs["replaced_plan"].iloc[0]:
+            return None
+        made, stops = (self.get_routes() if routes is None else routes), (self.get_stops() if stops is None else stops)
+        made = made[made["run_id"] == runs["run_id"].iloc[0]]
         replaced, length_m = runs["replaced_plan"].iloc[0], runs["distance_m"].tolist()
         is_whole = len(runs) > 1 and len(replaced) == runs["route_count"].iloc[1]  # none of it was begun and so kept
         return compare(

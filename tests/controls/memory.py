@@ -78,10 +78,10 @@ class MemoryBuilder:
     def get_routes(self):
         return self.routes.copy()
 
-    def get_revision(self):
+    def get_revision(self, routes, stops):
         if not self.replaced:
             return None
-        return compare(self.replaced, self.routes, self.stops, distance_m=9e4, distance_before_m=1e5)
+        return compare(self.replaced, routes, stops, distance_m=9e4, distance_before_m=1e5)
 
     def get_stops(self, route_id=None):
         return self.stops if route_id is None else self.stops[self.stops["route_id"] == route_id]

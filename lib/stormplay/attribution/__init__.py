@@ -11,9 +11,9 @@ METHODS            the methods, in the order of a page
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from stormplay import lazy
 from stormplay.attribution.crediting import METHODS, credits, removal_effects
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ __all__ = [
     "removal_effects",
 ]
 
-_HOME = {"AttributionEngine": "engine", "Incremental": "storm", "StormCredits": "storm"}
-
-
-def __getattr__(name: str) -> object:
-    # Who only reckons needs no database.
-    if name in _HOME:
-        return getattr(import_module(f"stormplay.attribution.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'stormplay.attribution' has no attribute '{name}'")
+# Who only reckons needs no database.
+_ROOMS = {"engine": "AttributionEngine", "storm": "Incremental, StormCredits"}
+__getattr__ = lazy.names(__name__, _ROOMS)

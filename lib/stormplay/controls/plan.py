@@ -21,7 +21,7 @@ class Builder(Protocol):
     def as_of(self) -> datetime | None: ...  # noqa: D102
     @property
     def travel_notice(self) -> str: ...  # noqa: D102
-    def get_revision(self) -> Any: ...  # noqa: D102
+    def get_revision(self, routes: pd.DataFrame, stops: pd.DataFrame) -> Any: ...  # noqa: D102
     def generate_routes(self, max_per_route: int = 50, **options: Any) -> list[Any]: ...  # noqa: D102
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
@@ -133,14 +133,15 @@ def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, 
 
 def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, contours: dict[str, Any] | None) -> Plan:
     """Read a builder's frames; `names` are company, storm and the storm's status."""
+    routes, stops = builder.get_routes(), builder.get_stops()
     return Plan(
         *names,
-        routes=builder.get_routes(),
-        stops=builder.get_stops(),
+        routes=routes,
+        stops=stops,
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
         travel_notice=builder.travel_notice,
-        revision=builder.get_revision(),
+        revision=builder.get_revision(routes, stops),
         depot=builder.depot,
         reports=reports,
         contours=contours,
