@@ -23,6 +23,7 @@ class Ground:
     """A problem as regions see it.
 
     Attributes:
+        kind: SPHERE, ROUNDED or MATRIX: how distances are told.
         most_region_stops: Size above which a region costs too much: with a matrix, its square.
         near: (n, K) near stops of each; without columns, where only a matrix tells.
     """
@@ -30,9 +31,9 @@ class Ground:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         n = len(problem.points)
-        self._kind = _kind(problem)
-        self.most_region_stops = _MOST_MATRIX_STOPS if self._kind == MATRIX else max(n, 1)
-        self.near = np.zeros((n, 0), np.int32) if self._kind == MATRIX else near_stops(problem.points, NEIGHBOURS)
+        self.kind = _kind(problem)
+        self.most_region_stops = _MOST_MATRIX_STOPS if self.kind == MATRIX else max(n, 1)
+        self.near = np.zeros((n, 0), np.int32) if self.kind == MATRIX else near_stops(problem.points, NEIGHBOURS)
         self._from_depot = np.zeros(n)
         starts = {way.start for way in problem.ways} - {NOWHERE}
         if starts:
@@ -54,7 +55,7 @@ class Ground:
         kinds = [problem.ways[way] for way in (*ways, *spare)]
         rows, near, matrix = self._rows(stops, [way.start for way in kinds] + [way.end for way in kinds])
         rules = Rules(
-            self._kind, kinds[0].start == NOWHERE, kinds[0].end == NOWHERE, problem.is_timed, len(problem.ways) == 1,
+            self.kind, kinds[0].start == NOWHERE, kinds[0].end == NOWHERE, problem.is_timed, len(problem.ways) == 1,
             problem.prizes is not None, len(stops), problem.capacity, problem.max_per_route,
         )  # fmt: skip
         return Region(
@@ -74,7 +75,7 @@ class Ground:
     def _rows(self, stops: IntArray, ends: list[int]) -> tuple[Int32Array, Int32Array, FloatArray]:
         """Row of each node in a matrix, the near stops, and the matrix: the latter where points do not say enough."""
         m = len(stops)
-        if self._kind != MATRIX:
+        if self.kind != MATRIX:
             self._local[stops] = np.arange(m, dtype=np.int32)
             near = self._local[self.near[stops]]
             self._local[stops] = -1

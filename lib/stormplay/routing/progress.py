@@ -19,7 +19,7 @@ class Progress:
         distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine"). Never growing in
             the improvement, unless stops may be left out: then it grows with a stop more.
         routes: Number of routes in that plan.
-        phase: "bisection", "ordering", "improvement" or "done"; of a `generate_routes` then also "roads", again from 0.
+        phase: "bisection", "ordering", "improvement", "sharing" or "done"; of a `generate_routes` then also "roads", again from 0.
     """
 
     fraction: float
@@ -37,6 +37,12 @@ class Clock:
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
         self._start = time.perf_counter()
+
+    def part(self, share: float) -> Clock:
+        """The same clock for the first `share` of the time."""
+        first = Clock(self.limit_s * share)
+        first._start = self._start
+        return first
 
     @property
     def elapsed_s(self) -> float:

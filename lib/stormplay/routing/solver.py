@@ -19,6 +19,7 @@ from stormplay.routing.ground import Ground
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Clock, ProgressCallback, Reporter
 from stormplay.routing.question import Metric, ask, seconds, whole_number
+from stormplay.routing.settling import SHARE, Sharing, settle
 from stormplay.routing.starting import NOTHING_TO_TRY, first_order
 from stormplay.routing.team import Team, available_cores
 
@@ -43,6 +44,8 @@ def solve(
     minutes_per_unit: float | None = None,
     prize: npt.ArrayLike | None = None,
     skills: Sequence[Collection[str]] | None = None,
+    balance: float | None = None,
+    territory_m: float = 0.0,
 ) -> Plan:
     """Split stops into routes and order each, so that the sum of all legs is short.
 
@@ -76,6 +79,10 @@ def solve(
         prize: (n,) what serving each stop is worth, in the metric's unit: one whose detour is longer is left out.
             Default where crew-days are limited: more than any detour, so that as many as possible are served.
         skills: For each stop the skills that its crew must have.
+        balance: Share of the mean day's work, driving and service, that a day may have more: 0.1 asks for days of at
+            most 110 %. A wish, kept as far as neighbouring routes can, for at most twice as much more driving.
+        territory_m: Length, in the metric's unit, that one stop less within another route's territory is worth. Not
+            with a matrix, which does not say where stops lie.
 
     Returns:
         The plan. Every row is on exactly one route or in `Plan.unassigned` with a reason.
@@ -84,6 +91,7 @@ def solve(
         BadInput: A limit below 1, wrong shapes, a negative time, a depot that is no place, an unknown metric.
     """
     clock = Clock(seconds(time_limit_s))
+    sharing = Sharing.of(territory_m, balance)
     wishes = Wishes(crews, shift_minutes, service_minutes, minutes_per_unit, prize, skills)
     problem = ask(coordinates, depot, max_per_route, demand, capacity, metric, wishes)
     width = available_cores() if workers is None else whole_number(workers, "workers")
@@ -103,8 +111,11 @@ def solve(
     elif len(problem.points) <= NOTHING_TO_TRY:
         ended = "converged"
     elif _is_ready(clock, reporter, draft, trials):
-        effort = Effort(clock, trials or trials_worth(len(problem.points)), trials is not None)
-        ended = _improve(draft, ground or Ground(draft.problem), effort, reporter, Team(width, executor), seed)
+        ground = ground or Ground(draft.problem)
+        most = trials or trials_worth(len(problem.points))
+        effort = Effort(clock.part(1 - SHARE) if sharing.is_asked else clock, most, trials is not None)
+        ended = _improve(draft, ground, effort, reporter, Team(width, executor), seed)
+        settle(draft, ground, sharing, Clock(math.inf) if trials else clock, reporter)
     reporter.done(draft.distance, len(draft.used()))
     used = draft.used()
     return Plan(
