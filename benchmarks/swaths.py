@@ -88,7 +88,7 @@ def _csv(path: Path, text: str, most: int) -> Instance:
 
 def _vrp(path: Path, text: str) -> Instance:
     """CVRPLIB (Uchoa et al., European Journal of Operational Research 257, 2017): the depot is the first node."""
-    fields = dict(re.findall(r"^([A-Z_]+) *: *(.*?) *$", text, re.M))
+    fields = dict(re.findall(r"^([A-Z_]+)[ \t]*:[ \t]*(.*?)[ \t\r]*$", text, re.M))
     if fields["EDGE_WEIGHT_TYPE"] != "EUC_2D":
         raise ValueError(f"distances are {fields['EDGE_WEIGHT_TYPE']}")
     places = _section(text, "NODE_COORD_SECTION")[:, 1:]

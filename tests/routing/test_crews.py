@@ -185,7 +185,7 @@ BAD = [
     ({"crews": [Crew(), Crew(start=None)]}, "Some crews start anywhere and some do not."),
     ({"crews": [Crew()], "depot": None}, "A crew drives from or to the depot, and there is none."),
     ({"shift_minutes": math.nan}, "shift_minutes is nan."),
-    ({"shift_minutes": 9, "metric": "euclidean_rounded"}, "A shift in minutes needs the time that a unit"),
+    ({"shift_minutes": 9, "metric": "euclidean_rounded"}, "A shift or an appointment in minutes needs the time"),
     ({"minutes_per_unit": 0}, "minutes_per_unit is 0."),
     ({"service_minutes": [1, 2]}, "service_minutes does not fit."),
     ({"service_minutes": -1}, "service_minutes has a value that is negative or not finite."),

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stormplay.errors import BadInput
+from stormplay.routing.appointments import check_windows
 from stormplay.routing.construction import embed_sphere
-from stormplay.routing.draft import NOWHERE, Draft, Problem, Way
+from stormplay.routing.draft import NOWHERE, Problem, Way
 from stormplay.routing.plan import FloatArray
 from stormplay.routing.travel import drive_minutes
 
@@ -52,11 +53,12 @@ class Wishes:
     minutes_per_unit: float | None = None
     prize: npt.ArrayLike | None = None
     skills: Sequence[Collection[str]] | None = None
+    windows: npt.ArrayLike | None = None
 
     @property
     def are_none(self) -> bool:
         """Whether nothing else is asked for."""
-        others = (self.crews, self.shift_minutes, self.minutes_per_unit, self.prize, self.skills)
+        others = (self.crews, self.shift_minutes, self.minutes_per_unit, self.prize, self.skills, self.windows)
         return (
             all(wish is None for wish in others)
             and isinstance(self.service_minutes, float)
@@ -93,9 +95,10 @@ def with_wishes(problem: Problem, rows: int, wishes: Wishes, *, is_metres: bool)
         for crew, has in zip(crews, bits, strict=True)
     )
     service = numbers(wishes.service_minutes, rows, "service_minutes")[problem.rows] / minutes
-    problem = replace(problem, ways=ways, service=service)
+    problem = replace(problem, ways=ways, service=service, windows=_windows(problem, rows, wishes, minutes))
     problem = _with_needs(problem, rows, wishes.skills, known)
     problem = _without_unreachable(problem, minutes)
+    problem = problem.without(check_windows(problem, minutes))
     return replace(problem, prizes=_prizes(problem, rows, wishes))
 
 
@@ -111,8 +114,8 @@ def minutes_of_a_unit(wishes: Wishes, *, is_metres: bool) -> float:
             raise BadInput(f"minutes_per_unit is {given!r}.", "Expected minutes for one unit of the metric, above 0.")
         return float(given)
     is_timed = wishes.shift_minutes is not None or any(crew.shift_minutes < math.inf for crew in wishes.crews or ())
-    if is_timed and not is_metres:
-        raise BadInput("A shift in minutes needs the time that a unit of the metric takes.",
+    if (is_timed or wishes.windows is not None) and not is_metres:
+        raise BadInput("A shift or an appointment in minutes needs the time that a unit of the metric takes.",
                        "Expected minutes_per_unit beside a metric of your own.")  # fmt: skip
     return drive_minutes(1.0)
 
@@ -192,6 +195,25 @@ def _with_needs(
     return problem.without(reasons, needs=needs)
 
 
+def _windows(problem: Problem, rows: int, wishes: Wishes, minutes: float) -> FloatArray | None:
+    """When visits may begin, as (n, 2) in the metric's unit; where none is told, at any time."""
+    if wishes.windows is None:
+        return None
+    try:
+        given = np.asarray(wishes.windows, dtype=float)
+    except (TypeError, ValueError):
+        given = np.zeros(0)
+    if given.shape != (rows, 2):
+        raise BadInput(f"windows have the shape {given.shape}.",
+                       f"Expected ({rows}, 2): the earliest and the latest minute, nan where any will do.")  # fmt: skip
+    told = np.column_stack([np.nan_to_num(given[:, 0], nan=0.0), np.where(np.isnan(given[:, 1]), np.inf, given[:, 1])])
+    wrong = np.flatnonzero((told[:, 0] < 0) | (told[:, 0] > told[:, 1]) | np.isinf(told[:, 0]))
+    if len(wrong):
+        raise BadInput(f"The window of row {wrong[0]} is {given[wrong[0]].tolist()}.",
+                       "Expected minutes after setting out, 0 or more, the earliest first.")  # fmt: skip
+    return np.asarray(told[problem.rows] / minutes)
+
+
 def _without_unreachable(problem: Problem, minutes: float) -> Problem:
     """Leave out the stops that take longer alone than any crew's shift that can do them."""
     n = len(problem.rows)
@@ -250,12 +272,7 @@ def numbers(values: npt.ArrayLike, rows: int, name: str) -> FloatArray:
     return given
 
 
-def route_minutes(draft: Draft, wishes: Wishes, *, is_metres: bool) -> FloatArray:
-    """Driving and service of each used route in minutes, as (number of routes,); empty where they cannot be told."""
-    if not is_metres and wishes.minutes_per_unit is None:
-        return np.zeros(0)
-    minutes = minutes_of_a_unit(wishes, is_metres=is_metres)
-    driven = [
-        draft.lengths[number] + float(draft.problem.service[draft.routes[number]].sum()) for number in draft.used()
-    ]
-    return np.array(driven, dtype=float) * minutes
+def minutes_known(wishes: Wishes, *, is_metres: bool) -> float | None:
+    """Minutes of driving for one unit of the metric; None where nobody has said."""
+    known = is_metres or wishes.minutes_per_unit is not None
+    return minutes_of_a_unit(wishes, is_metres=is_metres) if known else None

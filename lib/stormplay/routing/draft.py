@@ -55,6 +55,9 @@ class Problem:
         service: (n,) length that serving each stop stands for, where a way has a longest length.
         prizes: (n,) length that serving each stop is worth; None: all must be served.
         needs: (n,) skills that serving each stop takes, as bits; where none is told, none.
+        pins: (n,) of the last stop that is locked on a route, how many it stands for; 0: free; where none is told, 0.
+        windows: (n, 2) length driven and served after setting out at which a visit may begin, earliest and latest;
+            None: at any time.
     """
 
     rows: IntArray
@@ -69,10 +72,13 @@ class Problem:
     service: FloatArray
     prizes: FloatArray | None = None
     needs: IntArray = field(default_factory=lambda: NO_STOPS)
+    pins: IntArray = field(default_factory=lambda: NO_STOPS)
+    windows: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        if len(self.needs) != len(self.rows):
-            object.__setattr__(self, "needs", np.zeros(len(self.rows), np.intp))
+        for name in ("needs", "pins"):
+            if len(getattr(self, name)) != len(self.rows):
+                object.__setattr__(self, name, np.zeros(len(self.rows), np.intp))
 
     @property
     def has_depot(self) -> bool:
@@ -99,8 +105,15 @@ class Problem:
         return replace(
             self, rows=self.rows[kept], points=self.points[kept], distances=self.distances.take(nodes),
             units=self.units[kept], service=self.service[kept], needs=(self.needs if needs is None else needs)[kept],
+            pins=self.pins[kept], windows=None if self.windows is None else self.windows[kept],
             prizes=None if self.prizes is None else self.prizes[kept], unassigned=self.unassigned | reasons,
         )  # fmt: skip
+
+    def legs(self, starts: IntArray, ends: IntArray) -> FloatArray:
+        """Distances between nodes as (k,), 0 from and to NOWHERE."""
+        legs, is_driven = np.zeros(len(starts)), (starts != NOWHERE) & (ends != NOWHERE)
+        legs[is_driven] = self.distances.legs(starts[is_driven], ends[is_driven])
+        return legs
 
     def path_matrix(self, before: int, stops: IntArray, after: int) -> FloatArray:
         """Distances among `stops` (m,) with a start and an end around them, as (m + 2, m + 2).

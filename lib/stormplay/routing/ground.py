@@ -39,6 +39,7 @@ class Ground:
         if starts:
             each = [problem.distances.legs(np.full(n, start), np.arange(n)) for start in sorted(starts)]
             self._from_depot = np.min(each, axis=0)
+        self._from_depot[problem.pins > 0] = -1.0
         self._local = np.full(n, -1, dtype=np.int32)
 
     def region(
@@ -63,9 +64,15 @@ class Ground:
             problem.points[stops], self._bases([way.start for way in kinds]), self._bases([way.end for way in kinds]),
             rows, self._from_depot[stops], problem.units[stops], problem.service[stops],
             np.zeros(len(stops)) if problem.prizes is None else problem.prizes[stops],
-            near, matrix, _A_HAIR_LESS * np.array([way.longest for way in kinds]), problem.needs[stops],
-            np.array([way.skills for way in kinds]), rules, work,
+            near, matrix, _A_HAIR_LESS * np.array([way.longest for way in kinds]), self._held(routes, len(kinds)),
+            problem.needs[stops], np.array([way.skills for way in kinds]), rules, work,
         )  # fmt: skip
+
+    def _held(self, routes: list[IntArray], k: int) -> IntArray:
+        """Stops that the first one of each route stands for besides itself."""
+        held = np.zeros(k, dtype=np.intp)
+        held[: len(routes)] = [max(0, int(self._problem.pins[route].sum()) - 1) for route in routes]
+        return held
 
     def _bases(self, nodes: list[int]) -> FloatArray:
         """Positions of bases; any, for NOWHERE."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from stormplay.errors import BadInput
 from stormplay.routing.crews import Wishes, minutes_of_a_unit, numbers
-from stormplay.routing.draft import Draft, Problem
+from stormplay.routing.draft import Draft, Problem, Way
 from stormplay.routing.plan import FloatArray, IntArray
 from stormplay.routing.question import Metric, ask
 
@@ -72,17 +72,9 @@ def insert(
     if len(kept) != len(rows) or any(not 0 <= k <= len(route) for k, route in zip(kept, rows, strict=False)):
         raise BadInput(f"locked is {locked!r}.", f"Expected for each of {len(rows)} routes how many stops stay.")
     draft = Draft(problem, [np.array([number[row] for row in route.tolist()], np.intp) for route in rows])
-    best = min(
-        (
-            _best_place(draft, at, number[stop], kept[at])
-            for at in range(len(rows))
-            if _has_room(draft, at, number[stop])
-        ),
-        default=(np.inf, -1, -1),
-    )
-    if best[1] < 0:
+    added, route, position = cheapest_place(draft, number[stop], kept)
+    if route < 0:
         return Insertion(rows, None, -1, 0.0, np.zeros(0, np.intp), _why_not(draft, number[stop]))
-    added, route, position = best
     later = rows[route][position:]
     after = [np.insert(r, position, stop) if at == route else r for at, r in enumerate(rows)]
     said = _said(stop, route, position, added, later, is_metres=is_metres)
@@ -112,30 +104,45 @@ def _check(problem: Problem, rows: list[IntArray], stop: int) -> dict[int, int]:
     return number
 
 
+def cheapest_place(draft: Draft, stop: int, kept: Sequence[int]) -> tuple[float, int, int]:
+    """Where one more stop makes the routes longer by least, with all limits kept.
+
+    Args:
+        draft: The routes.
+        stop: One of its problem's stops, on none of them.
+        kept: How many first stops of each route nothing may go before.
+
+    Returns:
+        The length added, the route's number and the position on it; infinite, -1 and -1 where no route can take it.
+    """
+    places = (_best_place(draft, at, stop, kept[at]) for at in range(len(draft.routes)) if _has_room(draft, at, stop))
+    return min(places, default=(np.inf, -1, -1))
+
+
 def _has_room(draft: Draft, at: int, stop: int) -> bool:
     problem, route = draft.problem, draft.routes[at]
     load = int(problem.units[route].sum() + problem.units[stop])
-    return len(route) < problem.max_per_route and load <= problem.capacity
+    held = int(np.maximum(problem.pins[route] - 1, 0).sum())
+    has_skills = problem.needs[stop] & ~draft.way(at).skills == 0
+    return len(route) + held < problem.max_per_route and load <= problem.capacity and bool(has_skills)
 
 
 def _best_place(draft: Draft, at: int, stop: int, kept: int) -> tuple[float, int, int]:
     """The least that a route gets longer, with the route and the position; infinite where its shift is full."""
     problem, route = draft.problem, draft.routes[at]
-    added = _added(problem, route, stop)[kept:]
+    added = _added(problem, route, stop, draft.way(at))[kept:]
     position = int(np.argmin(added))
     used = draft.lengths[at] + float(problem.service[route].sum() + problem.service[stop])
-    if used + added[position] > problem.ways[0].longest:
+    if used + added[position] > draft.way(at).longest:
         return np.inf, -1, -1
     return float(added[position]), at, position + kept
 
 
-def _added(problem: Problem, route: IntArray, stop: int) -> FloatArray:
+def _added(problem: Problem, route: IntArray, stop: int, way: Way) -> FloatArray:
     """What each of the m + 1 positions adds."""
-    matrix = problem.path_matrix(problem.ways[0].start, np.append(route, stop), problem.ways[0].end)
-    m = len(route)
-    path = np.concatenate([np.arange(m + 1), [m + 2]])
-    whole = matrix[path[:-1], m + 1] + matrix[m + 1, path[1:]]
-    return np.asarray(whole - (matrix[path[:-1], path[1:]] if m else 0.0))
+    before, after = np.append(way.start, route), np.append(route, way.end)
+    whole = problem.legs(before, np.full(len(before), stop)) + problem.legs(np.full(len(after), stop), after)
+    return np.asarray(whole - problem.legs(before, after) if len(route) else whole)
 
 
 def _why_not(draft: Draft, stop: int) -> str:

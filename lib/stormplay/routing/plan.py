@@ -24,7 +24,8 @@ class Plan:
         start_distance_m: Length after bisection and ordering, before the improvement.
         ended: Why the run ended: "converged" (more work is not worth its time), "time", "cancelled" or "iterations".
         route_crews: Name of the crew that drives each route, where crews were given.
-        route_minutes: float array (number of routes,), driving and service of each, where minutes can be told.
+        route_minutes: float array (number of routes,), driving, service and waiting of each, where minutes can be told.
+        begin_minutes: For each route when each visit begins, minutes after setting out, where minutes can be told.
     """
 
     routes: list[IntArray]
@@ -35,6 +36,7 @@ class Plan:
     ended: str
     route_crews: list[str] = field(default_factory=list)
     route_minutes: FloatArray = field(default_factory=lambda: np.zeros(0))
+    begin_minutes: list[FloatArray] = field(default_factory=list)
 
     def __repr__(self) -> str:
         stops = sum(len(route) for route in self.routes)

@@ -19,7 +19,8 @@ class Progress:
         distance_m: Length of the best plan so far, in the metric's unit (metres for "haversine"). Never growing in
             the improvement, unless stops may be left out: then it grows with a stop more.
         routes: Number of routes in that plan.
-        phase: "bisection", "ordering", "improvement", "sharing" or "done"; of a `generate_routes` then also "roads", again from 0.
+        phase: "bisection", "ordering", "improvement", "sharing", "appointments" or "done"; of a `generate_routes` then
+            also "roads", again from 0.
     """
 
     fraction: float
@@ -74,6 +75,7 @@ class Reporter:
         self._callback, self._clock = callback, clock
         self._last_call_s, self._last_fraction, self._last_phase = -math.inf, 0.0, ""
         self.cancelled = False
+        self.driven = 0.0  # length of what is locked, which is part of every plan
 
     def tell(self, phase: str, distance_m: float, routes: int, *, fraction: float = 0.0, force: bool = False) -> bool:
         """Report if it is time to, or a phase begins; return True while the caller wants the run to go on."""
@@ -83,7 +85,7 @@ class Reporter:
         self._last_fraction = max(self._last_fraction, fraction, self._clock.fraction)
         self._last_call_s, self._last_phase = self._clock.elapsed_s, phase
         # Only the exact False stops: a callback that returns nothing, or 0 widgets, goes on.
-        if self._callback(Progress(self._last_fraction, distance_m, routes, phase)) is False:
+        if self._callback(Progress(self._last_fraction, distance_m + self.driven, routes, phase)) is False:
             self.cancelled = True
         return not self.cancelled
 

@@ -83,7 +83,7 @@ def try_out() -> None:
         np.arange(2), np.array([1, 2, 2]), np.zeros(3, np.intp), np.eye(2, 3) * 1000.0, np.zeros((3, 3)),
         np.zeros((3, 3)), np.zeros(8, np.int32), np.full(2, 1414.0), np.ones(2, np.int64), np.zeros(2), np.zeros(2),
         np.array([[1], [0]], np.int32), np.zeros((1, 1)), np.full(3, np.inf),
-        np.zeros(2, np.intp), np.zeros(3, np.intp),
+        np.zeros(3, np.intp), np.zeros(2, np.intp), np.zeros(3, np.intp),
         Rules(SPHERE, False, False, False, True, False, 2, 2, 2), region.Work(region.Heat(1.0, 0.1), 10, 60.0, 1),
     )  # fmt: skip
     nearest.near_stops(two.points, 1)  # imports scipy's trees

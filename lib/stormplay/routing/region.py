@@ -58,13 +58,14 @@ class Region:
         starts: (k, d) where each route starts.
         ends: (k, d) where each route ends.
         rows: (m + 2k,) row of each stop, start and end in `matrix`.
-        from_depot: (m,) distance from the depot.
+        from_depot: (m,) distance from the depot; -1: stays the first of its route.
         units: (m,) demand.
         service: (m,) length that serving a stop stands for.
         prizes: (m,) length that serving a stop is worth.
         near: (m, K) near stops, -1 for one outside.
         matrix: Distances, where points do not give them.
         longest: (k,) longest length of each route.
+        held: (k,) stops on each route that count and are not among these.
         needs: (m,) skills that serving a stop takes, as bits.
         skills: (k,) skills of each route, as bits.
         rules: Limits and settings.
@@ -85,6 +86,7 @@ class Region:
     near: npt.NDArray[np.int32]
     matrix: FloatArray
     longest: FloatArray
+    held: IntArray
     needs: IntArray
     skills: IntArray
     rules: Rules
@@ -94,8 +96,8 @@ class Region:
         """The arrays for the kernel."""
         return Rings(
             _in_space(self.points), _in_space(self.starts), _in_space(self.ends), self.rows, self.from_depot,
-            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.needs, self.skills,
-            self.rules, self.work.seed,
+            self.units, self.service, self.prizes, self.near, self.matrix, self.longest, self.held, self.needs,
+            self.skills, self.rules, self.work.seed,
         )  # fmt: skip
 
 

@@ -86,9 +86,10 @@ class _Settling:
         self._draft, self._ground, self._sharing = draft, ground, sharing
         self._clock, self._reporter = clock, reporter
         self._territories = Territories(flat(draft.problem.points))
-        self._used = draft.used()
-        work = self._work(draft.routes, draft.lengths)
-        self._even = math.inf if sharing.balance is None else (1 + sharing.balance) * float(work[self._used].mean())
+        work, pins = self._work(draft.routes, draft.lengths), draft.problem.pins
+        self._used = [number for number in draft.used() if not pins[draft.routes[number][0]]]
+        mean = float(work[self._used].mean()) if self._used else 0.0
+        self._even = math.inf if sharing.balance is None else (1 + sharing.balance) * mean
         abroad = [self._abroad(route) for route in draft.routes]
         self._costs = self._cost_of(np.array(draft.lengths), work, np.array(abroad))
 
@@ -108,7 +109,9 @@ class _Settling:
 
     def _goes_on(self) -> bool:
         draft = self._draft
-        return self._reporter.tell("sharing", draft.distance, len(self._used), fraction=0.99) and not self._clock.is_over
+        return (
+            self._reporter.tell("sharing", draft.distance, len(self._used), fraction=0.99) and not self._clock.is_over
+        )
 
     def _neighbours(self) -> list[tuple[int, int]]:
         """Pairs of routes with stops beside each other, those first that cost most."""
@@ -179,4 +182,4 @@ class _Settling:
 
     def _cost_of(self, lengths: FloatArray, work: FloatArray, abroad: FloatArray) -> FloatArray:
         uneven = np.maximum(work - self._even, 0.0)
-        return lengths + self._sharing.territory * abroad + _UNEVEN * np.where(np.isfinite(uneven), uneven, 0.0)
+        return np.asarray(lengths + self._sharing.territory * abroad + _UNEVEN * uneven)

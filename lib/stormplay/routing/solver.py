@@ -9,19 +9,22 @@ from concurrent.futures import Executor
 import numpy as np
 import numpy.typing as npt
 
-from stormplay.routing import readiness
+from stormplay.errors import BadInput
+from stormplay.routing import appointments, readiness
 from stormplay.routing.allotting import allot, reasons
 from stormplay.routing.annealing import Annealing, Effort, trials_worth
 from stormplay.routing.construction import bisect
-from stormplay.routing.crews import Crew, Wishes, route_minutes
+from stormplay.routing.crews import Crew, Wishes, minutes_known
 from stormplay.routing.draft import Draft
 from stormplay.routing.ground import Ground
 from stormplay.routing.plan import Plan
 from stormplay.routing.progress import Clock, ProgressCallback, Reporter
 from stormplay.routing.question import Metric, ask, seconds, whole_number
 from stormplay.routing.settling import SHARE, Sharing, settle
+from stormplay.routing.standing import stand
 from stormplay.routing.starting import NOTHING_TO_TRY, first_order
 from stormplay.routing.team import Team, available_cores
+from stormplay.routing.timetable import timetable
 
 
 def solve(
@@ -46,6 +49,9 @@ def solve(
     skills: Sequence[Collection[str]] | None = None,
     balance: float | None = None,
     territory_m: float = 0.0,
+    routes: Sequence[npt.ArrayLike] | None = None,
+    locked: Sequence[int] | None = None,
+    windows: npt.ArrayLike | None = None,
 ) -> Plan:
     """Split stops into routes and order each, so that the sum of all legs is short.
 
@@ -83,6 +89,13 @@ def solve(
             most 110 %. A wish, kept as far as neighbouring routes can, for at most twice as much more driving.
         territory_m: Length, in the metric's unit, that one stop less within another route's territory is worth. Not
             with a matrix, which does not say where stops lie.
+        routes: A plan to go on from: rows in visiting order, as in `Plan.routes`; where there are crews, the first
+            route is the first crew's, and so on. Stops on none of them are put in; those for which a limit leaves no
+            room come off the end. Each goes on as a route only where it has locked stops.
+        locked: For each of `routes` how many of its first stops have been visited or promised: they stay where they
+            are, in this order, and nothing goes before them.
+        windows: (n, 2) the earliest and the latest minute after setting out at which a visit may begin; nan: any.
+            A crew that is early waits. What nobody can keep is left out. Not beside `locked`.
 
     Returns:
         The plan. Every row is on exactly one route or in `Plan.unassigned` with a reason.
@@ -92,7 +105,8 @@ def solve(
     """
     clock = Clock(seconds(time_limit_s))
     sharing = Sharing.of(territory_m, balance)
-    wishes = Wishes(crews, shift_minutes, service_minutes, minutes_per_unit, prize, skills)
+    wishes = Wishes(crews, shift_minutes, service_minutes, minutes_per_unit, prize, skills, windows)
+    is_metres = isinstance(metric, str) and metric == "haversine"
     problem = ask(coordinates, depot, max_per_route, demand, capacity, metric, wishes)
     width = available_cores() if workers is None else whole_number(workers, "workers")
     trials = None if iterations is None else whole_number(iterations, "iterations")
@@ -100,11 +114,17 @@ def solve(
     reporter.tell("bisection", 0.0, 0, force=True)
     if len(problem.points) > NOTHING_TO_TRY:
         readiness.begin()  # beside bisection
-    routes = bisect(problem.points, problem.units, problem.max_per_route, problem.capacity)
-    draft = Draft(problem.limited(len(routes)), routes)
+    if windows is not None and locked is not None and any(locked):
+        raise BadInput("Windows count from setting out, and some stops are locked.", "Expected one of the two.",
+                       "Lock the promised stops with those that have been visited, or use `insert`.")  # fmt: skip
+    standing = stand(problem, routes, locked, None if crews is None else len(crews))
+    reporter.driven = standing.driven
+    loose, free = standing.take_in(), standing.untaken()
+    parts = bisect(free.points[loose], free.units[loose], free.max_per_route, free.capacity)
+    draft = Draft(free.limited(len(parts)), [loose[part] for part in parts])
     ground = first_order(draft, clock, reporter, waits=trials is not None)
-    draft = allot(problem, draft)
-    start_distance_m = draft.distance
+    draft = standing.with_new(allot(free, draft))
+    start_distance_m = draft.distance + standing.driven
     ended = "time"
     if reporter.cancelled:
         ended = "cancelled"
@@ -113,20 +133,27 @@ def solve(
     elif _is_ready(clock, reporter, draft, trials):
         ground = ground or Ground(draft.problem)
         most = trials or trials_worth(len(problem.points))
-        effort = Effort(clock.part(1 - SHARE) if sharing.is_asked else clock, most, trials is not None)
+        settling = clock.part(1.0 if windows is None else 1 - appointments.SHARE)
+        effort = Effort(settling.part(1 - SHARE) if sharing.is_asked else settling, most, trials is not None)
         ended = _improve(draft, ground, effort, reporter, Team(width, executor), seed)
-        settle(draft, ground, sharing, Clock(math.inf) if trials else clock, reporter)
+        settle(draft, ground, sharing, Clock(math.inf) if trials else settling, reporter)
+    missed = appointments.keep_appointments(draft, standing.rest.ways, Clock(0) if trials else clock, reporter)
     reporter.done(draft.distance, len(draft.used()))
-    used = draft.used()
+    stops, ways, lengths = standing.told(draft)
+    minutes = minutes_known(wishes, is_metres=is_metres)
+    hours = (
+        [] if minutes is None else [timetable(problem, s, problem.ways[w]) for s, w in zip(stops, ways, strict=True)]
+    )
     return Plan(
-        routes=[problem.rows[draft.routes[number]] for number in used],
-        distance_m=draft.distance,
-        route_distances_m=np.array([draft.lengths[number] for number in used], dtype=float),
-        unassigned=problem.unassigned | reasons(draft),
+        routes=[problem.rows[route] for route in stops],
+        distance_m=float(sum(lengths.tolist())),
+        route_distances_m=lengths,
+        unassigned=problem.unassigned | reasons(draft) | missed,
         start_distance_m=start_distance_m,
         ended=ended,
-        route_crews=[crews[draft.ways[number]].name for number in used] if crews is not None else [],
-        route_minutes=route_minutes(draft, wishes, is_metres=isinstance(metric, str) and metric == "haversine"),
+        route_crews=[crews[way].name for way in ways] if crews is not None else [],
+        route_minutes=np.array([hour.ends * (minutes or 0.0) for hour in hours], dtype=float),
+        begin_minutes=[hour.begins * (minutes or 0.0) for hour in hours],
     )
 
 

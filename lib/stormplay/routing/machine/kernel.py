@@ -151,7 +151,7 @@ def link(
             routes[route].length += nodes[p].step + nodes[v].service
             total += nodes[p].step
             p = v
-        routes[route].count = ends[route] - begin
+        routes[route].count += ends[route] - begin
         begin = ends[route]
     for stop in range(m):
         if nodes[stop].route == LEFT_OUT:

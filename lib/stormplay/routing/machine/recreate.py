@@ -10,6 +10,7 @@ from stormplay.routing.machine.compiled import inlined
 from stormplay.routing.machine.dice import draw, next_overlooked
 from stormplay.routing.machine.legs import back, detour, leg
 from stormplay.routing.machine.ring import LEFT_OUT
+from stormplay.routing.machine.ruin import is_fixed
 
 
 @inlined
@@ -60,9 +61,10 @@ def place_in_opened(
             continue
         most = longest_detour(routes, rules, route, nodes[c].service)
         start, end = m + route, m + routes.shape[0] + route
-        cost = detour(nodes, matrix, rules, start, c, leg(nodes, matrix, rules, start, c))
-        if cost < low and cost <= most:
-            low, at = cost, start
+        if not is_fixed(nodes, nodes[start].after):
+            cost = detour(nodes, matrix, rules, start, c, leg(nodes, matrix, rules, start, c))
+            if cost < low and cost <= most:
+                low, at = cost, start
         last = np.int64(nodes[end].before)
         cost = detour(nodes, matrix, rules, last, c, leg(nodes, matrix, rules, last, c))
         if cost < low and cost <= most:
@@ -109,6 +111,8 @@ def place_near(
         cost = detour(nodes, matrix, rules, n, c, there)
         if cost < low and cost <= most:
             low, at = cost, n
+        if is_fixed(nodes, n):
+            continue
         p = np.int64(nodes[n].before)
         cost = back(nodes, matrix, rules, n, c, there) + leg(nodes, matrix, rules, p, c) - nodes[p].step
         if cost < low and cost <= most:
@@ -127,6 +131,8 @@ def place_anywhere(nodes: Any, routes: Any, asks: Any, matrix: Any, rules: Any, 
             continue
         most = longest_detour(routes, rules, route, nodes[c].service)
         p = m + route
+        if is_fixed(nodes, nodes[p].after):
+            p = np.int64(nodes[p].after)
         while True:
             cost = detour(nodes, matrix, rules, p, c, leg(nodes, matrix, rules, p, c))
             if cost < low and cost <= most:

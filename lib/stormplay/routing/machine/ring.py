@@ -88,13 +88,14 @@ class Rings:
         starts: (k, 3) position of each route's start.
         ends: (k, 3) position of each route's end.
         rows: (m + 2k,) row of each node in `matrix`; any, where there is none.
-        from_depot: (m,) distance from the depot.
+        from_depot: (m,) distance from the depot; -1: stays the first of its route.
         units: (m,) demand.
         service: (m,) length that serving a stop stands for, where routes have a longest one.
         prizes: (m,) length that serving a stop is worth, where stops may be left out.
         near: (m, K) near stops, nearest first, -1 for one that is not of these.
         matrix: Distances for kind MATRIX, else (1, 1).
         longest: (k,) longest length of each route.
+        held: (k,) stops on each route that are not among these.
         needs: (m,) skills that serving a stop takes, as bits.
         skills: (k,) skills of each route, as bits, 31 at most.
         rules: What does not change.
@@ -104,7 +105,7 @@ class Rings:
     def __init__(
         self, stops: FloatArray, starts: FloatArray, ends: FloatArray, rows: Int32Array, from_depot: FloatArray,
         units: IntArray, service: FloatArray, prizes: FloatArray, near: Int32Array, matrix: FloatArray,
-        longest: FloatArray, needs: IntArray, skills: IntArray, rules: Rules, seed: int,
+        longest: FloatArray, held: IntArray, needs: IntArray, skills: IntArray, rules: Rules, seed: int,
     ) -> None:  # fmt: skip
         m, k = len(stops), len(starts)
         self.nodes = _lines(m + 2 * k, NODE)
@@ -114,7 +115,7 @@ class Rings:
         self.nodes["from_depot"][:m], self.nodes["units"][:m] = from_depot, units
         self.nodes["service"][:m] = service
         self.routes = np.zeros(k, ROUTE)
-        self.routes["longest"], self.routes["skills"] = longest, skills
+        self.routes["longest"], self.routes["count"], self.routes["skills"] = longest, held, skills
         self.asks = np.zeros(m, ASK)
         self.asks["prize"], self.asks["skills"] = prizes, needs
         self.near, self.matrix, self.rules = near, matrix, rules

@@ -31,6 +31,12 @@ def take_out(nodes: Any, routes: Any, matrix: Any, rules: Any, log: Any, n: Any,
 
 
 @inlined
+def is_fixed(nodes: Any, v: Any) -> Any:
+    """Whether stop v stays the first of its route."""
+    return nodes[v].from_depot < 0
+
+
+@inlined
 def find_string(nodes: Any, rng: Any, m: Any, c: Any, length: Any) -> Any:
     """The first stop of a random string of up to `length` stops around stop c, and how many it has."""
     first, last, size = c, c, 1
@@ -61,7 +67,7 @@ def ruin_route(
     change = 0.0
     for i in range(found):
         x = np.int64(nodes[v].after)
-        if (i < kept_from or i >= kept_from + kept) and n < MOST_GONE:
+        if (i < kept_from or i >= kept_from + kept) and n < MOST_GONE and not is_fixed(nodes, v):
             change += take_out(nodes, routes, matrix, rules, log, n, v)
             n += 1
         v = x
