@@ -1,6 +1,6 @@
 """Coordinates in, ordered routes out. Pure: arrays, no database; OR-Tools is loaded by its first use.
 
-solve             stops and limits -> Plan
+solve             stops, limits, crews, hours, a plan that exists -> Plan
 Plan, Progress    the answer, and a report on the way
 Crew              who drives: home or depot, shift, days, skills
 insert            one more stop on a day that has begun -> Insertion: where, and what changes

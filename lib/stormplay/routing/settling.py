@@ -174,7 +174,8 @@ class _Settling:
     def _work(self, routes: list[IntArray], lengths: FloatArray | list[float]) -> FloatArray:
         """Driving and service of each route, in the metric's unit."""
         service = self._draft.problem.service
-        return np.asarray(lengths, dtype=float) + np.array([float(service[route].sum()) for route in routes])
+        served = np.array([float(service[route].sum()) for route in routes], dtype=float)
+        return np.asarray(np.asarray(lengths, dtype=float) + served)
 
     def _abroad(self, route: IntArray) -> int:
         """Stops of others in a route's territory."""
