@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from stormplay import accounts, broker, embedded, migrations
+from stormplay.embedded.place import place_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -37,6 +39,17 @@ def pytest_collection_modifyitems(items):
     """Order the files, each kept together and in its own order."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
+
+def pytest_sessionfinish(session):
+    """Take away the data of servers that tests have made: as root it lies outside their folders, a gigabyte a run."""
+    if hasattr(session.config, "workerinput"):
+        return  # others still work
+    base = session.config._tmp_path_factory.getbasetemp()
+    for secrets in base.rglob("secrets.json"):
+        data = place_of(secrets.parent).data
+        if base not in data.parents and not (data / "postmaster.pid").exists():
+            shutil.rmtree(data.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
