@@ -24,7 +24,9 @@ from stormplay.routing.settling import SHARE, Sharing, settle
 from stormplay.routing.standing import stand
 from stormplay.routing.starting import NOTHING_TO_TRY, first_order
 from stormplay.routing.team import Team, available_cores
-from stormplay.routing.timetable import timetable
+from stormplay.routing.timetable import timetables
+
+_ENDING_S_A_STOP = 2e-6  # to write the plan down, after the last round
 
 
 def solve(
@@ -133,7 +135,8 @@ def solve(
     elif _is_ready(clock, reporter, draft, trials):
         ground = ground or Ground(draft.problem)
         most = trials or trials_worth(len(problem.points))
-        settling = clock.part(1.0 if windows is None else 1 - appointments.SHARE)
+        ending = _ENDING_S_A_STOP * len(problem.points) / max(clock.limit_s, 1e-9)
+        settling = clock.part(max(0.5, 1 - ending - (0.0 if windows is None else appointments.SHARE)))
         effort = Effort(settling.part(1 - SHARE) if sharing.is_asked else settling, most, trials is not None)
         ended = _improve(draft, ground, effort, reporter, Team(width, executor), seed)
         settle(draft, ground, sharing, Clock(math.inf) if trials else settling, reporter)
@@ -141,9 +144,7 @@ def solve(
     reporter.done(draft.distance, len(draft.used()))
     stops, ways, lengths = standing.told(draft)
     minutes = minutes_known(wishes, is_metres=is_metres)
-    hours = (
-        [] if minutes is None else [timetable(problem, s, problem.ways[w]) for s, w in zip(stops, ways, strict=True)]
-    )
+    hours = [] if minutes is None else timetables(problem, stops, [problem.ways[way] for way in ways])
     return Plan(
         routes=[problem.rows[route] for route in stops],
         distance_m=float(sum(lengths.tolist())),

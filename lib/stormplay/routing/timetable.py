@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +29,22 @@ class Timetable(NamedTuple):
 
 def timetable(problem: Problem, route: IntArray, way: Way) -> Timetable:
     """The hours of a route that is driven without a break, each visit begun as early as it may."""
-    nodes = np.concatenate([[way.start], route, [way.end]]).astype(np.intp)
-    legs = problem.legs(nodes[:-1], nodes[1:])
+    return timetables(problem, [route], [way])[0]
+
+
+def timetables(problem: Problem, routes: Sequence[IntArray], ways: Sequence[Way]) -> list[Timetable]:
+    """The hours of many routes; their legs are asked for at once."""
+    if not routes:
+        return []
+    nodes = [np.concatenate([[way.start], route, [way.end]]) for route, way in zip(routes, ways, strict=True)]
+    starts, ends = (np.concatenate([path[part] for path in nodes]) for part in (slice(None, -1), slice(1, None)))
+    legs = problem.legs(starts.astype(np.intp), ends.astype(np.intp))
+    each = np.split(legs, np.cumsum([len(route) + 1 for route in routes])[:-1])
+    return [_hours(problem, route, way, own) for route, way, own in zip(routes, ways, each, strict=True)]
+
+
+def _hours(problem: Problem, route: IntArray, way: Way, legs: FloatArray) -> Timetable:
+    """The hours of a route, of its legs (m + 1,)."""
     service = problem.service[route]
     begins = np.cumsum(legs[:-1]) + np.cumsum(service) - service
     is_kept = True
