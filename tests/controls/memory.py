@@ -44,14 +44,14 @@ class MemoryBuilder:
     step_s: float = 0.0
     depot: tuple[float, float] | None = (32.84, -97.29)
     as_of: datetime | None = datetime(2021, 4, 29, 12, tzinfo=UTC)
-    travel_notice: str = ""
 
     def __post_init__(self):
+        self.made_with = {}
         self.routes = pd.DataFrame(columns=ROUTES)
         self.stops = pd.DataFrame(columns=STOPS)
         self.replaced = []
 
-    def generate_routes(self, max_per_route=50, *, time_limit_s=8.0, progress=None):
+    def generate_routes(self, max_per_route=50, *, time_limit_s=8.0, progress=None, **wishes):
         if max_per_route < 1:
             raise BadInput(f"max_per_route is {max_per_route}.", "Expected a whole number of stops, 1 or more.")
         for step in range(1, 11):
@@ -63,6 +63,7 @@ class MemoryBuilder:
         self.replaced = [
             {"route_name": row.route_name, "stops": held[row.route_id]} for row in self.routes.itertuples()
         ]
+        self.made_with = {"max_per_route": max_per_route, "visit_type": "knock", **wishes}
         number = np.arange(len(self.homes)) // max_per_route
         self.stops = self.homes.assign(
             route_id=[f"r{n}" for n in number], sequence_order=np.arange(len(self.homes)) % max_per_route + 1

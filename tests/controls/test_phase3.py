@@ -120,7 +120,7 @@ def test_a_second_plan_says_what_it_changed(builder):
     assert "This is the first plan of this storm." in said
     assert "of 120 homes" in said
     assert "lie in the territory of another route too" in said
-    page._limit.value = 60
+    page.form.limit.value = 60
     press(page)
     said = text_of(page.changes().value)
     assert "2 routes took the place of 3. Of 120 stops 80 stay with most of their route, 40 came from another" in said
@@ -133,7 +133,7 @@ def test_a_second_plan_says_what_it_changed(builder):
 def test_a_bad_limit_is_one_sentence_and_changes_nothing(builder):
     page = opened(builder)
     press(page)
-    page._limit.value = 0
+    page.form.limit.value = 0
     press(page)
     assert page.work.message.text == "max_per_route is 0. Expected a whole number of stops, 1 or more."
     assert len(page.routes().rows) == 3
@@ -142,7 +142,7 @@ def test_a_bad_limit_is_one_sentence_and_changes_nothing(builder):
 def test_cancelling_leaves_the_former_plan(builder):
     page = opened(builder)
     press(page)
-    builder.step_s, page._limit.value = 0.1, 10
+    builder.step_s, page.form.limit.value = 0.1, 10
 
     async def main():
         page.work.button.click()
@@ -153,6 +153,41 @@ def test_cancelling_leaves_the_former_plan(builder):
     asyncio.run(main())
     assert page.work.message.text.startswith("Stopped.")
     assert len(page.routes().rows) == 3
+
+
+def test_the_further_choices_are_folded_and_reach_the_plan(builder):
+    page = opened(builder)
+    assert page.form._rest.layout.display == "none"
+    assert page.form.more.description == "More choices"
+    press(page)
+    assert builder.made_with == {"max_per_route": 50, "visit_type": "knock"}
+    assert "knock of 3 minutes at each stop, at most 50 stops a route, no limit to the day." in answer(page)
+    page.form.more.value = True
+    assert page.form._rest.layout.display is None
+    page.form.visit.value, page.form.longest_day.value = "adjuster", "7,5"
+    page.form.even_days.value = page.form.own_ground.value = True
+    assert page.form.more.description == "More choices (4 made)"
+    press(page)
+    asked = {"visit_type": "adjuster", "shift_minutes": 450.0, "balance": 0.1, "territory_m": 200.0}
+    assert builder.made_with == {"max_per_route": 50} | asked
+    assert (
+        "made with: adjuster meeting of 90 minutes at each stop, at most 50 stops a route, no day longer than 7.5 "
+        "hours, even days (at most 10% above the mean), crews on their own ground."
+    ) in answer(page)
+    page.form.longest_day.value = "all day"
+    press(page)
+    assert page.work.message.text == "The longest day is 'all day'. Expected hours from 0 to 24, or nothing: no limit."
+
+
+def test_stops_on_no_route_are_said_with_the_commonest_reasons(builder):
+    page = opened(builder)
+    press(page)
+    assert "on no route" not in answer(page)
+    builder.made_with["left_out"] = {"a": 1, "no route had room for them": 1_200, "b": 3}
+    page._refresh()
+    page._draw()
+    said = "put 1,204 homes on no route: 1,200 because no route had room for them; 3 because b (and others)."
+    assert said in answer(page)
 
 
 # ---- picking and handing out
@@ -281,10 +316,12 @@ def test_after_an_unknown_storm_the_first_one_can_be_chosen(builder):
 
 
 def test_the_address_of_the_page_selects(builder, monkeypatch):
-    monkeypatch.setenv("QUERY_STRING", "storm=2020-04-28&max_per_route=7&colour=red")
+    monkeypatch.setenv("QUERY_STRING", "storm=2020-04-28&max_per_route=7&colour=red&visit_type=swim&shift_hours=8")
     page = opened(builder)
     assert "Spring hail" in answer(page)
-    assert page._limit.value == 7
+    assert (page.form.limit.value, page.form.visit.value, page.form.longest_day.value) == (7, "knock", "8")
+    assert page.form._rest.layout.display is None, "what an address has chosen is to be seen"
+    assert "There is no visit type 'swim'. Expected one of 'knock', 'inspection', 'adjuster'." in page.message.text
     assert "There is no parameter 'colour'." in page.message.text
     report = opened(builder, interactive=False)
     assert "North Tarrant hail" in text_of(report.answer().data)  # a report runs for its own parameters alone
