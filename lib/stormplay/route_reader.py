@@ -10,8 +10,8 @@ import pandas as pd
 from sqlalchemy import text
 
 from stormplay import exports, tenancy
-from stormplay.candidates import candidates, ledger
-from stormplay.errors import UnknownRoute
+from stormplay.candidates import candidates, ledger, search
+from stormplay.errors import BadInput, UnknownRoute
 from stormplay.planning import Depot
 from stormplay.revisions import Revision, compare
 from stormplay.route_queries import MADE_WITH, ROUTES, RUNS, STOPS
@@ -72,6 +72,20 @@ class RouteReader:
         """Where every eligible property is now: outcome, reason, properties; the rows add up to all of them."""
         with tenancy.session(self.tenant) as connection:
             return ledger(candidates(connection, self.storm_id))
+
+    def find_ready(self, address: str, most: int = 20) -> pd.DataFrame:
+        """Homes that could be put on a route now, by how their address begins.
+
+        Args:
+            address: As somebody writes it; '' for any.
+            most: How many, at most.
+
+        Returns:
+            One row each, by address: property_id, address, zip_code, expected_uplift, outcome ('ready'), alike (how
+            many there are in all). Below them one row of each other outcome that an address so beginning has.
+        """
+        with tenancy.session(self.tenant) as connection:
+            return search(connection, self.storm_id, address, most)
 
     def export_route_csv(self, route_id: str | UUID) -> str:
         """A route as CSV for a crew, in visiting order, safe to open in a spreadsheet.
@@ -140,6 +154,12 @@ class RouteReader:
             return str(UUID(str(route_id)))
         except ValueError:
             raise self._unknown(route_id) from None
+
+    def _home(self, property_id: str | UUID) -> str:
+        home = tenancy.as_uuid(property_id)
+        if home is None:
+            raise BadInput(f"There is no home '{property_id}'.", "Expected a property_id.")
+        return str(home)
 
     def _unknown(self, route_id: object) -> UnknownRoute:
         return UnknownRoute(

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from stormplay import roads, tenancy
 from stormplay.candidates import candidates
+from stormplay.day import Added, Reordered, TakenOff, add_stop, reorder_rest, take_off
 from stormplay.errors import BadInput
 from stormplay.planning import (
     Depot,
@@ -140,6 +141,55 @@ class RouteBuilder(RouteReader):
             )
             if done.rowcount == 0:
                 raise self._unknown(route_id)
+
+    def add_stop(self, property_id: str | UUID, *, route_id: str | UUID | None = None) -> Added:
+        """Put an urgent stop on the route, and at the place on it, where the way gets longer by least.
+
+        Never before a stop that was begun; every other stop keeps its order and every other route all of it. Limits
+        are those of the plan that made the route.
+
+        Args:
+            property_id: A home of this storm that is treated, may be visited and is on no route.
+            route_id: The route that it must be; None: the best of all that are not done.
+
+        Raises:
+            BadInput: The home may not be visited, or is on a route already; no route has room or time for it.
+            HeldOut: The home is in the control group.
+            UnknownRoute: The storm has no route of that id.
+            Conflict: Somebody plans this storm just now, or the crew began another stop.
+        """
+        home, wanted = self._home(property_id), None if route_id is None else self._known(route_id)
+        engine = roads.configured()
+        with tenancy.session(self.tenant) as connection:
+            lock_storm(connection, self.storm_id)
+            return add_stop(connection, self.storm_id, home, depot=self.depot, engine=engine, route_id=wanted)
+
+    def take_off(self, property_id: str | UUID) -> TakenOff:
+        """Take a stop that nobody has begun off its route, with its job, and close the gap.
+
+        Raises:
+            BadInput: The home is on no route, its visit has begun, something is noted of it, or it is the only stop.
+            Conflict: Somebody plans this storm just now.
+        """
+        home, engine = self._home(property_id), roads.configured()
+        with tenancy.session(self.tenant) as connection:
+            lock_storm(connection, self.storm_id)
+            return take_off(connection, self.storm_id, home, depot=self.depot, engine=engine)
+
+    def reorder_rest(self, route_id: str | UUID) -> Reordered:
+        """Put the stops of a route that nobody has begun into a shorter order, from the stop last visited to the end.
+
+        Only where that is shorter; what was begun stays, and comes first.
+
+        Raises:
+            BadInput: The route is done.
+            UnknownRoute: The storm has no route of that id.
+            Conflict: Somebody plans this storm just now, or the crew began another stop.
+        """
+        wanted, engine = self._known(route_id), roads.configured()
+        with tenancy.session(self.tenant) as connection:
+            lock_storm(connection, self.storm_id)
+            return reorder_rest(connection, self.storm_id, wanted, depot=self.depot, engine=engine)
 
 
 def list_storms(tenant: str | UUID) -> pd.DataFrame:
