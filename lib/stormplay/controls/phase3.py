@@ -44,6 +44,9 @@ class Phase3(Protocol):
     def hand_out(self) -> Any:
         """Give the picked route to a crew and take it along as a file."""
 
+    def urgent(self) -> Any:
+        """Put one stop more on a route, and take it off again."""
+
     def ledger(self) -> Any:
         """Say where every eligible home is."""
 
@@ -149,6 +152,10 @@ class Report:
     def hand_out(self) -> HTML:
         """Say who has which routes."""
         return HTML(sections.crews_table(self.plan))
+
+    def urgent(self) -> HTML:
+        """Say nothing: a report changes nothing."""
+        return HTML("")
 
     def ledger(self) -> HTML:
         """Say where every eligible home is."""

@@ -28,6 +28,10 @@ class Builder(Protocol):
     def get_ledger(self) -> pd.DataFrame: ...  # noqa: D102
     def assign_crew(self, route_id: Any, crew_name: str | None) -> None: ...  # noqa: D102
     def export_route_csv(self, route_id: Any) -> str: ...  # noqa: D102
+    def find_ready(self, address: str, most: int = 20) -> pd.DataFrame: ...  # noqa: D102
+    def add_stop(self, property_id: Any, *, route_id: Any = None) -> Any: ...  # noqa: D102
+    def take_off(self, property_id: Any) -> Any: ...  # noqa: D102
+    def reorder_rest(self, route_id: Any) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
