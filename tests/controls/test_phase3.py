@@ -161,7 +161,7 @@ def test_the_further_choices_are_folded_and_reach_the_plan(builder):
     assert page.form.more.description == "More choices"
     press(page)
     assert builder.made_with == {"max_per_route": 50, "visit_type": "knock"}
-    assert "knock of 3 minutes at each stop, at most 50 stops a route, no limit to the day." in answer(page)
+    assert "made for: knock, 3 minutes a stop; at most 50 stops a route; no limit to the day." in answer(page)
     page.form.more.value = True
     assert page.form._rest.layout.display is None
     page.form.visit.value, page.form.longest_day.value = "adjuster", "7,5"
@@ -171,8 +171,8 @@ def test_the_further_choices_are_folded_and_reach_the_plan(builder):
     asked = {"visit_type": "adjuster", "shift_minutes": 450.0, "balance": 0.1, "territory_m": 200.0}
     assert builder.made_with == {"max_per_route": 50} | asked
     assert (
-        "made with: adjuster meeting of 90 minutes at each stop, at most 50 stops a route, no day longer than 7.5 "
-        "hours, even days (at most 10% above the mean), crews on their own ground."
+        "made for: adjuster meeting, 90 minutes a stop; at most 50 stops a route; no day longer than 7.5 hours; "
+        "even days (at most 10% above the mean); crews on their own ground."
     ) in answer(page)
     page.form.longest_day.value = "all day"
     press(page)

@@ -52,9 +52,10 @@ class PlanForm:
         )
         self.more = widgets.ToggleButton(layout=TALL | {"width": "auto"})
         told = widgets.HTML(markup.note(_TOLD))
-        self._rest = widgets.VBox(
-            [row(self.visit, self.longest_day), row(self.even_days, self.own_ground), told]
-        ).add_class("sp-more")
+        pairs = [row(self.visit, self.longest_day), row(self.even_days, self.own_ground)]
+        for pair in pairs:
+            pair.layout.grid_gap = "8px 24px"
+        self._rest = widgets.VBox([*pairs, told])
         self.widget = widgets.VBox([row(self.limit, button, self.more), self._rest])
         for field in self._fields[1:]:
             field.observe(lambda _: self._count(), "value")

@@ -77,13 +77,13 @@ def made_with(plan: Plan) -> str:
         return ""
     hours = (asked.get("shift_minutes") or 0) / 60
     parts = [
-        f"{visit.label.lower()} of {visit.minutes:.0f} minutes at each stop",
+        f"{visit.label.lower()}, {visit.minutes:.0f} minutes a stop",
         f"at most {markup.count(asked['max_per_route'], 'stop')} a route",
         f"no day longer than {hours:g} hours" if hours else "no limit to the day",
         f"even days (at most {asked['balance']:.0%} above the mean)" if asked.get("balance") else "",
         "crews on their own ground" if asked.get("territory_m") else "",
     ]
-    return f"The newest plan was made with: {', '.join(filter(None, parts))}."
+    return f"The newest plan was made for: {'; '.join(filter(None, parts))}."
 
 
 def _left_out(plan: Plan) -> str:

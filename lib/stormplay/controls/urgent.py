@@ -31,7 +31,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "without uplift": "not scored",
     "own job": "with a job of its own",
 }
-BEST = ("The one with the shortest detour", "")
+BEST = ("Shortest detour", "")
 
 
 class Added(Protocol):

@@ -106,9 +106,11 @@ def add_stop(
     tenancy.insert(connection, "jobs", stop.assign(storm_id=storm_id, status="scheduled"))
     notice = measure(connection, route.route_id, route.limits.depot, engine)
     stops = {0: "no stop is", 1: "1 stop is"}.get(later, f"{later:,} stops are")
+    miles = added_m / METRES_PER_MILE
+    more = f"{miles:,.1f} miles more" if miles >= 0.1 else "less than 0.1 miles more"
     said = (
-        f"{home['address']} is stop {number} of {route.route_name} now: {added_m / METRES_PER_MILE:,.1f} miles more in "
-        f"a straight line, {stops} visited later than planned, nothing else changes."
+        f"{home['address']} is stop {number} of {route.route_name} now: {more} in straight lines, {stops} visited "
+        "later than planned, nothing else changes."
     )
     return Added(route.route_id, route.route_name, number, added_m, later, f"{said} {notice}".strip())
 
