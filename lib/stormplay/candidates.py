@@ -116,7 +116,7 @@ def search(connection: Connection, storm_id: str, address: str, most: int) -> pd
         One row each: property_id, address, zip_code, expected_uplift, outcome, alike (how many there are of that
         outcome). The `most` first that are ready, then one of each other outcome.
     """
-    return tenancy.frame(connection, SEARCH, {"storm_id": storm_id, "address": address, "most": most})
+    return tenancy.bulk_frame(connection, SEARCH, {"storm_id": storm_id, "address": address, "most": most})
 
 
 def ledger(found: pd.DataFrame) -> pd.DataFrame:
