@@ -10,11 +10,18 @@ from pathlib import Path
 from site_up import PASSWORD, sign_in, wait_for_lines
 from sqlalchemy import text
 
-from stormplay import RouteBuilder, accounts
+from stormplay import RouteBuilder, accounts, tenancy
 from stormplay import database as db
 
 # One server and one browser for the file (--dist loadfile); generating for lone-star happens here alone.
 MAIN = ("lone-star", "2021-04-28")
+
+A_REFUSED_HOME = """
+SELECT p.property_id::text, p.address FROM policy_decisions_log d JOIN properties p USING (property_id)
+ WHERE d.storm_id = :storm AND d.decision = 'treat' AND p.latitude IS NOT NULL AND EXISTS (
+       SELECT FROM suppressions s WHERE s.property_id = p.property_id AND s.channel IN ('all', 'door')
+          AND s.lifted_at IS NULL) LIMIT 1
+"""
 
 
 def choose(page, label, text):
@@ -54,7 +61,7 @@ def test_from_sign_in_to_the_csv(visit, site):
 
     first = routes.iloc[0]
     rows.filter(has_text=first["route_name"]).first.click()
-    page.get_by_label("Crew").fill("Crew Alvarez")
+    page.get_by_label("Crew", exact=True).fill("Crew Alvarez")
     page.get_by_role("button", name="Assign").click()
     page.get_by_text(f"{first['route_name']} goes to Crew Alvarez.").wait_for()
     assert builder.get_routes()["crew_name"].iloc[0] == "Crew Alvarez"
@@ -69,6 +76,39 @@ def test_from_sign_in_to_the_csv(visit, site):
     page.reload()
     wait_for_lines(page, len(routes))
     assert page.locator("table.sp-pick tbody tr").filter(has_text="Crew Alvarez").count() == 1
+
+
+def test_further_choices_and_an_urgent_stop(visit, site):
+    builder = RouteBuilder(*MAIN)
+    page = visit()
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb?time_limit_s=1")
+    sign_in(page, "ana")
+    page.get_by_role("button", name="More choices").click()
+    page.get_by_label("A visit is").select_option(label="Adjuster meeting (90 minutes)")
+    page.get_by_label("Longest day, hours").fill("9")
+    page.get_by_role("button", name="Generate routes").click()
+    page.get_by_text("made for: adjuster meeting, 90 minutes a stop").wait_for()
+    page.get_by_text("no day longer than 9 hours").wait_for()
+    assert builder.get_routes()["work_minutes"].max() <= 540
+
+    with tenancy.session("lone-star") as connection:
+        home, address = connection.execute(text(A_REFUSED_HOME), {"storm": builder.storm_id}).one()
+        lifted = "UPDATE suppressions SET lifted_at = now() WHERE property_id = CAST(:home AS uuid)"
+        connection.execute(text(lifted), {"home": home})
+    before = builder.get_stops()
+    page.get_by_label("Address").fill(address.lower())
+    page.get_by_label("Address").press("Enter")
+    page.get_by_role("grid", name="Homes that are ready").get_by_text(address).wait_for()
+    page.get_by_role("button", name="Put it in").click()
+    page.get_by_text(f"{address} is stop").wait_for()
+    route = builder.get_stops().set_index("property_id").loc[home, "route_id"]
+    chosen = page.locator("table.sp-pick tr[aria-selected=true]")
+    assert chosen.get_attribute("data-id") == route, "its route is picked"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text(f"{address} is off").wait_for()
+    assert builder.get_stops().equals(before)
+    page.get_by_role("button", name="Shorten the rest of the day").click()
+    page.get_by_text(re.compile("Nothing was changed|have another place")).wait_for()
 
 
 def test_cancel_leaves_everything_as_it_was(visit, site):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import RouteBuilder, planning, tenancy
+from stormplay import RouteBuilder, planning, routing, tenancy
 from stormplay.errors import BadInput, Cancelled, Conflict, NothingToRoute, UnknownRoute, UnknownStorm, UnknownTenant
 
 FAST = {"time_limit_s": 0.3}
@@ -49,6 +49,34 @@ def test_no_crew_works_longer_than_the_shift(builder):
     found = builder.get_routes()
     assert found["work_minutes"].max() <= 480 and found["property_count"].max() <= 7
     assert found["property_count"].sum() == 115
+
+
+def test_a_run_keeps_what_it_was_asked_for_and_why_stops_are_on_no_route(world, builder, monkeypatch):
+    assert builder.made_with == {}
+    asked = {}
+
+    def solver(places, *, balance=None, territory_m=0.0, **limits):
+        asked.update(balance=balance, territory_m=territory_m)
+        return routing.solve(places, **limits)
+
+    monkeypatch.setattr(planning, "solve", solver)
+    far = builder.get_ledger().set_index("outcome").loc["ready", "properties"]
+    homes = rows(world, "SELECT property_id FROM policy_decisions_log WHERE decision = 'treat' LIMIT 30")
+    change(world, "UPDATE properties SET latitude = 34.2 WHERE property_id = ANY (:homes) AND latitude IS NOT NULL",
+           homes=[row.property_id for row in homes])  # fmt: skip
+    builder.generate_routes(visit_type="adjuster", shift_minutes=480, balance=0.1, territory_m=200.0, **FAST)
+    assert asked == {"balance": 0.1, "territory_m": 200.0}
+    made = builder.made_with
+    wanted = {"visit_type": "adjuster", "shift_minutes": 480, "balance": 0.1, "territory_m": 200.0, "max_per_route": 50}
+    assert made | wanted == made
+    (reason,) = made["left_out"]
+    assert reason == "driving there and the visit alone take longer than the longest day"
+    routed = builder.get_routes()["property_count"].sum()
+    assert made["left_out"][reason] == far - routed > 20
+    assert set(builder.get_routes()["visit_type"]) == {"adjuster"}
+    assert builder.get_routes()["work_minutes"].max() <= 480
+    with pytest.raises(BadInput, match="no visit type 'swim'"):
+        builder.generate_routes(visit_type="swim")
 
 
 def test_a_shift_that_reaches_nobody_changes_nothing(world, builder):

@@ -7,6 +7,7 @@ eligible = routed + ready + held back + skipped + suppressed + without coordinat
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from sqlalchemy.engine import Connection
@@ -53,6 +54,32 @@ SELECT d.property_id, p.zip_code, p.latitude, p.longitude, lu.expected_uplift, d
  ORDER BY d.property_id
 """
 
+ONE = f"""
+SELECT c.*, p.address FROM ({CANDIDATES}) c
+  JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = c.property_id
+ WHERE c.property_id = CAST(:property_id AS uuid)
+"""  # noqa: S608 - own words only
+
+# What is ready among the addresses that begin so, and of each other outcome how many and one of them. A prefix as a
+# range: LIKE is not leakproof and would lose its index under row security.
+SEARCH = f"""
+WITH written AS (
+    SELECT ltrim(lower(regexp_replace(:address, '[^A-Za-z0-9]+', ' ', 'g'))) AS key
+), found AS (
+    SELECT c.property_id, p.address, c.zip_code, c.expected_uplift, c.outcome, p.address_key
+      FROM ({CANDIDATES}) c JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = c.property_id
+     WHERE p.address_key COLLATE "C" >= (SELECT key FROM written)
+       AND p.address_key COLLATE "C" < (SELECT key || chr(1114111) FROM written)
+), counted AS (
+    SELECT *, count(*) OVER (PARTITION BY outcome) AS alike,
+           row_number() OVER (PARTITION BY outcome ORDER BY address_key, property_id) AS place
+      FROM found
+)
+SELECT property_id, address, zip_code, expected_uplift, outcome, alike FROM counted
+ WHERE place <= CASE outcome WHEN 'ready' THEN :most ELSE 1 END
+ ORDER BY outcome = 'ready' DESC, place, outcome
+"""  # noqa: S608 - own words only
+
 # Outcome -> the sentence beside it, in the order of the ledger.
 OUTCOMES: Mapping[str, str] = {
     "routed": "On a route",
@@ -74,6 +101,22 @@ def candidates(connection: Connection, storm_id: str) -> pd.DataFrame:
         route_id, is_locked (on a started route), outcome, is_routable (would be on a plan made now).
     """
     return tenancy.bulk_frame(connection, CANDIDATES, {"storm_id": storm_id})
+
+
+def candidate(connection: Connection, storm_id: str, property_id: str) -> Mapping[str, Any] | None:
+    """One property, as in `candidates`, with its address; None where it has no decision for the storm."""
+    found = tenancy.frame(connection, ONE, {"storm_id": storm_id, "property_id": property_id})
+    return None if found.empty else dict(found.iloc[0])
+
+
+def search(connection: Connection, storm_id: str, address: str, most: int) -> pd.DataFrame:
+    """Eligible properties by how their address begins, in any spelling of spaces and signs.
+
+    Returns:
+        One row each: property_id, address, zip_code, expected_uplift, outcome, alike (how many there are of that
+        outcome). The `most` first that are ready, then one of each other outcome.
+    """
+    return tenancy.bulk_frame(connection, SEARCH, {"storm_id": storm_id, "address": address, "most": most})
 
 
 def ledger(found: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,6 @@ from stormplay.errors import BadInput, Cancelled, Conflict, NothingToRoute
 from stormplay.roads import Driving, Engine, Roads, drive, group, keeping
 from stormplay.routing import Plan, Progress, solve
 
-VisitType = Literal["knock", "inspection"]
 Depot = tuple[float, float]
 
 
@@ -123,8 +123,10 @@ def solve_stops(
     *,
     shift_minutes: float | None = None,
     service_minutes: float = 0.0,
+    balance: float | None = None,
+    territory_m: float = 0.0,
 ) -> Plan:
-    """The plan for these stops.
+    """The plan for these stops; all arguments as in `routing.solve`.
 
     Raises:
         Cancelled: progress returned False.
@@ -136,9 +138,11 @@ def solve_stops(
         stopped = stopped or (progress is not None and progress(step) is False)
         return not stopped
 
+    wishes: dict[str, Any] = {"balance": balance, "territory_m": territory_m}
+    wishes = {name: value for name, value in wishes.items() if value}
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
     plan = solve(places, depot=depot, max_per_route=max_per_route, time_limit_s=time_limit_s, seed=seed,
-                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes)  # fmt: skip
+                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes, **wishes)  # fmt: skip
     if stopped:
         raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
     if not plan.routes:
@@ -146,6 +150,22 @@ def solve_stops(
         raise NothingToRoute("No stop can be put on a route.", f"Of {len(stops):,}, the first: {why}.",
                              "Give the crews a longer shift or a nearer start.")  # fmt: skip
     return plan
+
+
+# What the solver says of a stop -> what a reader needs to know of many.
+_REASONS = {
+    "minutes alone": "driving there and the visit alone take longer than the longest day",
+    "has room": "no route had room for them",
+    "are full": "no route had room for them",
+    "less than the detour": "the detour would be longer than they are worth",
+    "coordinates": "their coordinates are no place",
+}
+
+
+def left_out(plan: Plan) -> dict[str, int]:
+    """Reason -> how many stops the plan put on no route for it, most first."""
+    told = [next((words for sign, words in _REASONS.items() if sign in why), why) for why in plan.unassigned.values()]
+    return dict(Counter(told).most_common())
 
 
 def drive_routes(

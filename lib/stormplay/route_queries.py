@@ -26,6 +26,11 @@ SELECT run_id, route_count, distance_m,
  WHERE tenant_id = :tenant_id AND storm_id = :storm_id ORDER BY made_at DESC, run_id DESC LIMIT 2
 """
 
+# What the newest plan was asked for.
+MADE_WITH = """
+SELECT parameters FROM routing_runs WHERE storm_id = :storm_id ORDER BY made_at DESC, run_id DESC LIMIT 1
+"""
+
 STOPS = """
 SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_code, p.owner_name,
        p.latitude, p.longitude, lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import exports, roads, tenancy
-from stormplay.candidates import candidates, ledger
-from stormplay.errors import BadInput, UnknownRoute
+from stormplay import roads, tenancy
+from stormplay.candidates import candidates
+from stormplay.day import Added, Reordered, TakenOff, add_stop, reorder_rest, take_off
+from stormplay.errors import BadInput
 from stormplay.planning import (
     Depot,
     Route,
-    VisitType,
     carried_crews,
     check_limit,
     compose,
     drive_routes,
+    left_out,
     lock_storm,
     replaced_plan,
     retire,
@@ -33,15 +33,13 @@ from stormplay.planning import (
     stops_to_route,
     store,
 )
-from stormplay.revisions import Revision, compare
-from stormplay.route_queries import ROUTES, RUNS, STOPS
+from stormplay.route_queries import ROUTES, STOPS
+from stormplay.route_reader import RouteReader
 from stormplay.routing import Progress
-
-# Minutes at one property. 18-23 doors an hour and 6-8 inspections a crew-day of 8 hours are vendors' figures.
-VISIT_MINUTES: dict[VisitType, float] = {"knock": 3.0, "inspection": 65.0}
+from stormplay.visits import VISITS, VisitType, check_visit
 
 
-class RouteBuilder:
+class RouteBuilder(RouteReader):
     """Builds, shows and hands out the routes of one storm.
 
     Args:
@@ -54,13 +52,6 @@ class RouteBuilder:
         DatabaseUnavailable: Nothing answers.
     """
 
-    def __init__(self, tenant: str | UUID, storm: str | UUID) -> None:
-        self.tenant = tenant
-        with tenancy.session(tenant) as connection:
-            self.storm_id = tenancy.storm_id(connection, storm)
-            place = connection.execute(text("SELECT depot_latitude, depot_longitude FROM tenants")).one()
-        self.depot: Depot | None = None if place[0] is None else (float(place[0]), float(place[1]))
-
     def generate_routes(
         self,
         max_per_route: int = 50,
@@ -68,6 +59,8 @@ class RouteBuilder:
         time_limit_s: float = 8.0,
         visit_type: VisitType = "knock",
         shift_minutes: float | None = None,
+        balance: float | None = None,
+        territory_m: float = 0.0,
         depot: Depot | Literal["tenant"] | None = "tenant",
         seed: int = 0,
         progress: Callable[[Progress], object] | None = None,
@@ -77,9 +70,11 @@ class RouteBuilder:
         Args:
             max_per_route: Stops on a route, at most.
             time_limit_s: Seconds for the solver; more is shorter routes.
-            visit_type: 'knock' or 'inspection'; what a stop is.
+            visit_type: 'knock', 'inspection' or 'adjuster' (a meeting with the insurer's adjuster); what a stop is.
             shift_minutes: The longest day of a crew, driving and visits together; None: no limit. Stops that no
                 shift reaches stay ready for another plan.
+            balance: How much more work than the mean a route may have, as a share: 0.1 is 10 %; None: as it comes.
+            territory_m: Metres of driving that one home less in another crew's territory is worth; 0: none.
             depot: Latitude and longitude in degrees, 'tenant' for the company's own, None for open routes.
             seed: Same seed, same start.
             progress: Called with a `routing.Progress`; returning False stops, and nothing is changed.
@@ -96,11 +91,13 @@ class RouteBuilder:
         """
         began = time.monotonic()
         limit = check_limit(max_per_route)
-        if visit_type not in VISIT_MINUTES:
-            raise BadInput(f"There is no visit type '{visit_type}'.", "Expected 'knock' or 'inspection'.")
+        visit = VISITS[check_visit(visit_type)]
         start = self.depot if depot == "tenant" else depot
-        parameters = {"max_per_route": limit, "time_limit_s": float(time_limit_s), "visit_type": visit_type,
-                      "shift_minutes": shift_minutes, "depot": start, "seed": int(seed)}  # fmt: skip
+        parameters: dict[str, Any] = {
+            "max_per_route": limit, "time_limit_s": float(time_limit_s), "visit_type": visit_type,
+            "shift_minutes": shift_minutes, "balance": balance, "territory_m": float(territory_m), "depot": start,
+            "seed": int(seed),
+        }  # fmt: skip
         engine = roads.configured()  # said before a solver has run for nothing
         this_storm = {"storm_id": self.storm_id, "route_id": None}
         with tenancy.session(self.tenant) as connection:
@@ -110,7 +107,8 @@ class RouteBuilder:
             before = tenancy.frame(connection, ROUTES, this_storm)
             old_stops = tenancy.bulk_frame(connection, STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress,
-                               shift_minutes=shift_minutes, service_minutes=VISIT_MINUTES[visit_type])  # fmt: skip
+                               shift_minutes=shift_minutes, service_minutes=visit.minutes, balance=balance,
+                               territory_m=territory_m)  # fmt: skip
             driving = drive_routes(connection, plan, stops, start, engine, progress)
             kept = retire(connection, self.storm_id, before)
             replaced = before[~before["route_id"].isin(kept["route_id"])]
@@ -119,50 +117,12 @@ class RouteBuilder:
             tenancy.because(connection, f"{who} generated {len(routes):,} route{'' if len(routes) == 1 else 's'}")
             travel = {"notice": driving.notice, "estimated_legs": driving.estimated_legs,
                       "sources": sorted(set(driving.sources))}  # fmt: skip
-            run = {"storm_id": self.storm_id, "parameters": parameters | {"travel": travel}, "route_count": len(routes),
+            parameters |= {"travel": travel, "left_out": left_out(plan)}
+            run = {"storm_id": self.storm_id, "parameters": parameters, "route_count": len(routes),
                    "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": float(driving.distance_m.sum()),
                    "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
         return routes
-
-    def get_routes(self) -> pd.DataFrame:
-        """The storm's routes in force.
-
-        Returns:
-            One row each: route_id, run_id, route_name, zip_code, property_count, avg_uplift, distance_m (great-circle),
-            drive_minutes, road_distance_m (None: estimated), travel_source ('OSRM', 'Valhalla', 'estimate'),
-            crew_name (None: nobody), visit_type, created_at, status ('planned', 'started', 'done'), completed_count,
-            work_minutes (driving and visits). Empty where none were generated.
-        """
-        with tenancy.session(self.tenant) as connection:
-            found = tenancy.frame(connection, ROUTES, {"storm_id": self.storm_id})
-        visits = found["visit_type"].map(VISIT_MINUTES).astype(float) * found["property_count"].astype(float)
-        return found.assign(work_minutes=found["drive_minutes"].astype(float) + visits)
-
-    def get_stops(self, route_id: str | UUID | None = None) -> pd.DataFrame:
-        """The stops of one route, or of all.
-
-        Returns:
-            One row a stop, in visiting order: route_id, property_id, sequence_order (from 1), address, city,
-            zip_code, owner_name, latitude, longitude (degrees), expected_uplift, hail_in (modelled, inches),
-            sii (0-100), job_status, do_not_knock.
-
-        Raises:
-            UnknownRoute: The storm has no route of that id.
-        """
-        wanted = None if route_id is None else self._known(route_id)
-        with tenancy.session(self.tenant) as connection:
-            # The stops of one route are few: there, nesting loops is right.
-            read = tenancy.bulk_frame if wanted is None else tenancy.frame
-            found = read(connection, STOPS, {"storm_id": self.storm_id, "route_id": wanted})
-        if wanted is not None and found.empty:
-            raise self._unknown(route_id)
-        return found
-
-    def get_ledger(self) -> pd.DataFrame:
-        """Where every eligible property is now: outcome, reason, properties; the rows add up to all of them."""
-        with tenancy.session(self.tenant) as connection:
-            return ledger(candidates(connection, self.storm_id))
 
     def assign_crew(self, route_id: str | UUID, crew_name: str | None) -> None:
         """Give a route to a crew; None takes it back.
@@ -182,73 +142,54 @@ class RouteBuilder:
             if done.rowcount == 0:
                 raise self._unknown(route_id)
 
-    def export_route_csv(self, route_id: str | UUID) -> str:
-        """A route as CSV for a crew, in visiting order, safe to open in a spreadsheet.
+    def add_stop(self, property_id: str | UUID, *, route_id: str | UUID | None = None) -> Added:
+        """Put an urgent stop on the route, and at the place on it, where the way gets longer by least.
 
-        Columns: stop, property_id, address, city, zip_code, owner_name, latitude, longitude, expected_uplift,
-        modelled_hail_in, status, do_not_knock ('yes' where the owner has said no since the plan was made).
-
-        Raises:
-            UnknownRoute: The storm has no route of that id.
-        """
-        stops = self.get_stops(route_id)
-        shown = stops.assign(
-            do_not_knock=stops["do_not_knock"].map({True: "yes", False: ""}),
-            expected_uplift=stops["expected_uplift"].astype(float).round(4),
-            hail_in=stops["hail_in"].astype(float).round(2),
-        ).rename(columns={"sequence_order": "stop", "hail_in": "modelled_hail_in", "job_status": "status"})
-        columns = ["stop", "property_id", "address", "city", "zip_code", "owner_name", "latitude", "longitude",
-                   "expected_uplift", "modelled_hail_in", "status", "do_not_knock"]  # fmt: skip
-        return exports.to_csv(shown[columns])
-
-    def get_revision(self, routes: pd.DataFrame | None = None, stops: pd.DataFrame | None = None) -> Revision | None:
-        """What the newest plan changed against the one that it replaced; None where it replaced none.
+        Never before a stop that was begun; every other stop keeps its order and every other route all of it. Limits
+        are those of the plan that made the route.
 
         Args:
-            routes, stops: What `get_routes` and `get_stops` have given a moment ago; None: read them.
+            property_id: A home of this storm that is treated, may be visited and is on no route.
+            route_id: The route that it must be; None: the best of all that are not done.
+
+        Raises:
+            BadInput: The home may not be visited, or is on a route already; no route has room or time for it.
+            HeldOut: The home is in the control group.
+            UnknownRoute: The storm has no route of that id.
+            Conflict: Somebody plans this storm just now, or the crew began another stop.
         """
+        home, wanted = self._home(property_id), None if route_id is None else self._known(route_id)
+        engine = roads.configured()
         with tenancy.session(self.tenant) as connection:
-            runs = tenancy.frame(connection, RUNS, {"storm_id": self.storm_id})
-        if runs.empty or not runs["replaced_plan"].iloc[0]:
-            return None
-        made, stops = (self.get_routes() if routes is None else routes), (self.get_stops() if stops is None else stops)
-        made = made[made["run_id"] == runs["run_id"].iloc[0]]
-        replaced, length_m = runs["replaced_plan"].iloc[0], runs["distance_m"].tolist()
-        is_whole = len(runs) > 1 and len(replaced) == runs["route_count"].iloc[1]  # none of it was begun and so kept
-        return compare(
-            replaced, made, stops, distance_m=length_m[0], distance_before_m=length_m[1] if is_whole else None
-        )
+            lock_storm(connection, self.storm_id)
+            return add_stop(connection, self.storm_id, home, depot=self.depot, engine=engine, route_id=wanted)
 
-    @property
-    def travel_notice(self) -> str:
-        """Why driving of the newest plan is estimated though there is a road engine, as a sentence; ''."""
-        query = """SELECT parameters #>> '{travel,notice}' FROM routing_runs WHERE storm_id = :storm_id
-                    ORDER BY made_at DESC, run_id DESC LIMIT 1"""
+    def take_off(self, property_id: str | UUID) -> TakenOff:
+        """Take a stop that nobody has begun off its route, with its job, and close the gap.
+
+        Raises:
+            BadInput: The home is on no route, its visit has begun, something is noted of it, or it is the only stop.
+            Conflict: Somebody plans this storm just now.
+        """
+        home, engine = self._home(property_id), roads.configured()
         with tenancy.session(self.tenant) as connection:
-            return connection.execute(text(query), {"storm_id": self.storm_id}).scalar_one_or_none() or ""
+            lock_storm(connection, self.storm_id)
+            return take_off(connection, self.storm_id, home, depot=self.depot, engine=engine)
 
-    @property
-    def as_of(self) -> datetime | None:
-        """When the newest decision, score or plan behind these numbers was written; None: nothing yet."""
-        query = """SELECT greatest((SELECT max(decided_at) FROM policy_decisions_log WHERE storm_id = :storm_id),
-                                   (SELECT max(updated_at) FROM property_impacts WHERE storm_id = :storm_id),
-                                   (SELECT max(made_at) FROM routing_runs WHERE storm_id = :storm_id))"""
+    def reorder_rest(self, route_id: str | UUID) -> Reordered:
+        """Put the stops of a route that nobody has begun into a shorter order, from the stop last visited to the end.
+
+        Only where that is shorter; what was begun stays, and comes first.
+
+        Raises:
+            BadInput: The route is done.
+            UnknownRoute: The storm has no route of that id.
+            Conflict: Somebody plans this storm just now, or the crew began another stop.
+        """
+        wanted, engine = self._known(route_id), roads.configured()
         with tenancy.session(self.tenant) as connection:
-            found: datetime | None = connection.execute(text(query), {"storm_id": self.storm_id}).scalar_one()
-            return found
-
-    def _known(self, route_id: str | UUID) -> str:
-        try:
-            return str(UUID(str(route_id)))
-        except ValueError:
-            raise self._unknown(route_id) from None
-
-    def _unknown(self, route_id: object) -> UnknownRoute:
-        return UnknownRoute(
-            f"This storm has no route '{route_id}'.",
-            "Expected a route_id of get_routes().",
-            "Routes get new ids when they are generated again; load the list anew.",
-        )
+            lock_storm(connection, self.storm_id)
+            return reorder_rest(connection, self.storm_id, wanted, depot=self.depot, engine=engine)
 
 
 def list_storms(tenant: str | UUID) -> pd.DataFrame:

@@ -119,6 +119,8 @@ CREATE FUNCTION may_see(wanted uuid) RETURNS SETOF properties LANGUAGE plpgsql S
 CREATE TABLE membership_now (tenant_id uuid);
 CREATE FUNCTION retire_planned_routes(storm uuid) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER AS
     $$ DELETE FROM routes WHERE storm_id = storm RETURNING route_id $$;
+CREATE FUNCTION take_stop_off(storm uuid, home uuid) RETURNS uuid LANGUAGE sql SECURITY DEFINER AS
+    $$ DELETE FROM jobs WHERE storm_id = storm AND property_id = home RETURNING job_id $$;
 
 CREATE FUNCTION sec.open_kernel(person text, ttl interval, purpose text DEFAULT 'kernel', OUT login name,
     OUT password text) LANGUAGE sql AS $$ SELECT 'rival_login'::name, 'RIVAL password' $$;

@@ -22,6 +22,8 @@ for way, (needed, statement) in {
     "CTE": ("analyst", "WITH u AS (UPDATE properties SET address = 'x' RETURNING 1) SELECT count(*) FROM u"),
     "rename of the company": ("admin", "UPDATE tenants SET org_name = 'x'"),
     "routes taken back": ("operator", "SELECT retire_planned_routes(%(own_storm)s)"),
+    "a stop taken off": ("operator", "SELECT take_stop_off(%(own_storm)s, %(home)s)"),
+    "figures of a route": ("operator", "UPDATE routes SET property_count = 7"),
     "storm closed": ("operator", "UPDATE storms SET status = 'closed'"),
 }.items():  # fmt: skip
 

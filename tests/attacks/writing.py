@@ -57,6 +57,10 @@ changes("routes taken back by the rival's storm", NOTHING, "SELECT retire_planne
         covers="delete another tenant's row")  # fmt: skip
 changes("routes taken back after forging", CLOSED, covers="delete another tenant's row",
         *[FORGE, "SELECT retire_planned_routes(%(other_storm)s)"])  # fmt: skip
+changes("a stop taken off the rival's route", NOTHING, "SELECT take_stop_off(%(other_storm)s, %(other_home)s)",
+        covers="delete another tenant's row")  # fmt: skip
+changes("a stop taken off after forging", CLOSED, covers="delete another tenant's row",
+        *[FORGE, "SELECT take_stop_off(%(other_storm)s, %(other_home)s)"])  # fmt: skip
 
 
 # Upsert. ------------------------------------------------------------------------------------------------------------

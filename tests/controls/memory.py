@@ -44,14 +44,14 @@ class MemoryBuilder:
     step_s: float = 0.0
     depot: tuple[float, float] | None = (32.84, -97.29)
     as_of: datetime | None = datetime(2021, 4, 29, 12, tzinfo=UTC)
-    travel_notice: str = ""
 
     def __post_init__(self):
+        self.made_with = {}
         self.routes = pd.DataFrame(columns=ROUTES)
         self.stops = pd.DataFrame(columns=STOPS)
         self.replaced = []
 
-    def generate_routes(self, max_per_route=50, *, time_limit_s=8.0, progress=None):
+    def generate_routes(self, max_per_route=50, *, time_limit_s=8.0, progress=None, **wishes):
         if max_per_route < 1:
             raise BadInput(f"max_per_route is {max_per_route}.", "Expected a whole number of stops, 1 or more.")
         for step in range(1, 11):
@@ -63,6 +63,7 @@ class MemoryBuilder:
         self.replaced = [
             {"route_name": row.route_name, "stops": held[row.route_id]} for row in self.routes.itertuples()
         ]
+        self.made_with = {"max_per_route": max_per_route, "visit_type": "knock", **wishes}
         number = np.arange(len(self.homes)) // max_per_route
         self.stops = self.homes.assign(
             route_id=[f"r{n}" for n in number], sequence_order=np.arange(len(self.homes)) % max_per_route + 1
@@ -96,6 +97,26 @@ class MemoryBuilder:
         if crew_name is not None and not crew_name.strip():
             raise BadInput("The crew has no name.", "Expected 1 to 80 signs.")
         self.routes.loc[self.routes["route_id"] == route_id, "crew_name"] = crew_name
+
+    def find_ready(self, address, most=20):
+        free = self.homes[~self.homes["property_id"].isin(self.stops["property_id"])]
+        found = free[free["address"].str.startswith(address)]
+        shown = found.assign(outcome="ready", alike=len(found)).head(most)
+        rest = pd.DataFrame([{"property_id": "x", "address": address, "outcome": "held back", "alike": 2}])
+        return pd.concat([shown, rest]) if address.startswith("1") else shown
+
+    def add_stop(self, property_id, *, route_id=None):
+        home = self.homes[self.homes["property_id"] == property_id].assign(route_id=route_id or "r0", sequence_order=99)
+        self.stops = pd.concat([self.stops, home[STOPS]])
+        return SimpleNamespace(route_id=route_id or "r0", said=f"{home['address'].iloc[0]} is put in.")
+
+    def take_off(self, property_id):
+        gone = self.stops[self.stops["property_id"] == property_id]
+        self.stops = self.stops.drop(gone.index)
+        return SimpleNamespace(route_id=gone["route_id"].iloc[0], said="It is off again.")
+
+    def reorder_rest(self, route_id):
+        return SimpleNamespace(moved=3, said=f"The rest of {route_id} is shorter.")
 
     def export_route_csv(self, route_id):
         text = io.StringIO()

@@ -15,7 +15,7 @@ import pytest
 
 from stormplay import controls
 from stormplay.controls import markup
-from stormplay.errors import UnknownStorm, UnknownTenant
+from stormplay.errors import BadInput, UnknownStorm, UnknownTenant
 
 sys.path.insert(0, str(Path(__file__).parent))
 import memory
@@ -120,7 +120,7 @@ def test_a_second_plan_says_what_it_changed(builder):
     assert "This is the first plan of this storm." in said
     assert "of 120 homes" in said
     assert "lie in the territory of another route too" in said
-    page._limit.value = 60
+    page.form.limit.value = 60
     press(page)
     said = text_of(page.changes().value)
     assert "2 routes took the place of 3. Of 120 stops 80 stay with most of their route, 40 came from another" in said
@@ -133,7 +133,7 @@ def test_a_second_plan_says_what_it_changed(builder):
 def test_a_bad_limit_is_one_sentence_and_changes_nothing(builder):
     page = opened(builder)
     press(page)
-    page._limit.value = 0
+    page.form.limit.value = 0
     press(page)
     assert page.work.message.text == "max_per_route is 0. Expected a whole number of stops, 1 or more."
     assert len(page.routes().rows) == 3
@@ -142,7 +142,7 @@ def test_a_bad_limit_is_one_sentence_and_changes_nothing(builder):
 def test_cancelling_leaves_the_former_plan(builder):
     page = opened(builder)
     press(page)
-    builder.step_s, page._limit.value = 0.1, 10
+    builder.step_s, page.form.limit.value = 0.1, 10
 
     async def main():
         page.work.button.click()
@@ -153,6 +153,41 @@ def test_cancelling_leaves_the_former_plan(builder):
     asyncio.run(main())
     assert page.work.message.text.startswith("Stopped.")
     assert len(page.routes().rows) == 3
+
+
+def test_the_further_choices_are_folded_and_reach_the_plan(builder):
+    page = opened(builder)
+    assert page.form._rest.layout.display == "none"
+    assert page.form.more.description == "More choices"
+    press(page)
+    assert builder.made_with == {"max_per_route": 50, "visit_type": "knock"}
+    assert "made for: knock, 3 minutes a stop; at most 50 stops a route; no limit to the day." in answer(page)
+    page.form.more.value = True
+    assert page.form._rest.layout.display is None
+    page.form.visit.value, page.form.longest_day.value = "adjuster", "7,5"
+    page.form.even_days.value = page.form.own_ground.value = True
+    assert page.form.more.description == "More choices (4 made)"
+    press(page)
+    asked = {"visit_type": "adjuster", "shift_minutes": 450.0, "balance": 0.1, "territory_m": 200.0}
+    assert builder.made_with == {"max_per_route": 50} | asked
+    assert (
+        "made for: adjuster meeting, 90 minutes a stop; at most 50 stops a route; no day longer than 7.5 hours; "
+        "even days (at most 10% above the mean); crews on their own ground."
+    ) in answer(page)
+    page.form.longest_day.value = "all day"
+    press(page)
+    assert page.work.message.text == "The longest day is 'all day'. Expected hours from 0 to 24, or nothing: no limit."
+
+
+def test_stops_on_no_route_are_said_with_the_commonest_reasons(builder):
+    page = opened(builder)
+    press(page)
+    assert "on no route" not in answer(page)
+    builder.made_with["left_out"] = {"a": 1, "no route had room for them": 1_200, "b": 3}
+    page._refresh()
+    page._draw()
+    said = "put 1,204 homes on no route: 1,200 because no route had room for them; 3 because b (and others)."
+    assert said in answer(page)
 
 
 # ---- picking and handing out
@@ -203,6 +238,89 @@ def test_a_crew_without_a_name_is_refused_in_a_sentence(builder):
     page._hand_out.crew.value = "  "
     page._hand_out.button.click()
     assert page._hand_out.message.text == "The crew has no name. Expected 1 to 80 signs."
+
+
+def with_free_homes(builder):
+    """A page whose plan leaves the last 30 homes out."""
+    everybody, builder.homes = builder.homes, builder.homes.head(90)
+    page = opened(builder)
+    press(page)
+    builder.homes = everybody
+    page._refresh()
+    page._draw()
+    return page
+
+
+def test_an_urgent_stop_is_looked_for_put_in_and_taken_off_again(builder):
+    page = with_free_homes(builder)
+    urgent = page.urgent_stop
+    assert "30 homes are ready and on no route" in urgent.head.value
+    assert urgent.button.disabled
+    assert urgent.table.layout.display == urgent.undo.layout.display == "none"
+    urgent.address.value = "2"
+    assert "The first 20 of 20" not in urgent.told.value
+    assert len(urgent.table.rows) == 20, "addresses 200 to 219"
+    urgent.address.value = "1"
+    assert text_of(urgent.told.value).strip() == "Others begin so too: 2 in the control group."
+    urgent.address.value = "199 T"
+    assert urgent.table.selected == "p99", "the only one is picked"
+    assert urgent.route.options[1] == ("Route 01", "r0")
+    urgent.route.value = "r1"
+    urgent.button.click()
+    assert urgent.message.text == "199 Test Street is put in."
+    assert page.selected == "r1"
+    assert "29 homes are ready" in urgent.head.value
+    assert urgent.address.value == ""
+    assert urgent.undo.layout.display is None
+    urgent.undo.click()
+    assert urgent.message.text == "It is off again."
+    assert "30 homes are ready" in urgent.head.value
+    assert urgent.undo.layout.display == "none"
+    urgent.address.value = "nowhere"
+    assert "No home that is ready and on no route has an address that begins with" in urgent.told.value
+
+
+def test_a_viewer_sees_the_urgent_stop_and_cannot_press(builder):
+    before = with_free_homes(builder)
+    assert not before.urgent_stop.address.disabled
+    page = controls.phase3(
+        "lone-star", "2021-04-28", **memory.world(builder) | {"tenants": lambda: memory.TENANTS.assign(role="viewer")}
+    )
+    urgent = page.urgent_stop
+    assert "Your role here is viewer" in urgent.head.value
+    assert urgent.address.disabled
+    assert urgent.route.disabled
+    assert urgent.button.disabled
+    page.select("r0")
+    assert page._hand_out.shorten_button.layout.display == "none"
+
+
+def test_a_refusal_of_an_urgent_stop_is_a_sentence(builder):
+    page = with_free_homes(builder)
+
+    def full(*_, **__):
+        raise BadInput("None of the 2 routes has room for one more stop.")
+
+    builder.add_stop = full
+    page.urgent_stop.address.value = "199"
+    page.urgent_stop.button.click()
+    assert page.urgent_stop.message.text == "None of the 2 routes has room for one more stop."
+    page.urgent_stop.table.selected = "<img>"
+    page.urgent_stop.button.click()
+    assert "No home is picked." in page.urgent_stop.message.text
+
+
+def test_the_rest_of_a_picked_route_is_shortened(builder):
+    page = opened(builder)
+    press(page)
+    page.select("r1")
+    page._hand_out.shorten_button.click()
+    assert page._hand_out.message.text == "The rest of r1 is shorter."
+    assert page.selected == page.map().selected == "r1"
+    builder.routes.loc[1, "status"] = "done"
+    page._refresh()
+    page._draw()
+    assert page._hand_out.shorten_button.layout.display == "none"
 
 
 class Links(HTMLParser):
@@ -281,10 +399,12 @@ def test_after_an_unknown_storm_the_first_one_can_be_chosen(builder):
 
 
 def test_the_address_of_the_page_selects(builder, monkeypatch):
-    monkeypatch.setenv("QUERY_STRING", "storm=2020-04-28&max_per_route=7&colour=red")
+    monkeypatch.setenv("QUERY_STRING", "storm=2020-04-28&max_per_route=7&colour=red&visit_type=swim&shift_hours=8")
     page = opened(builder)
     assert "Spring hail" in answer(page)
-    assert page._limit.value == 7
+    assert (page.form.limit.value, page.form.visit.value, page.form.longest_day.value) == (7, "knock", "8")
+    assert page.form._rest.layout.display is None, "what an address has chosen is to be seen"
+    assert "There is no visit type 'swim'. Expected one of 'knock', 'inspection', 'adjuster'." in page.message.text
     assert "There is no parameter 'colour'." in page.message.text
     report = opened(builder, interactive=False)
     assert "North Tarrant hail" in text_of(report.answer().data)  # a report runs for its own parameters alone

@@ -194,6 +194,36 @@ def test_an_engine_that_is_down_costs_no_plan(world, server, by_road):
     assert builder.travel_notice == ""
 
 
+def test_a_route_that_changes_on_its_day_is_asked_for_again_and_keeps_its_order(world, server, by_road):
+    builder = RouteBuilder(world.tenant, world.storm)
+    builder.generate_routes(15, time_limit_s=0)
+    before = builder.get_routes().set_index("route_id")
+    stops = builder.get_stops()
+    home = stops["property_id"].iloc[4]
+    gone = builder.take_off(home)
+    asked = len(server.requests)
+    added = builder.add_stop(home, route_id=gone.route_id)
+    assert len(server.requests) == asked, "these stops were asked for when the plan was made"
+    mine = builder.get_stops(added.route_id)
+    kept = stops[(stops["route_id"] == added.route_id) & (stops["property_id"] != home)]["property_id"].tolist()
+    assert [one for one in mine["property_id"] if one != home] == kept
+    route = builder.get_routes().set_index("route_id").loc[added.route_id]
+    path = np.vstack([builder.depot, mine[["latitude", "longitude"]].to_numpy(float), builder.depot])
+    seconds = table(path.tolist(), path.tolist())[1]
+    steps = range(len(path) - 1)
+    assert route["travel_source"] == by_road
+    assert route["drive_minutes"] == pytest.approx(sum(seconds[at][at + 1] for at in steps) / 60, rel=1e-4)
+    rest = builder.reorder_rest(added.route_id)
+    assert rest.minutes <= rest.minutes_before == pytest.approx(route["drive_minutes"], rel=1e-4)
+    server.behave = "broken"
+    said = builder.take_off(kept[0]).said
+    assert "Driving is estimated where the road network gave no answer" in said
+    now = builder.get_routes().set_index("route_id")
+    assert now.loc[added.route_id, "travel_source"] == "estimate"
+    others = before.index.drop(added.route_id)
+    assert now.loc[others, "drive_minutes"].equals(before.loc[others, "drive_minutes"])
+
+
 def test_stopping_while_the_roads_are_asked_for_changes_nothing(world, by_road):
     builder = RouteBuilder(world.tenant, world.storm)
     with pytest.raises(Cancelled):

@@ -9,14 +9,16 @@ import ipywidgets as widgets
 
 from stormplay import maps
 from stormplay.controls import markup, plan_changes, sections
-from stormplay.controls.asking import top
+from stormplay.controls.asking import show, top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
 from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
+from stormplay.controls.plan_form import PlanForm
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
+from stormplay.controls.urgent import UrgentStop
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
@@ -39,7 +41,9 @@ class Board:
         plan: The frames now shown; None where nothing could be opened.
         selected: `route_id` of the picked route, or ''.
         message: Where the page says what went wrong with a choice.
+        form: What a plan is made with.
         work: The generation of routes.
+        urgent_stop: The part for one stop more.
     """
 
     def __init__(
@@ -53,15 +57,11 @@ class Board:
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._choice = widgets.VBox([])
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
-        self._hand_out = HandOut(self._assign, self._csv)
-        self._limit = widgets.IntText(
-            value=int(asked["max_per_route"]), description="Stops per route, at most",
-            style={"description_width": "initial"}, layout=widgets.Layout(width="18em"),
-        )  # fmt: skip
+        self._hand_out = HandOut(self._assign, self._csv, self._shorten)
+        self.urgent_stop = UrgentStop(self._stop_changed)
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
-        self._form = widgets.Box([self._limit, self.work.button]).add_class("sp-row")
-        self._form.layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="8px")
+        self.form = PlanForm(asked, self.work.button)
         for widget in (self._map, self._table):
             widget.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
         self._selectors: Selectors | None = None
@@ -82,7 +82,9 @@ class Board:
 
     def generate(self) -> widgets.Widget:
         """Choose company and storm, and generate the routes, with progress and cancel."""
-        return widgets.VBox([self._choice, self._form, self._read_only, self.work.running, self.work.message.widget])
+        return widgets.VBox(
+            [self._choice, self.form.widget, self._read_only, self.work.running, self.work.message.widget]
+        )
 
     def map(self) -> widgets.Widget:
         """Show the routes over the hail; a click picks one."""
@@ -99,6 +101,10 @@ class Board:
     def hand_out(self) -> widgets.Widget:
         """Give the picked route to a crew and take it along as a file."""
         return self._hand_out.widget
+
+    def urgent(self) -> widgets.Widget:
+        """Put one stop more on a route, and take it off again."""
+        return self.urgent_stop.widget
 
     def ledger(self) -> widgets.Widget:
         """Say where every eligible home is."""
@@ -149,8 +155,8 @@ class Board:
             doing = PHASES.get(progress.phase, progress.phase)
             return report(progress.fraction, " · ".join(filter(None, [doing, miles])))
 
-        limit, seconds = self._limit.value, min(float(self._asked["time_limit_s"]), LONGEST_RUN_S)
-        return self._builder.generate_routes(limit, time_limit_s=seconds, progress=tell)
+        seconds = min(float(self._asked["time_limit_s"]), LONGEST_RUN_S)
+        return self._builder.generate_routes(**self.form.options(), time_limit_s=seconds, progress=tell)
 
     def _generated(self, routes: list[Any]) -> str:
         self._refresh()
@@ -167,6 +173,22 @@ class Board:
         self._draw(same_routes=True)
         return f"{self._name()} goes to {crew}." if crew else f"{self._name()} has no crew now."
 
+    def _shorten(self) -> str:
+        """Shorten what is left of the picked route. Returns what to say."""
+        if self._builder is None or not self.selected:
+            raise BadInput(sections.PICK_FIRST)
+        done = self._builder.reorder_rest(self.selected)
+        if done.moved:
+            self._refresh()
+            self._draw()
+        return str(done.said)
+
+    def _stop_changed(self, route_id: str) -> None:
+        """A stop came or went: everything follows, and its route is picked."""
+        self._refresh()
+        self.selected = route_id
+        self._draw()
+
     def _csv(self) -> str:
         return self._builder.export_route_csv(self.selected) if self._builder and self.selected else ""
 
@@ -175,7 +197,7 @@ class Board:
         return str(row["route_name"]) if row else "The route"
 
     def _lock(self, running: bool) -> None:
-        self._limit.disabled = running
+        self.form.lock(running)
         if self._selectors is not None:
             self._selectors.lock(running)
 
@@ -192,9 +214,12 @@ class Board:
         shown = None if plan else "none"
         for widget in (self._map, self._table, self._ledger, self._changes, self._hand_out.widget):
             widget.layout.display = shown
-        self._limit.disabled = self.work.button.disabled = plan is None
+        self.form.lock(plan is None)
+        self.work.button.disabled = plan is None
         may_plan = plan is None or plan.may_plan
-        self._form.layout.display, self._read_only.layout.display = ("flex", "none") if may_plan else ("none", None)
+        show(self.form.widget, may_plan)
+        show(self._read_only, not may_plan)
+        self.urgent_stop.show(self._builder, plan)
         if plan is None:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""

@@ -17,13 +17,14 @@ class HandOut:
     Args:
         assign: Gives the picked route to a crew (None takes it back) and returns what to say.
         csv: Returns the picked route's file.
+        shorten: Puts the rest of the picked route into a shorter order and returns what to say.
 
     Attributes:
         widget: What is displayed.
         message: Where the outcome is told.
     """
 
-    def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str]) -> None:
+    def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
         self._assign, self._csv = assign, csv
         self.message = Message()
         self.head, self.stops = widgets.HTML(), widgets.HTML()
@@ -34,11 +35,18 @@ class HandOut:
         )  # fmt: skip
         self.button = widgets.Button(description="Assign", button_style="primary", layout={"height": "40px"})
         self.back_button = widgets.Button(description="Take back", layout={"height": "40px"})
-        self.form = widgets.Box([self.crew, self.button, self.back_button, self.file]).add_class("sp-row")
+        self.shorten_button = widgets.Button(
+            description="Shorten the rest of the day", layout={"height": "40px", "width": "auto"},
+            tooltip="Put the stops that nobody has visited yet into a shorter order",
+        )  # fmt: skip
+        self.form = widgets.Box([self.crew, self.button, self.back_button, self.file, self.shorten_button]).add_class(
+            "sp-row"
+        )
         self.form.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
         self.widget = widgets.VBox([self.head, self.form, self.message.widget, self.stops])
         self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
         self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
+        self.shorten_button.on_click(checked(self.message)(lambda _: self.message.good(shorten())))
         self._shown = ""
 
     def show(self, plan: Plan, route_id: str) -> None:
@@ -56,6 +64,8 @@ class HandOut:
         self.crew.options, self.crew.value = plan.crews, crew
         self.crew.layout.display = self.button.layout.display = None if plan.may_plan else "none"
         self.back_button.layout.display = None if crew and plan.may_plan else "none"
+        still_to_drive = plan.may_plan and route["status"] != "done"
+        self.shorten_button.layout.display = None if still_to_drive else "none"
         self.head.value = sections.route_head(route, crew)
         self.stops.value = sections.stop_list(plan, route_id)
         self.file.value = markup.download("Download CSV", f"{route['route_name']}.csv", self._csv())

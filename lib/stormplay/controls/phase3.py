@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,11 +11,13 @@ import pandas as pd
 from IPython.display import HTML
 
 from stormplay import maps
-from stormplay.controls import markup, plan_changes, query, sections
+from stormplay.controls import markup, plan_changes, plan_form, query, sections
 from stormplay.controls.board import Board
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
+from stormplay.errors import BadInput
+from stormplay.visits import check_visit
 
 
 class Phase3(Protocol):
@@ -42,6 +44,9 @@ class Phase3(Protocol):
     def hand_out(self) -> Any:
         """Give the picked route to a crew and take it along as a file."""
 
+    def urgent(self) -> Any:
+        """Put one stop more on a route, and take it off again."""
+
     def ledger(self) -> Any:
         """Say where every eligible home is."""
 
@@ -55,6 +60,8 @@ def phase3(
     *,
     max_per_route: int = 50,
     time_limit_s: float = 8.0,
+    visit_type: str = "knock",
+    shift_hours: float = 0.0,
     interactive: bool = True,
     builder: Callable[[str, str], Builder],
     tenants: Callable[[], pd.DataFrame],
@@ -71,6 +78,8 @@ def phase3(
         storm: Slug or id, likewise.
         max_per_route: Stops on a route, at most.
         time_limit_s: Seconds that the solver may take.
+        visit_type: What a visit is: 'knock', 'inspection' or 'adjuster'.
+        shift_hours: The longest day of a crew in hours, driving and visits together; 0: no limit.
         interactive: Whether to show live controls; False draws each section once, as HTML.
         builder: Makes a route builder from a tenant and a storm, such as `stormplay.RouteBuilder`.
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
@@ -91,8 +100,23 @@ def phase3(
         return Report(sources.open(str(tenant), str(storm))[1], timezone, still(score, str(tenant), str(storm)))
     asked, complaints = query.overrides({
         "tenant": str(tenant), "storm": str(storm), "max_per_route": max_per_route, "time_limit_s": float(time_limit_s),
+        "visit_type": visit_type, "shift_hours": float(shift_hours),
     })  # fmt: skip
-    return Board(sources, asked, complaints, timezone, ScoreChip(score))
+    usable, more = _usable(asked)
+    return Board(sources, usable, complaints + more, timezone, ScoreChip(score))
+
+
+def _usable(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The parameters with the usual in place of what cannot be used, and a sentence for each."""
+    found, complaints = dict(asked), []
+    usual = {"visit_type": "knock", "shift_hours": 0.0}
+    for name, check in (("visit_type", check_visit), ("shift_hours", lambda hours: plan_form.hours_of(f"{hours:g}"))):
+        try:
+            check(asked[name])
+        except BadInput as error:
+            complaints.append(str(error))
+            found[name] = usual[name]
+    return found, complaints
 
 
 class Report:
@@ -128,6 +152,10 @@ class Report:
     def hand_out(self) -> HTML:
         """Say who has which routes."""
         return HTML(sections.crews_table(self.plan))
+
+    def urgent(self) -> HTML:
+        """Say nothing: a report changes nothing."""
+        return HTML("")
 
     def ledger(self) -> HTML:
         """Say where every eligible home is."""

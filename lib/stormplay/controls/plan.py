@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ class Builder(Protocol):
     @property
     def as_of(self) -> datetime | None: ...  # noqa: D102
     @property
-    def travel_notice(self) -> str: ...  # noqa: D102
+    def made_with(self) -> dict[str, Any]: ...  # noqa: D102
     def get_revision(self, routes: pd.DataFrame, stops: pd.DataFrame) -> Any: ...  # noqa: D102
     def generate_routes(self, max_per_route: int = 50, **options: Any) -> list[Any]: ...  # noqa: D102
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
@@ -28,6 +28,10 @@ class Builder(Protocol):
     def get_ledger(self) -> pd.DataFrame: ...  # noqa: D102
     def assign_crew(self, route_id: Any, crew_name: str | None) -> None: ...  # noqa: D102
     def export_route_csv(self, route_id: Any) -> str: ...  # noqa: D102
+    def find_ready(self, address: str, most: int = 20) -> pd.DataFrame: ...  # noqa: D102
+    def add_stop(self, property_id: Any, *, route_id: Any = None) -> Any: ...  # noqa: D102
+    def take_off(self, property_id: Any) -> Any: ...  # noqa: D102
+    def reorder_rest(self, route_id: Any) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Plan:
         contours: GeoJSON of the modelled hail, or None where there are no reports.
         is_synthetic: Whether the company's homes, owners and outcomes are made up.
         may_plan: Whether this person's role lets them change the plan; the database decides, this only shows it.
-        travel_notice: Why driving is estimated though there is a road engine, or ''.
+        made_with: What the newest plan was asked for, as `RouteBuilder.made_with` tells it; {}: there is no plan.
         revision: What the newest plan changed against the one before, as `RouteBuilder.get_revision` tells it; None:
             there was none before.
     """
@@ -60,7 +64,7 @@ class Plan:
     contours: dict[str, Any] | None
     is_synthetic: bool = False
     may_plan: bool = True
-    travel_notice: str = ""
+    made_with: Mapping[str, Any] = field(default_factory=dict)
     revision: Any = None
 
     @property
@@ -71,6 +75,11 @@ class Plan:
     def homes(self, outcome: str) -> int:
         """Count the homes of one outcome of the ledger."""
         return int(self.ledger.loc[self.ledger["outcome"] == outcome, "properties"].sum())
+
+    @property
+    def travel_notice(self) -> str:
+        """Why driving is estimated though there is a road engine, or ''."""
+        return str(self.made_with.get("travel", {}).get("notice") or "")
 
     @property
     def crews(self) -> list[str]:
@@ -140,7 +149,7 @@ def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, c
         stops=stops,
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
-        travel_notice=builder.travel_notice,
+        made_with=builder.made_with,
         revision=builder.get_revision(routes, stops),
         depot=builder.depot,
         reports=reports,

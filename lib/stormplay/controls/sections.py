@@ -10,6 +10,7 @@ import pandas as pd
 from stormplay import maps
 from stormplay.controls import markup
 from stormplay.controls.plan import Plan, totals
+from stormplay.visits import VISITS
 
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
 ESTIMATE = "estimate"  # the travel_source of a route whose driving no road engine has told
@@ -17,6 +18,7 @@ READ_ONLY = "You may look at this plan. Your role here is viewer: making routes 
 PICK_FIRST = "Choose a route in the table or on the map."
 NO_STORM = "This company has no storm yet."
 WORKDAY_MINUTES = 8 * 60
+MOST_REASONS = 2  # in a sentence
 
 COLUMNS: list[dict[str, Any]] = [
     {"label": "Route", "kind": "text", "narrow": True},
@@ -46,7 +48,9 @@ def answer(plan: Plan) -> str:
         waiting = f"Of {plan.eligible:,} homes with a decision, {ready} can be put on a route. "
         return head + markup.empty(waiting + no_routes(plan)) + stamp
     notice = markup.note(plan.travel_notice) if plan.travel_notice else ""
-    return head + markup.sentence(_sentences(plan)) + _cards(plan) + _capacity(plan) + notice + stamp
+    told = markup.sentence(_left_out(plan)) if _left_out(plan) else ""
+    cards = _cards(plan) + _capacity(plan) + told + markup.note(made_with(plan))
+    return head + markup.sentence(_sentences(plan)) + cards + notice + stamp
 
 
 def _origin(plan: Plan) -> str:
@@ -63,6 +67,34 @@ def _sentences(plan: Plan) -> str:
         f"driving in all. {n['not_routed']:,} of {n['eligible']:,} eligible homes are not on a route, each for a "
         f"reason given below. {crews}"
     )
+
+
+def made_with(plan: Plan) -> str:
+    """What the newest plan was made with, in a sentence; ''."""
+    asked = plan.made_with
+    visit = VISITS.get(asked.get("visit_type", ""))
+    if visit is None:
+        return ""
+    hours = (asked.get("shift_minutes") or 0) / 60
+    parts = [
+        f"{visit.label.lower()}, {visit.minutes:.0f} minutes a stop",
+        f"at most {markup.count(asked['max_per_route'], 'stop')} a route",
+        f"no day longer than {hours:g} hours" if hours else "no limit to the day",
+        f"even days (at most {asked['balance']:.0%} above the mean)" if asked.get("balance") else "",
+        "crews on their own ground" if asked.get("territory_m") else "",
+    ]
+    return f"The newest plan was made for: {'; '.join(filter(None, parts))}."
+
+
+def _left_out(plan: Plan) -> str:
+    """How many stops the newest plan put on no route, and why, in a sentence; ''."""
+    reasons: Mapping[str, int] = plan.made_with.get("left_out") or {}
+    if not reasons:
+        return ""
+    ordered = sorted(reasons.items(), key=lambda reason: -reason[1])
+    said = "; ".join(f"{n:,} because {why}" for why, n in ordered[:MOST_REASONS])
+    more = " (and others)" if len(ordered) > MOST_REASONS else ""
+    return f"The newest plan put {markup.count(sum(reasons.values()), 'home')} on no route: {said}{more}."
 
 
 def _cards(plan: Plan) -> str:
@@ -102,7 +134,8 @@ def _capacity(plan: Plan) -> str:
     if minutes <= WORKDAY_MINUTES:
         return markup.note(f"{hours}, with driving {travel(plan.routes)} and visits estimated.")
     return markup.error(
-        f"{hours}, more than a day. Generate with fewer stops per route, or plan several days for each."
+        f"{hours}, more than a day. Generate with fewer stops per route, set the longest day under 'More choices', "
+        "or plan several days for each."
     )
 
 

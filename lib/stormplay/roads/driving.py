@@ -51,6 +51,8 @@ def drive(
     depot: tuple[float, float] | None,
     roads: Roads,
     goes_on: Callable[[int], bool] = lambda _: True,
+    *,
+    keeps_order: bool = False,
 ) -> Driving:
     """Order and time each route by the roads between its stops.
 
@@ -62,13 +64,14 @@ def drive(
         depot: Where routes start and end; None: open routes.
         roads: Who is asked.
         goes_on: Called with the number of routes done before each; False: the rest is left as it is, estimated.
+        keeps_order: Whether routes are timed only: on a day that has begun nobody's order changes by the way.
     """
     silent = Roads(None)
     asked = roads
     driven = []
     for done, route in enumerate(routes):
         asked = asked if asked is silent or goes_on(done) else silent
-        driven.append(_driven(route, places, depot, asked))
+        driven.append(_driven(route, places, depot, asked, keeps_order=keeps_order))
     return Driving(
         routes=[one.route for one in driven],
         distance_m=np.array([one.distance_m for one in driven], dtype=float),
@@ -86,13 +89,16 @@ def group(route: IntArray, places: FloatArray, depot: tuple[float, float] | None
     return members if depot is None else np.vstack([members, depot])
 
 
-def _driven(route: IntArray, places: FloatArray, depot: tuple[float, float] | None, roads: Roads) -> _Driven:
+def _driven(
+    route: IntArray, places: FloatArray, depot: tuple[float, float] | None, roads: Roads, *, keeps_order: bool
+) -> _Driven:
     legs = roads.legs(group(route, places, depot)) if len(route) < MOST_PLACES else None
     if legs is None or legs.source == "estimate":
         straight_m = route_distance_m(places[route], depot)
         return _Driven(route, straight_m, np.nan, drive_minutes(straight_m), "estimate", 0)
     members = np.sort(route)
-    order = _ordered(legs.minutes, np.searchsorted(members, route), has_depot=depot is not None)
+    order = np.searchsorted(members, route)
+    order = order if keeps_order else _ordered(legs.minutes, order, has_depot=depot is not None)
     path = order if depot is None else np.concatenate([[len(members)], order, [len(members)]])
     starts, ends = path[:-1], path[1:]
     return _Driven(
