@@ -18,7 +18,7 @@ OWN_GROUND_M = 200.0  # driving that one home less in another crew's territory i
 _WIDE = {"style": {"description_width": "initial"}, "layout": {"width": "min(22em, 100%)"}}
 _TOLD = (
     f"Even days: no route has over {EVEN_DAYS:.0%} more work than the mean. Own ground: up to {OWN_GROUND_M:,.0f} "
-    "metres more are driven for each home that a crew then has not in another crew's territory."
+    "metres more are driven for each home that a crew then no longer has in another crew's territory."
 )
 
 

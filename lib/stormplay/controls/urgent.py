@@ -61,7 +61,7 @@ class UrgentStop:
         self.message = Message()
         self.head, self.told = widgets.HTML(), widgets.HTML()
         self.address = widgets.Text(
-            description="Address", placeholder="How it begins, such as 3213 Cl", continuous_update=False,
+            description="Address", placeholder="How it begins: 3213 Cl", continuous_update=False,
             style={"description_width": "5em"}, layout={"width": "min(26em, 100%)"},
         )  # fmt: skip
         self.route = widgets.Dropdown(
