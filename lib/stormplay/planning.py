@@ -138,11 +138,10 @@ def solve_stops(
         stopped = stopped or (progress is not None and progress(step) is False)
         return not stopped
 
-    wishes: dict[str, Any] = {"balance": balance, "territory_m": territory_m}
-    wishes = {name: value for name, value in wishes.items() if value}
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
     plan = solve(places, depot=depot, max_per_route=max_per_route, time_limit_s=time_limit_s, seed=seed,
-                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes, **wishes)  # fmt: skip
+                 progress=relay, shift_minutes=shift_minutes, service_minutes=service_minutes, balance=balance,
+                 territory_m=territory_m)  # fmt: skip
     if stopped:
         raise Cancelled("Stopped.", remedy="Nothing was changed; the earlier routes stand.")
     if not plan.routes:

@@ -29,6 +29,7 @@ PHASES = {
     "bisection": "Dividing the homes into routes",
     "ordering": "Ordering the stops",
     "improvement": "Shortening the routes",
+    "sharing": "Giving each crew its own ground and days alike",
     "done": "Saving the plan",
     "roads": "Asking for the roads",
 }
