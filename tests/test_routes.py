@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import RouteBuilder, planning, routing, tenancy
+from stormplay import JobTracker, RouteBuilder, planning, tenancy
 from stormplay.errors import BadInput, Cancelled, Conflict, NothingToRoute, UnknownRoute, UnknownStorm, UnknownTenant
 
 FAST = {"time_limit_s": 0.3}
@@ -51,21 +51,13 @@ def test_no_crew_works_longer_than_the_shift(builder):
     assert found["property_count"].sum() == 115
 
 
-def test_a_run_keeps_what_it_was_asked_for_and_why_stops_are_on_no_route(world, builder, monkeypatch):
+def test_a_run_keeps_what_it_was_asked_for_and_why_stops_are_on_no_route(world, builder):
     assert builder.made_with == {}
-    asked = {}
-
-    def solver(places, *, balance=None, territory_m=0.0, **limits):
-        asked.update(balance=balance, territory_m=territory_m)
-        return routing.solve(places, **limits)
-
-    monkeypatch.setattr(planning, "solve", solver)
     far = builder.get_ledger().set_index("outcome").loc["ready", "properties"]
     homes = rows(world, "SELECT property_id FROM policy_decisions_log WHERE decision = 'treat' LIMIT 30")
     change(world, "UPDATE properties SET latitude = 34.2 WHERE property_id = ANY (:homes) AND latitude IS NOT NULL",
            homes=[row.property_id for row in homes])  # fmt: skip
     builder.generate_routes(visit_type="adjuster", shift_minutes=480, balance=0.1, territory_m=200.0, **FAST)
-    assert asked == {"balance": 0.1, "territory_m": 200.0}
     made = builder.made_with
     wanted = {"visit_type": "adjuster", "shift_minutes": 480, "balance": 0.1, "territory_m": 200.0, "max_per_route": 50}
     assert made | wanted == made
@@ -195,6 +187,16 @@ def test_a_started_route_is_kept_with_its_stops_and_order(world, builder):
     assert after.loc[[started, done, by_hand], "status"].tolist() == ["started", "done", "started"]
     assert after.loc[done, "completed_count"] == after.loc[done, "property_count"]
     assert after["route_name"].is_unique
+
+
+def test_a_route_with_a_note_stays_with_its_note(world, builder):
+    builder.generate_routes(max_per_route=25, **FAST)
+    noted = builder.get_routes()["route_id"].iloc[0]
+    jobs, home = JobTracker(world.tenant, world.storm), str(builder.get_stops(noted)["property_id"].iloc[0])
+    jobs.update_job(jobs.get_job(home)["job_id"], notes="Gate code 1234")
+    builder.generate_routes(max_per_route=40, **FAST)
+    assert builder.get_routes().set_index("route_id").loc[noted, "status"] == "started"
+    assert "Gate code 1234" in str(jobs.get_job(home)["notes"]) and builder.get_stops()["property_id"].is_unique
 
 
 def test_a_crew_goes_with_the_stops_it_had(builder):

@@ -22,11 +22,11 @@ WITH decided AS (          -- eligible: whoever has a decision for this storm
 ), refused AS (            -- said no at the door, now
     SELECT DISTINCT property_id FROM suppressions
      WHERE tenant_id = :tenant_id AND channel IN ('all', 'door') AND lifted_at IS NULL
-), begun AS (              -- routes that somebody has started: their stops stay
+), begun AS (              -- routes that somebody has started or noted something of: their stops stay
     SELECT r.route_id FROM routes r
      WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id AND (r.status <> 'planned' OR EXISTS (
         SELECT FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id
-           AND (j.status <> 'scheduled' OR j.completed_at IS NOT NULL)))
+           AND (j.status <> 'scheduled' OR j.completed_at IS NOT NULL OR j.row_version > 1)))
 ), job AS (
     SELECT j.property_id, j.route_id, b.route_id IS NOT NULL AS is_begun
       FROM jobs j LEFT JOIN begun b ON b.route_id = j.route_id

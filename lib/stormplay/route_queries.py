@@ -11,7 +11,8 @@ SELECT r.route_id, r.run_id, r.route_name, r.zip_code, r.property_count, r.avg_u
   FROM routes r
  CROSS JOIN LATERAL (
        SELECT count(*) AS jobs,
-              count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL) AS begun,
+              count(*) FILTER (WHERE j.status <> 'scheduled' OR j.completed_at IS NOT NULL OR j.row_version > 1)
+                  AS begun,
               count(*) FILTER (WHERE j.status = 'completed' OR j.completed_at IS NOT NULL) AS completed
          FROM jobs j WHERE j.tenant_id = r.tenant_id AND j.route_id = r.route_id) work
  WHERE r.tenant_id = :tenant_id AND r.storm_id = :storm_id
