@@ -20,20 +20,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from stormplay.forking.wire import LENGTH, READY, read_message
 
 
-def born(control_file: int, modules: Sequence[str], *, nursery: str, child: str) -> int:
+def born(
+    control_file: int, modules: Sequence[str], *, nursery: str, child: str, rehearse: Callable[[], object] | None = None
+) -> int:
     """Import, then fork until nobody asks any more.
 
     Args:
         control_file: The nursery's end of the sockets.
         modules: What a child is to have imported when it begins; none may start a thread.
         nursery, child: Names in a list of processes, of at most 15 letters: all have the same command line.
+        rehearse: Called after the imports, for what is made at the first use and then kept.
 
     Returns:
         In a child alone: the end of its pipe.
@@ -42,6 +45,8 @@ def born(control_file: int, modules: Sequence[str], *, nursery: str, child: str)
     control.set_inheritable(False)
     for name in modules:
         importlib.import_module(name)
+    if rehearse is not None:
+        rehearse()
     if (threads := len(os.listdir("/proc/self/task"))) > 1:  # noqa: PTH208 - a number is wanted
         sys.exit(f"Nothing is forked: an import has started {threads - 1} threads.")
     gc.collect()

@@ -49,6 +49,11 @@ class Fork:
         self._ended = select.poll()
         self._ended.register(handle, select.POLLIN)
 
+    @property
+    def line(self) -> int:
+        """Our end of its line, open until it is known to have ended."""
+        return self._files[1]
+
     def tell(self, identity: dict[str, Any]) -> None:
         """Say who it is. Raises OSError where it has ended."""
         write_message(self._files[1], identity)
@@ -131,7 +136,7 @@ class Nursery:
         """A warm child that knows `identity`, or None where none can be had now."""
         if (control := self.at_hand()) is None or not self._greeted(control):
             return None
-        theirs, ours = os.pipe()
+        theirs, ours = self._line()
         try:
             socket.send_fds(control, [b"k"], [theirs])
             answer, files, _, _ = socket.recv_fds(control, LENGTH, 1, socket.MSG_CMSG_CLOEXEC)
@@ -146,6 +151,10 @@ class Nursery:
                 self._lose("said nothing")
             return None
         return self._told(Fork(int.from_bytes(answer, "big"), files[0], ours), identity)
+
+    def _line(self) -> tuple[int, int]:
+        """A new line to a child: its end and ours."""
+        return os.pipe()
 
     def _greeted(self, control: socket.socket) -> bool:
         """Whether it has all its imports. One that is slow is not begun anew: it would only be slow again."""
@@ -187,6 +196,8 @@ class Nursery:
         if self._control is None or self._process is None:
             return
         self._control.close()
+        if not self._is_up:
+            self._process.kill()  # it has no children, and hears nothing while it imports
         try:
             self._process.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import time
 from typing import Any
 
 LENGTH = 4  # bytes of a number on a wire, big-endian
@@ -32,3 +34,32 @@ def _read(line: int, count: int) -> bytes:
             os._exit(1)
         read += more
     return read
+
+
+def receive(line: int, until_s: float) -> dict[str, Any] | None:
+    """One message from the other side, which may take its time.
+
+    Args:
+        line: The end of a pair of sockets.
+        until_s: How long to wait, as `time.monotonic` counts.
+
+    Returns:
+        The message; None where the time is over, or the other side has ended without it.
+    """
+    ready, read, wanted = select.poll(), b"", LENGTH
+    ready.register(line, select.POLLIN)
+    while len(read) < wanted:
+        left_s = until_s - time.monotonic()
+        if left_s <= 0 or not ready.poll(1_000 * left_s):
+            return None
+        try:
+            more = os.read(line, wanted - len(read))
+        except ConnectionResetError:
+            return None
+        if not more:
+            return None
+        read += more
+        if wanted == LENGTH and len(read) == LENGTH:
+            wanted += int.from_bytes(read, "big")
+    found: dict[str, Any] = json.loads(read[LENGTH:])
+    return found

@@ -7,9 +7,8 @@ from importlib.util import find_spec
 from typing import NoReturn
 
 from stormplay.forking.children import become, born
+from stormplay.forking.imports import PAGES
 
-# What a page's kernel imports before its last cell is done. OR-Tools and numba are not here: only a kernel that
-# plans routes needs them, and it loads them while bisection works.
 WARM = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -21,31 +20,7 @@ WARM = (
     "IPython.extensions.storemagic",
     "sqlite3",
     "tornado.platform.asyncio",
-    "anywidget",
-    "folium",
-    "ipywidgets",
-    "pandas",
-    "psycopg2.extras",
-    "scipy.spatial",
-    "sqlalchemy.dialects.postgresql.psycopg2",
-    "stormplay.attribution.engine",
-    "stormplay.charts.credits",
-    "stormplay.charts.effects",
-    "stormplay.charts.journeys",
-    "stormplay.charts.networks",
-    "stormplay.charts.scores",
-    "stormplay.controls",
-    "stormplay.experiments.experiment",
-    "stormplay.identity.graph",
-    "stormplay.maps",
-    "stormplay.policy",
-    "stormplay.profiles",
-    "stormplay.registry",
-    "stormplay.routes",
-    "stormplay.score.storm",
-    "stormplay.storms",
-    "stormplay.tenancy",
-    "stormplay.uplift.scorer",
+    *PAGES,
 )
 _LAUNCHER = "ipykernel_launcher"
 
