@@ -104,8 +104,8 @@ def test_old_runs_are_forgotten_but_the_last_good_one_of_each_report(order):
     before = history.runs("trinity", 10_000)
     mine = before[before["destination"] == here["out"]]
     assert len(mine) == 2
-    assert history.retire() == 1
+    assert history.retire(400) == 1
     after = history.runs("trinity", 10_000)
     assert after[after["destination"] == here["out"]]["run_id"].tolist() == [mine["run_id"].iloc[0]]
     assert len(after) == len(before) - 1
-    assert history.retire() == 0
+    assert history.retire(400) == 0

@@ -74,6 +74,9 @@ def report(
     max_failures: Annotated[
         int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
     ] = None,
+    keep_history: Annotated[
+        int, typer.Option(help="Days that the history of runs is kept.", min=1, rich_help_panel=_HOW)
+    ] = 400,
     dask: Annotated[
         str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
     ] = "",
@@ -106,6 +109,7 @@ def report(
             _refuse_dask(dask)
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
+        reports.tidy(keep_history)
         _make(wanted, terms, workers, max_failures)
 
 

@@ -17,7 +17,7 @@ Table of contents, in the order in which a report comes to be:
 
 from __future__ import annotations
 
-from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all
+from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -35,4 +35,5 @@ __all__ = [
     "moment",
     "planned",
     "run",
+    "tidy",
 ]

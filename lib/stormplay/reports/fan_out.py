@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 
-from stormplay.errors import BadInput, Busy, PartlyFailed, StaleData, StormplayError
-from stormplay.reports import pdf, workers
+from stormplay import broker
+from stormplay.errors import BadInput, Busy, DatabaseUnavailable, PartlyFailed, StaleData, StormplayError
+from stormplay.reports import history, pdf, workers
 from stormplay.reports.making import make
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -69,6 +71,20 @@ def get_ready(terms: Terms) -> None:
     if terms.is_pdf:
         pdf.chromium()
     workers.shared().warm_up()
+
+
+def tidy(days: int) -> None:
+    """Forget runs of so many days ago, and end the logins of runs that were killed whose time is up.
+
+    Raises:
+        BadInput: Fewer than one day.
+    """
+    if not 1 <= days <= 36_500:
+        raise BadInput(f"A history of {days} days.", "Expected 1 to 36,500.")
+    if history.is_kept():
+        with suppress(DatabaseUnavailable):  # the next run does it
+            history.retire(days)
+            broker.reap()
 
 
 def make_all(

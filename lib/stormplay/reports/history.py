@@ -21,7 +21,6 @@ from stormplay import database, tenancy
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import busy
 
-KEPT_DAYS = 400
 _LOCKS = 64  # connections that hold one each
 
 _BEGIN = """
@@ -141,7 +140,7 @@ def end(order: Order, run_id: str, ending: Ending) -> None:
         connection.execute(text(_END), values)
 
 
-def retire(days: int = KEPT_DAYS) -> int:
+def retire(days: int) -> int:
     """Forget runs that began so many days ago, but for the last good one of each report. Returns how many."""
     with database.transaction(database.broker_url()) as connection:
         query = text("SELECT sec.retire_reports(:older)")
