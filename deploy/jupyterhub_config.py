@@ -35,9 +35,9 @@ from tornado.log import app_log
 
 from stormplay import broker
 from stormplay.errors import BadInput, NotAllowed, StormplayError
+from stormplay.forking.environment import kernel_environment
 from stormplay.lab import serving
 from stormplay.lab.lodging import Lodging, lodge
-from stormplay.server.environment import kernel_environment
 
 T = TypeVar("T")
 HERE = Path(__file__).resolve().parent

@@ -80,7 +80,7 @@ def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
         (stormplay, ("migrate",)),
         (in_process, ("demo",)),
         (stormplay, ("up", "--port", free_port())),
-        (in_process, ("report", "phase3_routes", *TENANT, *STORM)),
+        (in_process, ("report", "phase3_routes", *TENANT, *STORM, "--retries", 0)),
     ):
         done = run(*arguments, home=demo, STORMPLAY_DATABASE_URL=url)
         assert done.returncode == 1, arguments

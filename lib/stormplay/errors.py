@@ -22,7 +22,10 @@
     ├── DatabaseUnavailable    no database answers                  exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
-    └── ReportFailed           a notebook did not run to its end    exit 1
+    ├── ReportFailed           a notebook did not run to its end    exit 1
+    │   └── ReportTimedOut     it took longer than it may
+    ├── StaleData              a report's data are too old          exit 3
+    └── PartlyFailed           some of many reports were not made   exit 4
 
 A message says what was wrong, what was expected and what to do, in that order, in sentences a roofer can read.
 """
@@ -140,3 +143,19 @@ class PortTaken(StormplayError):
 
 class ReportFailed(StormplayError):
     """A notebook did not run to its end; the partial one is kept aside."""
+
+
+class ReportTimedOut(ReportFailed):
+    """A notebook took longer than it may, and its process was ended."""
+
+
+class StaleData(StormplayError):
+    """The data of a report are older than they may be; it was not published."""
+
+    exit_code = 3
+
+
+class PartlyFailed(StormplayError):
+    """Some of many reports were not made; those that were are published."""
+
+    exit_code = 4

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from visitor import PLANTED, Visitor, eventually, logins, roles, texts
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
+from stormplay.forking.environment import kernel_environment, nursery_environment
 from stormplay.server.channels import quiet
-from stormplay.server.environment import kernel_environment, nursery_environment
 
 LEAKS = (SECRET, "Traceback", 'File "', "ipython-input", "site-packages", "/tmp/ipykernel")
 

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from visitor import PLANTED, eventually, logins, serving
 
 from stormplay import accounts, broker
-from stormplay.server.environment import nursery_environment
+from stormplay.forking.children import forget_the_dice
+from stormplay.forking.environment import nursery_environment
 from stormplay.server.forks import Forks
-from stormplay.server.nursery import forget_the_dice
 
 NARROW = {"memory_mb": 900, "tick_s": 0.5}
 TOO_MUCH = "This page needed more memory than a page may have (900 MB)."
@@ -363,7 +363,7 @@ def test_a_nursery_that_is_slow_to_import_is_left_to_it(caplog):
 
 
 def test_a_nursery_that_never_starts_is_given_up(monkeypatch, caplog):
-    monkeypatch.setattr("stormplay.server.forks.START_S", 0.0)
+    monkeypatch.setattr("stormplay.forking.nurseries.START_S", 0.0)
     never = Forks(logging.getLogger("test"))
 
     async def ask():

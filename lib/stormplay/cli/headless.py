@@ -1,9 +1,12 @@
-"""`stormplay report`: a notebook without anybody looking."""
+"""`stormplay report`: notebooks without anybody looking, one or many."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,26 +14,164 @@ from stormplay.cli import say
 from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput
 
+if TYPE_CHECKING:
+    from stormplay.reports import Order, Outcome, Terms
+
 commands = typer.Typer()
 
+EXITS = (
+    "\n\nExit codes: 0 fresh reports, 1 a notebook failed or took too long, or no database answers, 2 bad parameters "
+    "(nothing was written), 3 stale data (nothing was published), 4 some of several reports were not made, 5 busy: "
+    "another run is making the same report, 130 stopped by hand."
+)
+_WHICH, _HOW = "Which reports", "How they are made"
 
-@commands.command(epilog=say.EXITS)
+
+@commands.command(epilog=EXITS)
 def report(
-    notebook: Annotated[str, typer.Argument(help="Name of a notebook, such as phase3_routes.")],
-    tenant: Annotated[str, typer.Option(help="Slug or id of the tenant.")],
-    storm: Annotated[str, typer.Option(help="Slug or id of the storm.")],
-    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("reports"),
-    set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of a further parameter.")] = None,
-    person: Annotated[str, typer.Option(help="User name whose rights the run has.")] = "local",
+    notebook: Annotated[str, typer.Argument(help="Name of a notebook, such as phase3_routes.")] = "",
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Option("--notebook", help="A further notebook; may be repeated.", rich_help_panel=_WHICH),
+    ] = None,
+    tenant: Annotated[
+        list[str] | None, typer.Option(help="Slug or id of a tenant; may be repeated.", rich_help_panel=_WHICH)
+    ] = None,
+    storm: Annotated[
+        list[str] | None, typer.Option(help="Slug or id of a storm; may be repeated.", rich_help_panel=_WHICH)
+    ] = None,
+    all_notebooks: Annotated[bool, typer.Option("--all-notebooks", rich_help_panel=_WHICH)] = False,
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="All that are open to the person.", rich_help_panel=_WHICH)
+    ] = False,
+    all_storms: Annotated[
+        bool, typer.Option("--all-storms", help="All storms of each tenant.", rich_help_panel=_WHICH)
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value of a further parameter.", rich_help_panel=_WHICH)
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show the notebooks and their parameters, and make nothing.")
+    ] = False,
+    schema: Annotated[str, typer.Option(help="Print the JSON schema of a notebook's parameters.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the reports.", rich_help_panel=_HOW)] = Path("reports"),
+    person: Annotated[str, typer.Option(help="User name whose rights the runs have.", rich_help_panel=_HOW)] = "local",
+    as_of: Annotated[
+        str,
+        typer.Option(help="Moment that the pages speak of, such as 2021-05-03T06:00Z; now.", rich_help_panel=_HOW),
+    ] = "",
+    fresh_within: Annotated[
+        float | None, typer.Option(help="Hours that the data may be old.", rich_help_panel=_HOW)
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one report may take.", rich_help_panel=_HOW)] = 600.0,
+    retries: Annotated[
+        int, typer.Option(help="Tries again where the database does not answer.", rich_help_panel=_HOW)
+    ] = 4,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="A PDF too, by the system's Chromium.", rich_help_panel=_HOW)
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Reports at once.", min=1, max=32, rich_help_panel=_HOW)] = 2,
+    max_failures: Annotated[
+        int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
+    ] = None,
+    keep_history: Annotated[
+        int, typer.Option(help="Days that the history of runs is kept.", min=1, rich_help_panel=_HOW)
+    ] = 400,
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
+    ] = "",
 ) -> None:
-    """Run a notebook headless: an executed notebook and one HTML file that opens without a network."""
-    from stormplay import reports  # noqa: PLC0415 - a command imports what it needs
+    """Run notebooks headless: of each the executed notebook, one HTML file that opens without a network, and
+    result.json for programs.
 
-    given: dict[str, object] = dict(_pair(item) for item in set_ or [])
-    given |= {"tenant": tenant, "storm": storm}
-    path = notebooks_folder() / f"{notebook.removesuffix('.ipynb')}.ipynb"
-    made = reports.run(path, given, out, person=person)
-    say.line(f"{made.html}\n{made.notebook}")
+    A report appears under its name when it is whole. Until then, and where it fails, the last good one stays.
+    """
+    if list_:
+        _show_contracts()
+    elif schema:
+        from stormplay.reports import contracts  # noqa: PLC0415 - a command imports what it needs
+
+        say.line(json.dumps(contracts.schema(_path(schema)), indent=2))
+    else:
+        from stormplay import reports  # noqa: PLC0415
+
+        paths = _chosen_notebooks([*([notebook] if notebook else []), *(notebooks or [])], all_notebooks)
+        tenants, storms = _chosen("tenant", tenant, all_tenants), _chosen("storm", storm, all_storms)
+        given: dict[str, object] = dict(_pair(item) for item in set_ or [])
+        terms = reports.Terms(
+            timeout_s=timeout,
+            retries=retries,
+            fresh_within_h=fresh_within,
+            as_of=reports.moment(as_of),
+            is_pdf=pdf,
+        )
+        if dask:
+            _refuse_dask(dask)
+        reports.get_ready(terms)
+        wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
+        reports.tidy(keep_history)
+        _make(wanted, terms, workers, max_failures)
+
+
+def _make(wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int | None) -> None:
+    from stormplay import reports  # noqa: PLC0415
+
+    if len(wanted) == 1:
+        made = reports.make(wanted[0], terms)
+        say.line(f"{made.html}\n{made.notebook}\n{made.result}{f'{chr(10)}{made.pdf}' if made.pdf else ''}")
+        return
+    with say.bar() as show:
+        show(f"0 of {len(wanted)} reports", 0.0)
+
+        def tell(done: int, of: int, last: Outcome) -> None:
+            if last.error is not None:
+                say.error(str(last.error))
+            show(f"{done} of {of} reports", done / of)
+
+        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell)
+    for one in summary.outcomes:
+        if one.report is not None:
+            say.line(str(one.report.html))
+    if (problem := summary.error()) is not None:
+        raise problem
+    say.line(str(summary))
+
+
+def _show_contracts() -> None:
+    from stormplay import parameters  # noqa: PLC0415
+    from stormplay.reports import contracts  # noqa: PLC0415
+
+    rows = [
+        (path.stem, one.name, one.type.__name__, json.dumps(one.default), one.help)
+        for path in contracts.notebooks(notebooks_folder())
+        for one in contracts.choosable(parameters.contract(path))
+    ]
+    say.table(("notebook", "parameter", "type", "default", "what it is"), rows)
+
+
+def _chosen_notebooks(named: Sequence[str], is_all: bool) -> list[Path]:
+    if is_all and named:
+        raise BadInput("--all-notebooks stands beside names of notebooks.", "Expected one or the other.")
+    if not (is_all or named):
+        raise BadInput("No notebook is named.", "Expected a name, or --all-notebooks; --list shows them.")
+    if is_all:
+        from stormplay.reports import contracts  # noqa: PLC0415
+
+        return contracts.notebooks(notebooks_folder())
+    return [_path(name) for name in dict.fromkeys(named)]
+
+
+def _path(notebook: str) -> Path:
+    return notebooks_folder() / f"{notebook.removesuffix('.ipynb')}.ipynb"
+
+
+def _chosen(what: str, named: list[str] | None, is_all: bool) -> list[str] | None:
+    """The names; None for all."""
+    if is_all and named:
+        raise BadInput(f"--all-{what}s stands beside --{what}.", "Expected one or the other.")
+    if not (is_all or named):
+        raise BadInput(f"No {what} is named.", f"Expected --{what}, or --all-{what}s.")
+    return named or None
 
 
 def _pair(item: str) -> tuple[str, str]:
@@ -38,3 +179,11 @@ def _pair(item: str) -> tuple[str, str]:
     if not (equals and name):
         raise BadInput(f"--set {item} is not a parameter.", "Expected name=value.")
     return name, value
+
+
+def _refuse_dask(address: str) -> None:
+    if find_spec("distributed") is None:
+        raise BadInput(
+            f"--dask {address} needs Dask's 'distributed', which is not installed here.",
+            remedy="Install it (pip install distributed), or leave --dask out: --workers uses this machine.",
+        )

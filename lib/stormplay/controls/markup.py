@@ -11,7 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from stormplay import clock
+
 Tone = Literal["", "good", "warn", "bad"]
+
+_said: list[datetime] = []
 
 
 def kpis(cards: Iterable[tuple[str, str, str]]) -> str:
@@ -112,11 +116,23 @@ def file_name(name: str) -> str:
 
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:
-    """Say how old data is: 'Data as of 28 Apr 2021, 19:40 UTC (3 hours ago).'."""
+    """Say how old data is: 'Data as of 28 Apr 2021, 19:40 UTC (3 hours ago).'.
+
+    A report says the moment alone: nobody knows when it will be read.
+    """
     if moment is None:
         return "There is no data yet."
-    seconds = max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
-    return f"Data as of {moment.astimezone(UTC):%d %b %Y, %H:%M} UTC ({_ago(seconds)})."
+    _said[:] = [moment]
+    stamp = f"Data as of {moment.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+    if now is None and clock.frozen():
+        return f"{stamp}."
+    seconds = max(0.0, ((now or clock.now()) - moment).total_seconds())
+    return f"{stamp} ({_ago(seconds)})."
+
+
+def data_as_of() -> datetime | None:
+    """The age of data that this process's page said last, for who checks that a report is fresh."""
+    return _said[0] if _said else None
 
 
 def _ago(seconds: float) -> str:

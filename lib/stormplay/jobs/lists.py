@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import clock, tenancy
 from stormplay.jobs.workflow import Workflow
 
 
@@ -77,19 +77,20 @@ def stuck(connection: Connection, flow: Workflow, storm_id: str, limit: int) -> 
         WITH patience AS (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:days AS int[])) AS x(status, allowed)),
         late AS (
             SELECT j.job_id, j.property_id, j.route_id, j.status, j.status_since, x.allowed,
-                   extract(epoch FROM now() - j.status_since) / 86400 AS days
+                   extract(epoch FROM CAST(:now AS timestamptz) - j.status_since) / 86400 AS days
               FROM jobs j JOIN patience x ON x.status = j.status
              WHERE j.tenant_id = :tenant_id AND j.storm_id = :storm_id
                AND NOT EXISTS (SELECT FROM storms s WHERE s.tenant_id = :tenant_id AND s.storm_id = :storm_id
                                   AND s.status = 'closed')
-               AND j.status_since < now() - make_interval(days => x.allowed)),
+               AND j.status_since < CAST(:now AS timestamptz) - make_interval(days => x.allowed)),
         shown AS (SELECT *, count(*) OVER () AS total FROM late ORDER BY days - allowed DESC, job_id LIMIT :n)
         SELECT s.job_id, s.property_id, p.address, r.route_name, r.crew_name, s.status, s.status_since, s.days,
                s.allowed AS allowed_days, s.total
           FROM shown s JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = s.property_id
           LEFT JOIN routes r ON r.tenant_id = :tenant_id AND r.route_id = s.route_id
          ORDER BY s.days - s.allowed DESC, s.job_id"""
-    values = {"storm_id": storm_id, "names": list(patience), "days": list(patience.values()), "n": limit}
+    values = {"storm_id": storm_id, "names": list(patience), "days": list(patience.values()), "n": limit,
+              "now": clock.now()}  # fmt: skip
     found = tenancy.frame(connection, query, values)
     days = found["days"].astype(float)
     allowed = found["allowed_days"].astype(float)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import clock, tenancy
 from stormplay.errors import UnknownRoute
 from stormplay.packs import Pack, stops_of
 
@@ -33,7 +33,7 @@ def pack(connection: Connection, storm_id: str, *, route_id: str | None, crew: s
     """The pack of a route or of a crew's routes that are not finished; see `JobReader.get_pack`."""
     query = "SELECT org_name, time_zone, depot_latitude, depot_longitude, is_synthetic FROM tenants"
     company = connection.execute(text(query)).one()
-    now = datetime.now(UTC).astimezone(ZoneInfo(str(company.time_zone)))
+    now = clock.now().astimezone(ZoneInfo(str(company.time_zone)))
     values: dict[str, Any] = {"storm_id": storm_id, "route_id": route_id, "crew": crew}
     rows = tenancy.frame(connection, _STOPS, values)
     if rows.empty:

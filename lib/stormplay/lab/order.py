@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 
 from stormplay import embedded
 from stormplay.broker import KernelLogin
+from stormplay.forking.environment import kernel_environment
 from stormplay.lab.lodging import Lodging
-from stormplay.server.environment import kernel_environment
 
 _SHIFTED = {"TMPDIR", "TEMP", "TMP", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}  # places of whoever started us
 Order = dict[str, Any]

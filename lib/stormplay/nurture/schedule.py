@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import clock, tenancy
 from stormplay.errors import BadInput, Conflict
 from stormplay.nurture import frames, listing, plans, writing
 from stormplay.nurture.clock import zone
@@ -232,7 +232,7 @@ def right_now(now: datetime | None) -> datetime:
     """Now; a moment without a zone is refused, since nobody can say whose it is."""
     if now is not None and now.tzinfo is None:
         raise BadInput(f"now is {now}, without a time zone.", "Expected one like datetime.now(UTC).")
-    return datetime.now(UTC) if now is None else now.astimezone(UTC)
+    return clock.now() if now is None else now.astimezone(UTC)
 
 
 def known_ids(given: Ids | None) -> list[str]:

@@ -1,98 +1,17 @@
-"""The server's side of the nursery: asks it for kernels, and starts it again where it has ended."""
+"""The server's side of the nursery: warm kernels, asked for in a thread of their own."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import select
-import signal
-import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stormplay.server.environment import nursery_environment
-from stormplay.server.nursery import LENGTH
-
-PATIENCE_S = 15.0  # for an answer
-START_S = 120.0  # for its imports: two seconds, but a busy machine takes long, and none that begins anew is sooner
-END_S = 5.0
-LONGEST_PAUSE_S = 60.0
-_UNKNOWN = -1  # how a kernel ended is known to the nursery alone
+from stormplay.forking import Fork, Nursery
 
 
-def can_fork() -> bool:
-    """Whether kernels can be forked here. Elsewhere a fork without an exec is not safe with all libraries."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open")
-
-
-class Fork:
-    """A forked kernel, with as much of `subprocess.Popen` as a provisioner needs.
-
-    It stands for this very process: a number that has been given to another one is never signalled. Whoever drops it
-    ends the kernel, for the kernel ends when its line does.
-
-    Args:
-        pid: Its number.
-        handle: A file that stands for the process (a pidfd).
-        line: The pipe on which it learns who it is.
-    """
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, pid: int, handle: int, line: int) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
-        self._files = [handle, line]
-        self._ended = select.poll()
-        self._ended.register(handle, select.POLLIN)
-
-    def tell(self, identity: dict[str, Any]) -> None:
-        """Say who it is. Raises OSError where it has ended."""
-        said = json.dumps(identity).encode()
-        rest = memoryview(len(said).to_bytes(LENGTH, "big") + said)
-        while rest:
-            rest = rest[os.write(self._files[1], rest) :]
-
-    def poll(self) -> int | None:
-        """None while it runs."""
-        if self.returncode is None and self._ended.poll(0):
-            self.returncode = _UNKNOWN
-            self._close()
-        return self.returncode
-
-    def wait(self) -> int | None:
-        """Wait for its end."""
-        if self.returncode is None:
-            self._ended.poll()
-        return self.poll()
-
-    def send_signal(self, number: int) -> None:
-        """Signal it; harmless where it has ended."""
-        if self.poll() is None:
-            try:
-                signal.pidfd_send_signal(self._files[0], number)
-            except ProcessLookupError:
-                self.poll()
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.send_signal(signal.SIGKILL)
-
-    def _close(self) -> None:
-        while self._files:
-            os.close(self._files.pop())
-
-    def __del__(self) -> None:
-        self._close()
-
-
-class Forks:
+class Forks(Nursery):
     """Warm kernels, as long as there is a nursery; after each one that was lost the pause is longer.
 
     Args:
@@ -100,114 +19,20 @@ class Forks:
     """
 
     def __init__(self, log: logging.Logger) -> None:
-        self._log = log
+        super().__init__(Path(__file__).with_name("nursery.py"), log)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nursery")  # one question at a time
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._lost, self._not_before_s, self._is_closed = 0, 0.0, False
-        self._is_up, self._started_s = False, 0.0
 
     async def ready(self) -> None:
         """Start the nursery where none runs, unless the last one was lost a moment ago."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._at_hand)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.at_hand)
 
     async def fork(self, identity: dict[str, Any]) -> Fork | None:
         """A warm kernel that knows `identity`, or None where none can be had now."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._fork, identity)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.child, identity)
 
     async def close(self) -> None:
         """End the nursery, and with it every kernel that it has forked. Harmless where it has ended."""
         if self._is_closed:
             return
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.end)
         self._thread.shutdown()
-
-    # ---- in the thread
-
-    def _at_hand(self) -> socket.socket | None:
-        if self._process is not None and self._process.poll() is not None:
-            self._lose(f"ended by itself ({self._process.returncode})")
-        if self._control is None and not self._is_closed and time.monotonic() >= self._not_before_s:
-            try:
-                self._start()
-            except OSError as error:
-                self._lose(f"could not be started: {error.strerror}")
-        return self._control
-
-    def _start(self) -> None:
-        self._is_up, self._started_s = False, time.monotonic()
-        self._control, theirs = socket.socketpair()
-        self._control.settimeout(PATIENCE_S)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(Path(__file__).with_name("nursery.py")), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                env=nursery_environment(os.environ),
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for the server, which then ends it
-            )
-
-    def _fork(self, identity: dict[str, Any]) -> Fork | None:
-        if (control := self._at_hand()) is None or not self._greeted(control):
-            return None
-        theirs, ours = os.pipe()
-        try:
-            socket.send_fds(control, [b"k"], [theirs])
-            answer, files, _, _ = socket.recv_fds(control, LENGTH, 1, socket.MSG_CMSG_CLOEXEC)
-        except OSError as error:
-            self._lose(str(error) or type(error).__name__)
-            answer, files = b"", []
-        finally:
-            os.close(theirs)
-        if not files:
-            os.close(ours)
-            if self._control is not None and not answer:
-                self._lose("said nothing")
-            return None
-        return self._told(Fork(int.from_bytes(answer, "big"), files[0], ours), identity)
-
-    def _greeted(self, control: socket.socket) -> bool:
-        """Whether it has all its imports. One that is slow is not begun anew: it would only be slow again."""
-        try:
-            self._is_up = self._is_up or bool(control.recv(1))
-        except TimeoutError:
-            if time.monotonic() < self._started_s + START_S:
-                return False
-        except OSError as error:
-            self._log.debug("the nursery does not greet: %s", error)
-        if not self._is_up:
-            self._lose("did not start")
-        return self._is_up
-
-    def _told(self, fork: Fork, identity: dict[str, Any]) -> Fork | None:
-        try:
-            fork.tell(identity)
-        except OSError:
-            return None
-        self._lost = 0
-        return fork
-
-    def _lose(self, why: str) -> None:
-        """Do without this nursery. The kernels that it has forked go on."""
-        self._lost += 1
-        pause_s = min(LONGEST_PAUSE_S, 2.0 ** (self._lost - 1))
-        self._not_before_s = time.monotonic() + pause_s
-        self._log.warning("the nursery is lost (%s): for %.0f s kernels start cold", why, pause_s)
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        if self._control is not None:
-            self._control.close()
-        self._process = self._control = None
-
-    def _end(self) -> None:
-        self._is_closed = True
-        if self._control is None or self._process is None:
-            return
-        self._control.close()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None

@@ -25,9 +25,9 @@ from traitlets import Bool, Float, Integer
 from stormplay import broker
 from stormplay.broker import KernelLogin
 from stormplay.errors import Busy
+from stormplay.forking import can_fork, kernel_environment
 from stormplay.server.book import Book
-from stormplay.server.environment import kernel_environment
-from stormplay.server.forks import Forks, can_fork
+from stormplay.server.forks import Forks
 from stormplay.server.identity import Visitor
 from stormplay.server.provision import Provisioner
 from stormplay.server.run import Run

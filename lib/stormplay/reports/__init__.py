@@ -1,0 +1,39 @@
+"""Notebooks as reports that a scheduler can trust: whole files or none, and the last good one stays.
+
+Table of contents, in the order in which a report comes to be:
+
+    contracts   what can be made: notebooks and the typed parameters they take, as a table or a JSON schema
+    orders      which reports are wanted: notebooks x companies x storms, each checked before anything runs
+    terms       how they are made: time-out, tries, freshness, moment, PDF
+    making      one report from its login to its files: lock, history, tries
+    workers     warm processes, forked for one report each and ended with it
+    child       what such a process does: run the notebook, draw the page, say how it went
+    engine      papermill's cells in this process, with no kernel beside it
+    html, stable, pdf   the page, the same bytes for the same data, and the page on paper
+    publishing  files under their names, all of them or none
+    history     who has run what, and how it ended; one run of a report at a time
+    fan_out     many reports, some at once
+"""
+
+from __future__ import annotations
+
+from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
+from stormplay.reports.making import make, planned, run
+from stormplay.reports.orders import Order
+from stormplay.reports.publishing import Report
+from stormplay.reports.terms import Terms, moment
+
+__all__ = [
+    "Order",
+    "Outcome",
+    "Report",
+    "Summary",
+    "Terms",
+    "get_ready",
+    "make",
+    "make_all",
+    "moment",
+    "planned",
+    "run",
+    "tidy",
+]

@@ -1,0 +1,147 @@
+"""Files under their names: all of a report's, each of them whole, or none; the last good ones stay until then."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stormplay.errors import Busy, ReportFailed
+
+_RESULT = ".result.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The files of a report.
+
+    Attributes:
+        notebook: The executed notebook.
+        html: One page that opens without a network.
+        result: What a program reads: recorded numbers, parameters, versions, and the digest of each other file.
+        pdf: The page on paper; None where none was asked for.
+    """
+
+    notebook: Path
+    html: Path
+    result: Path
+    pdf: Path | None = None
+
+
+@contextmanager
+def workshop(out: Path, name: str) -> Iterator[Path]:
+    """A folder beside the reports, for one run of one of them; what a run that was killed left there is thrown away.
+
+    Raises:
+        Busy: Another run of the report is at work in it.
+        ReportFailed: It cannot be made.
+    """
+    folder = out / f".making-{name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _no_room(error, out) from None
+    try:
+        _hold(held, folder, name)
+        _empty(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+        with suppress(OSError):
+            out.rmdir()  # only where it is empty: nothing was published
+
+
+def _hold(held: int, folder: Path, name: str) -> None:
+    """Whoever ends, ends holding it. Another one may have taken it away since it was opened."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_it = os.fstat(held).st_ino == folder.stat().st_ino
+    except (BlockingIOError, FileNotFoundError):
+        is_it = False
+    if not is_it:
+        os.close(held)
+        raise busy(name)
+
+
+def busy(name: str) -> Busy:
+    """The sentence for a report that somebody else is making."""
+    return Busy(f"The report {name} is being made by another run.", remedy="Wait for it to end.")
+
+
+def _empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+
+
+def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple[Report, dict[str, Any]]:
+    """Give the files of a folder their names, the one that vouches for the others last.
+
+    Args:
+        made: The workshop, with all files but the result.
+        out: The folder for reports, on the same disk.
+        name: What the files are named after.
+        about: The result, but for the files' digests.
+
+    Returns:
+        The report, and the digest of each of its files.
+
+    Raises:
+        ReportFailed: There is no room, or the folder may not be written to. Nothing has changed.
+    """
+    endings = [".ipynb", ".html", *([".pdf"] if (made / f"{name}.pdf").exists() else [])]
+    try:
+        digests = {f"{name}{ending}": _digest(made / f"{name}{ending}") for ending in endings}
+        result = made / f"{name}{_RESULT}"
+        result.write_text(json.dumps({**about, "files": digests}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        for ending in (*endings, _RESULT):
+            _on_disk(made / f"{name}{ending}")
+        for ending in (*endings, _RESULT):
+            (made / f"{name}{ending}").replace(out / f"{name}{ending}")
+        if ".pdf" not in endings:
+            (out / f"{name}.pdf").unlink(missing_ok=True)  # of an older run
+        (out / f"{name}.failed.ipynb").unlink(missing_ok=True)
+        _on_disk(out)
+    except OSError as error:
+        raise _no_room(error, out) from None
+    paths = {ending: out / f"{name}{ending}" for ending in endings}
+    return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), digests
+
+
+def keep_aside(partial: Path, out: Path, name: str) -> Path | None:
+    """Keep what there is of a notebook that failed. Returns where; None where there is nothing, or no room."""
+    aside = out / f"{name}.failed.ipynb"
+    try:
+        partial.replace(aside)
+    except OSError:
+        return None
+    return aside
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _on_disk(path: Path) -> None:
+    """Wait until a file or folder would outlast a power cut."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _no_room(error: OSError, out: Path) -> ReportFailed:
+    return ReportFailed(
+        f"The report could not be written to {out}: {error.strerror or error}.",
+        remedy="Make room, or choose another folder; the last good report was left as it is.",
+    )

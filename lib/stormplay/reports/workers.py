@@ -1,0 +1,134 @@
+"""Warm processes that make one report each, and the hand that ends them: what hangs is killed, in C code too."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from stormplay.errors import ReportFailed, ReportTimedOut
+from stormplay.forking import Nursery, can_fork, kernel_environment
+from stormplay.forking.wire import receive, write_message
+
+_SCRIPT = Path(__file__).with_name("nursery.py")
+
+
+class _Process(Protocol):
+    def kill(self) -> None: ...
+
+    def wait(self) -> int | None: ...
+
+
+class Workers:
+    """Makes reports in processes of their own; may be asked by several threads at once."""
+
+    def __init__(self) -> None:
+        self._nursery = _ReportNursery(_SCRIPT, logging.getLogger(__name__)) if can_fork() else None
+        self._asking = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Begin to import, while the asker does something else."""
+        if self._nursery is not None:
+            with self._asking:
+                self._nursery.at_hand()
+
+    def make(self, report: Mapping[str, Any], environment: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
+        """Make a report.
+
+        Args:
+            report: What `child.answer` is to do; `folder` is the process's own.
+            environment: All that the process knows, its login among it.
+            timeout_s: Seconds after which it is ended.
+
+        Returns:
+            The answer.
+
+        Raises:
+            ReportTimedOut: It took too long.
+            ReportFailed: It ended without a word.
+        """
+        folder = str(report["folder"])
+        identity = {"environment": dict(environment), "folder": folder, "arguments": [], "memory_bytes": 0,
+                    "report": dict(report)}  # fmt: skip
+        process, line = self._forked(identity) or _cold(identity)
+        until_s = time.monotonic() + timeout_s
+        try:
+            said = receive(line, until_s)
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(OSError):
+                os.close(line)
+        if said is None and time.monotonic() >= until_s:
+            raise ReportTimedOut(f"The report took longer than {timeout_s:g} seconds and was ended.",
+                                 remedy="Give it more with --timeout, or see why it waits.")  # fmt: skip
+        if said is None:
+            raise ReportFailed(f"The report's process ended without a word{_last_words(Path(folder))}.")
+        return said
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        if self._nursery is not None:
+            with self._asking:
+                self._nursery.end()
+
+    def _forked(self, identity: dict[str, Any]) -> tuple[_Process, int] | None:
+        if self._nursery is None:
+            return None
+        with self._asking:
+            fork = self._nursery.child(identity)
+        return (fork, os.dup(fork.line)) if fork is not None else None
+
+
+class _ReportNursery(Nursery):
+    """Its children answer on the line on which they are told who they are."""
+
+    def _line(self) -> tuple[int, int]:
+        theirs, ours = socket.socketpair()
+        return theirs.detach(), ours.detach()
+
+
+def _cold(identity: dict[str, Any]) -> tuple[_Process, int]:
+    """A process that imports all by itself, where no warm one can be had."""
+    theirs, ours = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(_SCRIPT), str(theirs.fileno()), "cold"],
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=identity["environment"], start_new_session=True,
+        )  # fmt: skip
+    line = ours.detach()
+    with suppress(OSError):
+        write_message(line, identity)
+    return process, line
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        said = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    first = next((line for line in said if line.startswith("Fatal Python error")), said[-1] if said else "")
+    return f" ({first.strip()[:200]})" if first else ""
+
+
+@cache
+def shared() -> Workers:
+    """The workers of this process: warm from the first report on. They end with the process."""
+    made = Workers()
+    atexit.register(made.close)
+    return made
+
+
+def environment(database_url: str, person: str, more: Mapping[str, str]) -> dict[str, str]:
+    """What a report's process knows: names on a list, its own login, and what more it is told."""
+    return kernel_environment(os.environ, more, database_url=database_url, username=person)
