@@ -24,6 +24,7 @@ LEAST_REGION_STOPS = 75  # below, it costs more that routes of two regions do no
 ROUNDS = 100
 LEAST_ROUND_S, MOST_ROUND_S = 0.1, 1.0
 LEAST_ROUND_TRIALS = 20_000
+LEAST_ROUND_TRIALS_A_STOP = 5  # or cutting regions takes as long as working on them
 FIRST_ROUND_TRIALS = 50_000
 
 HOT, COLD = 2.0, 0.01
@@ -33,7 +34,7 @@ _LEAST_UNIT = 1e-9
 
 def trials_worth(stops: int) -> int:
     """Trials after which more are not worth their time."""
-    return int(stops * min(50_000, 1_000 + 100 * stops))
+    return int(stops * min(100_000, 1_000 + stops * (100 + 0.2 * stops)))
 
 
 @dataclass
@@ -44,15 +45,23 @@ class Effort:
         clock: The time there is.
         most: Trials after which the work is done in any case.
         counts: Whether only trials count.
+        least: Trials of a round, at least, where only they count.
         done: Trials done.
     """
 
     clock: Clock
     most: int
     counts: bool
+    least: int = LEAST_ROUND_TRIALS
     done: int = 0
     begin_s: float = 0.0
     rate: float = 0.0  # trials a second, all hands together
+
+    @classmethod
+    def of(cls, stops: int, clock: Clock, trials: int | None) -> Effort:
+        """For so many stops: so many trials or, where None, as many as are worth it in the time of the clock."""
+        least = max(LEAST_ROUND_TRIALS, LEAST_ROUND_TRIALS_A_STOP * stops)
+        return cls(clock, trials or trials_worth(stops), trials is not None, least)
 
     @property
     def share(self) -> float:
@@ -68,7 +77,7 @@ class Effort:
         """Trials of the next round, and the share when it ends."""
         left = self.most - self.done
         if self.counts:
-            trials = min(left, max(LEAST_ROUND_TRIALS, math.ceil(self.most / ROUNDS)))
+            trials = min(left, max(self.least, math.ceil(self.most / ROUNDS)))
             return trials, (self.done + trials) / self.most
         if self.rate == 0.0:
             return min(left, FIRST_ROUND_TRIALS), self.share

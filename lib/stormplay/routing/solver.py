@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stormplay.errors import BadInput
 from stormplay.routing import appointments, readiness
 from stormplay.routing.allotting import allot, reasons
-from stormplay.routing.annealing import Annealing, Effort, trials_worth
+from stormplay.routing.annealing import Annealing, Effort
 from stormplay.routing.construction import bisect
 from stormplay.routing.crews import Crew, Wishes, minutes_known
 from stormplay.routing.draft import Draft
@@ -134,10 +134,10 @@ def solve(
         ended = "converged"
     elif _is_ready(clock, reporter, draft, trials):
         ground = ground or Ground(draft.problem)
-        most = trials or trials_worth(len(problem.points))
         ending = _ENDING_S_A_STOP * len(problem.points) / max(clock.limit_s, 1e-9)
         settling = clock.part(max(0.5, 1 - ending - (0.0 if windows is None else appointments.SHARE)))
-        effort = Effort(settling.part(1 - SHARE) if sharing.is_asked else settling, most, trials is not None)
+        first = settling.part(1 - SHARE) if sharing.is_asked else settling
+        effort = Effort.of(len(problem.points), first, trials)
         ended = _improve(draft, ground, effort, reporter, Team(width, executor), seed)
         settle(draft, ground, sharing, Clock(math.inf) if trials else settling, reporter)
     missed = appointments.keep_appointments(draft, standing.rest.ways, Clock(0) if trials else clock, reporter)
