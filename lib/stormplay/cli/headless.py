@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput
 
 if TYPE_CHECKING:
-    from stormplay.reports import Order, Outcome, Post, Terms
+    from stormplay.reports import Dask, Order, Outcome, Post, Terms
 
 commands = typer.Typer()
 
@@ -110,19 +109,20 @@ def report(
             is_pdf=pdf,
         )
         post = reports.post(mail_to) if mail_to else None
-        if dask:
-            _refuse_dask(dask)
+        maker = reports.Dask(dask) if dask else None
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
         reports.tidy(keep_history)
-        _make(wanted, terms, post, workers, max_failures)
+        _make(wanted, terms, post, maker, workers, max_failures)
 
 
-def _make(wanted: Sequence[Order], terms: Terms, post: Post | None, workers: int, max_failures: int | None) -> None:
+def _make(
+    wanted: Sequence[Order], terms: Terms, post: Post | None, maker: Dask | None, workers: int, max_failures: int | None
+) -> None:
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
-        made = reports.make(wanted[0], terms)
+        made = reports.make(wanted[0], terms, maker)
         say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
         if post is not None:
             reports.send(made, post)
@@ -135,7 +135,9 @@ def _make(wanted: Sequence[Order], terms: Terms, post: Post | None, workers: int
                 say.error(str(last.error))
             show(f"{done} of {of} reports", done / of)
 
-        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, post=post)
+        summary = reports.make_all(
+            wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, post=post, maker=maker
+        )
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))
@@ -186,11 +188,3 @@ def _pair(item: str) -> tuple[str, str]:
     if not (equals and name):
         raise BadInput(f"--set {item} is not a parameter.", "Expected name=value.")
     return name, value
-
-
-def _refuse_dask(address: str) -> None:
-    if find_spec("distributed") is None:
-        raise BadInput(
-            f"--dask {address} needs Dask's 'distributed', which is not installed here.",
-            remedy="Install it (pip install distributed), or leave --dask out: --workers uses this machine.",
-        )

@@ -7,6 +7,7 @@ Table of contents, in the order in which a report comes to be:
     terms       how they are made: time-out, tries, freshness, moment, PDF
     making      one report from its login to its files: lock, history, tries
     workers     warm processes, forked for one report each and ended with it
+    cluster     the same on other machines, by Dask
     child       what such a process does: run the notebook, draw the page, say how it went
     engine      papermill's cells in this process, with no kernel beside it
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
@@ -18,6 +19,7 @@ Table of contents, in the order in which a report comes to be:
 
 from __future__ import annotations
 
+from stormplay.reports.cluster import Dask
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
 from stormplay.reports.mailing import Post, post, send
 from stormplay.reports.making import make, planned, run
@@ -26,6 +28,7 @@ from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms, moment
 
 __all__ = [
+    "Dask",
     "Order",
     "Outcome",
     "Post",

@@ -17,6 +17,7 @@ from stormplay.reports.making import make
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms
+from stormplay.reports.workers import Maker
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def make_all(
     max_failures: int | None = None,
     progress: Progress | None = None,
     post: Post | None = None,
+    maker: Maker | None = None,
 ) -> Summary:
     """Make reports, some at once, each in a process of its own.
 
@@ -108,13 +110,14 @@ def make_all(
         max_failures: After more failures than this no further report is begun; None: whatever happens.
         progress: Told how many are done, of how many, and what came of the last one.
         post: To whom each report is mailed when it is published; None: nobody.
+        maker: Where they are made; None: by warm processes on this machine.
     """
     if not 1 <= at_once <= 32:
         raise BadInput(f"{at_once} reports at once.", "Expected 1 to 32.")
     began_s, enough = time.monotonic(), threading.Event()
     with ThreadPoolExecutor(at_once, thread_name_prefix="report") as pool:
         futures: dict[Future[Outcome], int] = {
-            pool.submit(_one, order, terms, post, enough): number for number, order in enumerate(wanted)
+            pool.submit(_one, order, terms, post, maker, enough): number for number, order in enumerate(wanted)
         }
         found: dict[int, Outcome] = {}
         try:
@@ -132,12 +135,12 @@ def make_all(
     return Summary(tuple(found[number] for number in range(len(wanted))), time.monotonic() - began_s)
 
 
-def _one(order: Order, terms: Terms, post: Post | None, enough: threading.Event) -> Outcome:
+def _one(order: Order, terms: Terms, post: Post | None, maker: Maker | None, enough: threading.Event) -> Outcome:
     if enough.is_set():
         return Outcome(order)
     began_s, made, failed = time.monotonic(), None, None
     try:
-        made = make(order, terms)
+        made = make(order, terms, maker)
         if post is not None:
             send(made, post)
     except StormplayError as error:
