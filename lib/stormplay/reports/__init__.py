@@ -14,14 +14,16 @@ Table of contents, in the order in which a report comes to be:
     publishing  files under their names, all of them or none
     history     who has run what, and how it ended; one run of a report at a time
     mailing     a report as a letter, handed to a mail server
+    copying     a report's files in another place
     fan_out     many reports, some at once
 """
 
 from __future__ import annotations
 
 from stormplay.reports.cluster import Dask
+from stormplay.reports.copying import Place
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
-from stormplay.reports.mailing import Post, post, send
+from stormplay.reports.mailing import Post, post
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -31,6 +33,7 @@ __all__ = [
     "Dask",
     "Order",
     "Outcome",
+    "Place",
     "Post",
     "Report",
     "Summary",
@@ -42,6 +45,5 @@ __all__ = [
     "planned",
     "post",
     "run",
-    "send",
     "tidy",
 ]
