@@ -25,7 +25,8 @@
     ├── ReportFailed           a notebook did not run to its end    exit 1
     │   └── ReportTimedOut     it took longer than it may
     ├── StaleData              a report's data are too old          exit 3
-    └── PartlyFailed           some of many reports were not made   exit 4
+    ├── PartlyFailed           some of many reports were not made   exit 4
+    └── NotHandedOver          published, but a mail was not taken  exit 6
 
 A message says what was wrong, what was expected and what to do, in that order, in sentences a roofer can read.
 """
@@ -159,3 +160,9 @@ class PartlyFailed(StormplayError):
     """Some of many reports were not made; those that were are published."""
 
     exit_code = 4
+
+
+class NotHandedOver(StormplayError):
+    """The reports are published, and the mail about them was not taken by the mail server."""
+
+    exit_code = 6

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stormplay.cli import say
+from stormplay.cli import hand_over, say
 from stormplay.cli.serve import notebooks_folder
-from stormplay.errors import BadInput
+from stormplay.errors import BadInput, StormplayError
 
 if TYPE_CHECKING:
     from stormplay.reports import Order, Outcome, Terms
@@ -22,9 +22,10 @@ commands = typer.Typer()
 EXITS = (
     "\n\nExit codes: 0 fresh reports, 1 a notebook failed or took too long, or no database answers, 2 bad parameters "
     "(nothing was written), 3 stale data (nothing was published), 4 some of several reports were not made, 5 busy: "
-    "another run is making the same report, 130 stopped by hand."
+    "another run is making the same report, 6 fresh reports that are published, but a mail about them was not taken by "
+    "the mail server, 130 stopped by hand."
 )
-_WHICH, _HOW = "Which reports", "How they are made"
+_WHICH, _HOW, _MAIL = "Which reports", "How they are made", "Who gets a mail"
 
 
 @commands.command(epilog=EXITS)
@@ -54,7 +55,9 @@ def report(
         bool, typer.Option("--list", help="Show the notebooks and their parameters, and make nothing.")
     ] = False,
     schema: Annotated[str, typer.Option(help="Print the JSON schema of a notebook's parameters.")] = "",
-    out: Annotated[Path, typer.Option(help="Folder for the reports.", rich_help_panel=_HOW)] = Path("reports"),
+    out: Annotated[
+        str, typer.Option(help="Folder for the reports, or an address: s3://bucket/reports.", rich_help_panel=_HOW)
+    ] = "reports",
     person: Annotated[str, typer.Option(help="User name whose rights the runs have.", rich_help_panel=_HOW)] = "local",
     as_of: Annotated[
         str,
@@ -77,6 +80,15 @@ def report(
     dask: Annotated[
         str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
     ] = "",
+    mail_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address that gets the key figures and the pages; company=address where there are several companies; "
+            "may be repeated. STORMPLAY_SMTP names the server.",
+            rich_help_panel=_MAIL,
+        ),
+    ] = None,
+    mail_from: Annotated[str, typer.Option(help="Address that the mail comes from.", rich_help_panel=_MAIL)] = "",
 ) -> None:
     """Run notebooks headless: of each the executed notebook, one HTML file that opens without a network, and
     result.json for programs.
@@ -104,18 +116,34 @@ def report(
         )
         if dask:
             _refuse_dask(dask)
+        post, terms = hand_over.post_of(mail_to or [], mail_from, terms)
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
-        _make(wanted, terms, workers, max_failures)
+        if post is not None:
+            post.refuse(wanted)
+        outcomes, problem = _make(wanted, terms, workers, max_failures)
+        unsent = None if post is None else post.send(outcomes)
+        if problem is not None:
+            if unsent is not None:
+                say.error(str(unsent))
+            raise problem
+        if unsent is not None:
+            raise unsent
 
 
-def _make(wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int | None) -> None:
+def _make(
+    wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int | None
+) -> tuple[Sequence[Outcome], StormplayError | None]:
+    """What came of each, and what a scheduler has to know; None where all were made."""
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
-        made = reports.make(wanted[0], terms)
+        try:
+            made = reports.make(wanted[0], terms)
+        except StormplayError as error:
+            return [reports.Outcome(wanted[0], error=error)], error
         say.line(f"{made.html}\n{made.notebook}\n{made.result}{f'{chr(10)}{made.pdf}' if made.pdf else ''}")
-        return
+        return [reports.Outcome(wanted[0], made)], None
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
 
@@ -128,9 +156,9 @@ def _make(wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))
-    if (problem := summary.error()) is not None:
-        raise problem
-    say.line(str(summary))
+    if (problem := summary.error()) is None:
+        say.line(str(summary))
+    return summary.outcomes, problem
 
 
 def _show_contracts() -> None:

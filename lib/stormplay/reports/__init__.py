@@ -11,8 +11,11 @@ Table of contents, in the order in which a report comes to be:
     engine      papermill's cells in this process, with no kernel beside it
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
     publishing  files under their names, all of them or none
+    destinations    where: a folder, or a bucket that fsspec has an address for
     history     who has run what, and how it ended; one run of a report at a time
     fan_out     many reports, some at once
+    mail, figures   what came of a company's reports, in words, as one mail to its own recipients
+    post        the mail server that takes it
 """
 
 from __future__ import annotations
