@@ -26,7 +26,7 @@
     │   └── ReportTimedOut     it took longer than it may
     ├── StaleData              a report's data are too old          exit 3
     ├── PartlyFailed           some of many reports were not made   exit 4
-    └── NotHandedOver          published, but a mail was not taken  exit 6
+    └── HandOverFailed         published, not mailed or copied      exit 6
 
 A message says what was wrong, what was expected and what to do, in that order, in sentences a roofer can read.
 """
@@ -162,7 +162,7 @@ class PartlyFailed(StormplayError):
     exit_code = 4
 
 
-class NotHandedOver(StormplayError):
-    """The reports are published, and the mail about them was not taken by the mail server."""
+class HandOverFailed(StormplayError):
+    """A report is published, but a mail server or another place did not take it."""
 
     exit_code = 6

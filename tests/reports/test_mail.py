@@ -12,7 +12,7 @@ from post_office import PASSWORD, QUOTED, USER, certificate, free_port, open_off
 from small import AGED, RECORDED, SUBJECT, notebook
 
 from stormplay import reports
-from stormplay.errors import BadInput, Busy, NotHandedOver, ReportFailed
+from stormplay.errors import BadInput, Busy, HandOverFailed, ReportFailed
 from stormplay.reports import figures, mail, post
 from stormplay.reports.destinations import Folder
 from stormplay.reports.orders import Order
@@ -103,7 +103,7 @@ def test_a_mail_goes_encrypted_and_signed_in(pem, trusted, outcome, scheme):
 def test_a_certificate_that_nobody_vouches_for_ends_it(pem, outcome, scheme):
     with (
         open_office(pem, implicit=scheme == "smtps") as office,
-        pytest.raises(NotHandedOver, match="does not hold: self"),
+        pytest.raises(HandOverFailed, match="does not hold: self"),
     ):
         post.hand_over(mail.message([outcome()], SENDER, [ANA]), at(office, scheme))
     assert not office.tried
@@ -111,13 +111,13 @@ def test_a_certificate_that_nobody_vouches_for_ends_it(pem, outcome, scheme):
 
 @pytest.mark.parametrize(("query", "why"), [("", "read it"), ("?starttls=if-offered", "its password would be read")])
 def test_no_mail_and_no_password_goes_where_others_can_read_it(plain, outcome, query, why):
-    with pytest.raises(NotHandedOver, match=f"offers no encryption.*{why}"):
+    with pytest.raises(HandOverFailed, match=f"offers no encryption.*{why}"):
         post.hand_over(mail.message([outcome()], SENDER, [ANA]), at(plain, query=query))
     assert not plain.tried
 
 
 def test_a_wrong_password_is_told_without_it(pem, trusted, outcome):
-    with open_office(pem) as office, pytest.raises(NotHandedOver, match="535") as caught:
+    with open_office(pem) as office, pytest.raises(HandOverFailed, match="535") as caught:
         post.hand_over(mail.message([outcome()], SENDER, [ANA]), replace(at(office), password="hunter2"))
     assert "hunter2" not in str(caught.value) + repr(at(office))
 
@@ -148,19 +148,19 @@ def test_only_what_a_server_cannot_take_just_now_is_tried_again(plain, outcome):
     assert sorted(one for each in taken for one in each) == [ANA, BEN], "each once"
     plain.tried.clear()
     plain.refused = {ANA: "550 no such person"}
-    with pytest.raises(NotHandedOver, match=f"for {ANA}: 550 no such person\\. The reports are published"):
+    with pytest.raises(HandOverFailed, match=f"for {ANA}: 550 no such person\\. The reports are published"):
         post.hand_over(message, open_to_all(plain), pause_s=0.01)
     assert plain.tried == [ANA, BEN], "a no is a no"
     plain.tried.clear()
     plain.refused = {ANA: "451 never"}
-    with pytest.raises(NotHandedOver, match="451 never"):
+    with pytest.raises(HandOverFailed, match="451 never"):
         post.hand_over(message, open_to_all(plain), tries=3, pause_s=0.01)
     assert plain.tried == [ANA, BEN, ANA, ANA]
 
 
 def test_nobody_listening_is_a_sentence_at_once(outcome):
     nowhere = post.Server("127.0.0.1", free_port())
-    with pytest.raises(NotHandedOver, match=r"does not answer \(Connection refused\)"):
+    with pytest.raises(HandOverFailed, match=r"does not answer \(Connection refused\)"):
         post.hand_over(mail.message([outcome()], SENDER, [ANA]), nowhere, pause_s=60)
 
 
@@ -211,7 +211,8 @@ def test_an_address_is_one_address(address):
 
 def test_recorded_numbers_are_said_in_words():
     recorded = {"score": 61.25, "difference_low": 0.0312, "credited_dollars": 1234567.5, "completion_pct": 40.0,
-                "is_open": True, "nightly_at": "2021-05-03T06:00:00+00:00", "treated": 1204, "champion": None}  # fmt: skip
+                "is_open": True, "nightly_at": "2021-05-03T06:00:00+00:00", "treated": 1204,
+                "champion": None}  # fmt: skip
     assert dict(figures.in_words(recorded)) == {
         "Storm Play Score": "61.25 of 100", "Added signatures, at least": "3.12 percentage points",
         "Credited dollars": "$1,234,567.5", "Completion pct": "40 %", "Is open": "yes",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stormplay.cli import say
-from stormplay.errors import BadInput, NotHandedOver
+from stormplay.errors import BadInput, HandOverFailed
 
 if TYPE_CHECKING:
     from stormplay.reports import Order, Outcome, Terms
@@ -40,7 +40,7 @@ class Post:
 
         mail.letters(self.sender, self.given, wanted)
 
-    def send(self, outcomes: Sequence[Outcome]) -> NotHandedOver | None:
+    def send(self, outcomes: Sequence[Outcome]) -> HandOverFailed | None:
         """Send a mail about each company that has recipients, whatever becomes of the others.
 
         Returns:
@@ -49,11 +49,11 @@ class Post:
         from stormplay.reports import mail, post  # noqa: PLC0415
 
         to = mail.letters(self.sender, self.given, [one.order for one in outcomes])
-        failed: list[NotHandedOver] = []
+        failed: list[HandOverFailed] = []
         for message in mail.messages(outcomes, to, self.without_pdf):
             try:
                 post.hand_over(message, self.server)
-            except NotHandedOver as error:
+            except HandOverFailed as error:
                 failed.append(error)
         for one in failed[1:]:
             say.error(str(one))

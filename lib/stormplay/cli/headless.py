@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +14,16 @@ from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput, StormplayError
 
 if TYPE_CHECKING:
-    from stormplay.reports import Order, Outcome, Terms
+    from stormplay.reports import Dask, Order, Outcome, Terms
+    from stormplay.reports.publishing import Taker
 
 commands = typer.Typer()
 
 EXITS = (
     "\n\nExit codes: 0 fresh reports, 1 a notebook failed or took too long, or no database answers, 2 bad parameters "
     "(nothing was written), 3 stale data (nothing was published), 4 some of several reports were not made, 5 busy: "
-    "another run is making the same report, 6 fresh reports that are published, but a mail about them was not taken by "
-    "the mail server, 130 stopped by hand."
+    "another run is making the same report, 6 all reports are fresh and published, but a mail or another place did not "
+    "take one, 130 stopped by hand."
 )
 _WHICH, _HOW, _MAIL = "Which reports", "How they are made", "Who gets a mail"
 
@@ -73,13 +73,6 @@ def report(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="A PDF too, by the system's Chromium.", rich_help_panel=_HOW)
     ] = False,
-    workers: Annotated[int, typer.Option(help="Reports at once.", min=1, max=32, rich_help_panel=_HOW)] = 2,
-    max_failures: Annotated[
-        int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
-    ] = None,
-    dask: Annotated[
-        str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
-    ] = "",
     mail_to: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,6 +82,20 @@ def report(
         ),
     ] = None,
     mail_from: Annotated[str, typer.Option(help="Address that the mail comes from.", rich_help_panel=_MAIL)] = "",
+    copy_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Further place for each report, such as s3://bucket/reports.", rich_help_panel=_HOW),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Reports at once.", min=1, max=32, rich_help_panel=_HOW)] = 2,
+    max_failures: Annotated[
+        int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
+    ] = None,
+    keep_history: Annotated[
+        int, typer.Option(help="Days that the history of runs is kept.", min=1, rich_help_panel=_HOW)
+    ] = 400,
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
+    ] = "",
 ) -> None:
     """Run notebooks headless: of each the executed notebook, one HTML file that opens without a network, and
     result.json for programs.
@@ -114,35 +121,42 @@ def report(
             as_of=reports.moment(as_of),
             is_pdf=pdf,
         )
-        if dask:
-            _refuse_dask(dask)
+        takers: list[Taker] = [reports.Place(each) for each in copy_to or []]
+        maker = reports.Dask(dask) if dask else None
         post, terms = hand_over.post_of(mail_to or [], mail_from, terms)
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
         if post is not None:
             post.refuse(wanted)
-        outcomes, problem = _make(wanted, terms, workers, max_failures)
+        reports.tidy(keep_history)
+        outcomes, problem = _make(wanted, terms, takers, maker, workers, max_failures)
         unsent = None if post is None else post.send(outcomes)
-        if problem is not None:
-            if unsent is not None:
-                say.error(str(unsent))
-            raise problem
-        if unsent is not None:
-            raise unsent
+        if problem is not None and unsent is not None:
+            say.error(str(unsent))
+        if (last := problem or unsent) is not None:
+            raise last
 
 
 def _make(
-    wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int | None
+    wanted: Sequence[Order],
+    terms: Terms,
+    takers: Sequence[Taker],
+    maker: Dask | None,
+    workers: int,
+    max_failures: int | None,
 ) -> tuple[Sequence[Outcome], StormplayError | None]:
-    """What came of each, and what a scheduler has to know; None where all were made."""
+    """What came of each, and what a scheduler has to know; None where all is well."""
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
+        made = None
         try:
-            made = reports.make(wanted[0], terms)
+            made = reports.make(wanted[0], terms, maker)
+            say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
+            for taker in takers:
+                taker.take(made)
         except StormplayError as error:
-            return [reports.Outcome(wanted[0], error=error)], error
-        say.line(f"{made.html}\n{made.notebook}\n{made.result}{f'{chr(10)}{made.pdf}' if made.pdf else ''}")
+            return [reports.Outcome(wanted[0], made, error)], error
         return [reports.Outcome(wanted[0], made)], None
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
@@ -152,7 +166,9 @@ def _make(
                 say.error(str(last.error))
             show(f"{done} of {of} reports", done / of)
 
-        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell)
+        summary = reports.make_all(
+            wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, takers=takers, maker=maker
+        )
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))
@@ -203,11 +219,3 @@ def _pair(item: str) -> tuple[str, str]:
     if not (equals and name):
         raise BadInput(f"--set {item} is not a parameter.", "Expected name=value.")
     return name, value
-
-
-def _refuse_dask(address: str) -> None:
-    if find_spec("distributed") is None:
-        raise BadInput(
-            f"--dask {address} needs Dask's 'distributed', which is not installed here.",
-            remedy="Install it (pip install distributed), or leave --dask out: --workers uses this machine.",
-        )

@@ -7,12 +7,14 @@ Table of contents, in the order in which a report comes to be:
     terms       how they are made: time-out, tries, freshness, moment, PDF
     making      one report from its login to its files: lock, history, tries
     workers     warm processes, forked for one report each and ended with it
+    cluster     the same on other machines, by Dask
     child       what such a process does: run the notebook, draw the page, say how it went
     engine      papermill's cells in this process, with no kernel beside it
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
     publishing  files under their names, all of them or none
     destinations    where: a folder, or a bucket that fsspec has an address for
     history     who has run what, and how it ended; one run of a report at a time
+    copying     a report's files in another place
     fan_out     many reports, some at once
     mail, figures   what came of a company's reports, in words, as one mail to its own recipients
     post        the mail server that takes it
@@ -20,15 +22,19 @@ Table of contents, in the order in which a report comes to be:
 
 from __future__ import annotations
 
-from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all
+from stormplay.reports.cluster import Dask
+from stormplay.reports.copying import Place
+from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms, moment
 
 __all__ = [
+    "Dask",
     "Order",
     "Outcome",
+    "Place",
     "Report",
     "Summary",
     "Terms",
@@ -38,4 +44,5 @@ __all__ = [
     "moment",
     "planned",
     "run",
+    "tidy",
 ]

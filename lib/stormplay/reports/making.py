@@ -19,8 +19,10 @@ from stormplay.reports.history import Ending
 from stormplay.reports.orders import Order, orders, subject_of
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms
+from stormplay.reports.workers import Identity, Maker
 
 _PARTIAL = "partial.ipynb"  # as stormplay.reports.child names it, which only its own process imports
+_PLANNING_S = 120  # that the login lives with which reports are checked
 
 
 def run(
@@ -68,15 +70,21 @@ def planned(
     """What is wanted, checked with a login of the person. See `stormplay.reports.orders.orders`."""
 
     def ask(_: int) -> list[Order]:
-        with tenancy.as_person(person, "report"):
+        with tenancy.as_person(person, "report", ttl_s=_PLANNING_S):
             return orders(notebooks, given, out, person, tenants=tenants, storms=storms)
 
     return terms.tried(ask)
 
 
-def make(order: Order, terms: Terms) -> Report:
-    """Make and publish one report that was checked. See `run`."""
-    attempt = _Attempt(order, terms, pdf.chromium() if terms.is_pdf else None)
+def make(order: Order, terms: Terms, maker: Maker | None = None) -> Report:
+    """Make and publish one report that was checked. See `run`.
+
+    Args:
+        order: Which.
+        terms: How.
+        maker: Where; None: by a warm process on this machine.
+    """
+    attempt = _Attempt(order, terms, maker or workers.shared(), pdf.chromium() if terms.is_pdf else None)
     if not history.is_kept():
         return attempt.here()
     began_s = time.monotonic()
@@ -89,6 +97,7 @@ class _Attempt:
 
     order: Order
     terms: Terms
+    maker: Maker
     chromium: str | None
     run_id: str | None = None
 
@@ -97,6 +106,7 @@ class _Attempt:
         with self.order.out.workshop(self.order.name) as folder:
             url = database.configured_url().set(drivername="postgresql").render_as_string(hide_password=False)
             told = self._made(folder, url)
+            self._check_fresh(told)
             return self._published(folder, told, schema=None)[0]
 
     def with_login(self, number: int, began_s: float) -> Report:
@@ -108,6 +118,7 @@ class _Attempt:
                 with self.order.out.workshop(self.order.name) as folder:
                     told = self._made(folder, login.url)
                     ending = replace(ending, row_count=told["row_count"], data_as_of=_moment(told["data_as_of"]))
+                    self._check_fresh(told)
                     holds()
                     report, about = self._published(folder, told, broker.schema_number())
                 ending = replace(ending, status="fresh", versions=about["versions"], files=about["files"])
@@ -145,14 +156,13 @@ class _Attempt:
             "chromium": self.chromium,
         }
         more = {clock.VARIABLE: self.terms.as_of.isoformat()} | _places()
-        known = workers.environment(database_url, order.person, more)
+        identity = Identity(database_url, order.person, more)
         try:
-            told = workers.shared().make(report, known, self.terms.timeout_s)
+            told = self.maker.make(report, identity, self.terms.timeout_s)
             if told["failed"]:
                 raise _failure(order, told["failed"])
         except ReportFailed as error:
             raise self._kept_aside(folder, error) from None
-        self._check_fresh(told)
         return told
 
     def _kept_aside(self, folder: Path, error: ReportFailed) -> ReportFailed:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from stormplay.errors import BadInput, NotHandedOver
+from stormplay.errors import BadInput, HandOverFailed
 
 VARIABLE = "STORMPLAY_SMTP"
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -92,7 +92,7 @@ def hand_over(message: EmailMessage, to: Server, *, tries: int = 4, pause_s: flo
         pause_s: Seconds before the second try; doubled each time.
 
     Raises:
-        NotHandedOver: It does not take the message for everybody in To. The sentence names who did not get it.
+        HandOverFailed: It does not take the message for everybody in To. The sentence names who did not get it.
     """
     sender, waiting = (_addresses(message, name) for name in ("From", "To"))
     refused: dict[str, str] = {}
@@ -174,5 +174,5 @@ def _said(code: int, text: bytes | str, to: Server) -> str:
     return f"{code} {' '.join(plain.split())[:200]}".strip()
 
 
-def _failed(what: str) -> NotHandedOver:
-    return NotHandedOver(what, remedy="The reports are published; only the mail is missing.")
+def _failed(what: str) -> HandOverFailed:
+    return HandOverFailed(what, remedy="The reports are published; only the mail is missing.")

@@ -49,6 +49,13 @@ class Report:
     pdf: File | None = None
 
 
+class Taker(Protocol):
+    """Takes published reports further: a mail server, another place."""
+
+    def take(self, report: Report) -> None:
+        """Take one; raises HandOverFailed where it does not."""
+
+
 @contextmanager
 def workshop(out: Path, name: str) -> Iterator[Path]:
     """A folder beside the reports, for one run of one of them; what a run that was killed left there is thrown away.
