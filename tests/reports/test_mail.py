@@ -213,9 +213,10 @@ def test_recorded_numbers_are_said_in_words():
     recorded = {"score": 61.25, "difference_low": 0.0312, "credited_dollars": 1234567.5, "completion_pct": 40.0,
                 "is_open": True, "nightly_at": "2021-05-03T06:00:00+00:00", "treated": 1204,
                 "champion": None}  # fmt: skip
+    assert next(figures.in_words({"other": 1, "stops": 2, "score": 61.25})) == ("Storm Play Score", "61.25 of 100")
     assert dict(figures.in_words(recorded)) == {
         "Storm Play Score": "61.25 of 100", "Added signatures, at least": "3.12 percentage points",
-        "Credited dollars": "$1,234,567.5", "Completion pct": "40 %", "Is open": "yes",
+        "Credited": "$1,234,567.5", "Completion": "40 %", "Is open": "yes",
         "Nightly at": "03 May 2021, 06:00 UTC", "Homes treated": "1,204",
     }  # fmt: skip
 

@@ -24,6 +24,9 @@ _WORDS = {
     "eligible": ("Eligible homes", ""),
     "routes": ("Routes", ""),
     "stops": ("Stops", ""),
+    "completed_stops": ("Stops completed", ""),
+    "drive_hours": ("Driving", "h"),
+    "distance_miles": ("Distance", "mi"),
     "not_routed": ("Eligible homes on no route", ""),
     "with_crew": ("Routes with a crew", ""),
     "would_change": ("Decisions that would change", ""),
@@ -33,7 +36,21 @@ _WORDS = {
     "crew_days": ("Crew-days to spend", "crew-days"),
     "expected_signatures": ("Signatures to expect", ""),
     "threshold": ("Uplift above which a home is a candidate", ""),
+    "candidates": ("Candidates for another contact", ""),
+    "contactable_now": ("Of them open to a contact now", ""),
     "steps_this_week": ("Contacts this week", ""),
+    "total": ("Jobs", ""),
+    "completed": ("Jobs completed", ""),
+    "stuck": ("Jobs that are stuck", ""),
+    "decided": ("Homes with a decision", ""),
+    "issues": ("Issues in the data", ""),
+    "checks": ("Values of the data that were checked", ""),
+    "treat_converted": ("Treated homes that signed", ""),
+    "treat_known": ("Treated homes whose outcome is known", ""),
+    "control_converted": ("Held-out homes that signed", ""),
+    "control_known": ("Held-out homes whose outcome is known", ""),
+    "credited_dollars": ("Credited", "$"),
+    "credited_signatures": ("Credited signatures", ""),
     "caused": ("Signatures that the visits caused", ""),
     "caused_low": ("Caused signatures, at least", ""),
     "caused_high": ("Caused signatures, at most", ""),
@@ -52,9 +69,11 @@ def in_words(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     Args:
         recorded: Scalars by name, as `result.json` has them.
     """
-    for name, value in recorded.items():
+    place = {name: number for number, name in enumerate(_WORDS)}
+    for name in sorted(recorded, key=lambda name: place.get(name, len(place))):  # what is known best comes first
+        value = recorded[name]
         if value is not None and value != "":
-            label, unit = _WORDS.get(name) or (name.replace("_", " ").strip().capitalize(), _unit(name))
+            label, unit = _WORDS.get(name) or _read(name)
             yield label, _value(value, unit)
 
 
@@ -63,9 +82,11 @@ def moment(said: str | None) -> str:
     return f"{datetime.fromisoformat(said).astimezone(UTC):%d %b %Y, %H:%M} UTC" if said else ""
 
 
-def _unit(name: str) -> str:
-    unit = _UNITS.get(name.rpartition("_")[2], "")
-    return "" if unit in {"m", "s", "in"} and "_" not in name else unit
+def _read(name: str) -> tuple[str, str]:
+    """A name that nobody has put in words: 'drive_minutes' is 'Drive', in minutes."""
+    what, _, last = name.rpartition("_")
+    unit = _UNITS.get(last, "") if what else ""
+    return (what if unit else name).replace("_", " ").strip().capitalize(), unit
 
 
 def _value(value: object, unit: str) -> str:

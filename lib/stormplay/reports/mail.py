@@ -31,7 +31,7 @@ MOST_BYTES = 15_000_000  # of attachments; a mail is a third larger, and many se
 _KINDS = {".pdf": ("application", "pdf"), ".html": ("text", "html")}
 _SYNTHETIC = "This company is a demonstration: its homes, owners and outcomes are synthetic."
 _CELL = "padding:4px 16px 4px 0;border-bottom:1px solid #dde3ea;text-align:left;vertical-align:top"
-_PAGE = "max-width:640px;font:15px/1.5 system-ui,sans-serif;color:#1c2733"
+_PAGE = "max-width:640px;overflow-wrap:anywhere;font:15px/1.5 system-ui,sans-serif;color:#1c2733"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def one_line(said: str) -> str:
 
 def _part(outcome: Outcome, files: list[tuple[str, bytes]], without_pdf: str) -> _Part:
     order, report = outcome.order, outcome.report
-    heading = one_line(f"{_title(order)} - {order.storm_name or order.storm}")
+    heading = one_line(f"{_title(order)} – {order.storm_name or order.storm}")
     if report is None:
         why = outcome.error
         said = " ".join(part for part in (why.what, why.expected) if part) if why else "It was not begun."
