@@ -24,9 +24,9 @@
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
     │   └── ReportTimedOut     it took longer than it may
-    ├── HandOverFailed         published, not mailed or copied      exit 1
     ├── StaleData              a report's data are too old          exit 3
-    └── PartlyFailed           some of many reports were not made   exit 4
+    ├── PartlyFailed           some of many reports were not made   exit 4
+    └── HandOverFailed         published, not mailed or copied      exit 6
 
 A message says what was wrong, what was expected and what to do, in that order, in sentences a roofer can read.
 """
@@ -150,10 +150,6 @@ class ReportTimedOut(ReportFailed):
     """A notebook took longer than it may, and its process was ended."""
 
 
-class HandOverFailed(StormplayError):
-    """A report is published, but a mail server or another place did not take it."""
-
-
 class StaleData(StormplayError):
     """The data of a report are older than they may be; it was not published."""
 
@@ -164,3 +160,9 @@ class PartlyFailed(StormplayError):
     """Some of many reports were not made; those that were are published."""
 
     exit_code = 4
+
+
+class HandOverFailed(StormplayError):
+    """A report is published, but a mail server or another place did not take it."""
+
+    exit_code = 6

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+import importlib.util
 import json
 import re
 import shlex
@@ -13,9 +15,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 from world import make_world
 
-from stormplay import accounts
+from stormplay import accounts, cli
+from stormplay.cli import headless
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "REPORTS.md").read_text()
@@ -34,37 +38,115 @@ def unit(name):
     return parsed
 
 
-def test_cron_makes_the_reports(database, tmp_path):
-    """With nothing but what cron gives: another shell, a short path, no terminal."""
-    world = make_world(treat=6, hold_out=2, skip=1, suppressed=0, without_place=0)
+PROGRAM, KNOWN = "/opt/stormplay/.venv/bin/stormplay", "/etc/stormplay/reports.env"
+
+
+def cron_line():
+    return fenced("cron").strip()
+
+
+def workflow_line():
+    return yaml.safe_load(fenced("yaml"))["jobs"]["reports"]["steps"][0]["run"]
+
+
+def airflow_command():
+    """What the BashOperator of the DAG is given, read without Airflow."""
+    for node in ast.parse(fenced("python")).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "COMMAND":
+            return ast.literal_eval(node.value)
+    raise AssertionError("the DAG has no COMMAND")
+
+
+@pytest.fixture(scope="module")
+def world(database):
+    made = make_world(treat=6, hold_out=2, skip=1, suppressed=0, without_place=0)
     accounts.add_person("reports", "Reports", None)
-    accounts.add_member("reports", world.tenant, "viewer")
-    known, out = tmp_path / "reports.env", tmp_path / "reports"
+    accounts.add_member("reports", made.tenant, "viewer")
+    return made
+
+
+def run_here(shell, command, database, folder, **more):
+    """A recipe's very command, with this machine's paths, and nothing but what its scheduler gives. Returns its end."""
+    known, out = folder / "reports.env", folder / "reports"
     known.write_text(f"STORMPLAY_HOME={database}\n")
-    line = fenced("cron").strip()
-    when, who, command = line.split(" ", 5)[:5], *line.split(" ", 6)[5:]
-    assert (when, who) == (["15", "6", "*", "*", "*"], "stormplay") and "%" not in command, "% ends a line of cron's"
     program = Path(sys.executable).with_name("stormplay")
-    paths = {"/etc/stormplay/reports.env": known, OUT: out, "/opt/stormplay/.venv/bin/stormplay": program}
-    for there, here in paths.items():
-        assert there in command
+    assert PROGRAM in command
+    for there, here in {KNOWN: known, OUT: out, PROGRAM: program}.items():
         command = command.replace(there, shlex.quote(str(here)))
-    given = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": str(tmp_path), "LOGNAME": "stormplay"}
-    done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
+    given = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "HOME": str(folder), "LOGNAME": "stormplay", **more}
+    return subprocess.run([*shell, command], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=120, check=False, env=given)  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def assert_made(world, out):
     names = [f"{notebook}-{world.tenant}-{world.storm}" for notebook in ("phase5_nurture", "score")]
     assert sorted(path.name for path in out.glob("*.html")) == [f"{name}.html" for name in names]
     assert json.loads((out / f"{names[1]}.result.json").read_text())["recorded"]["decided"] == 9
 
 
+def test_cron_makes_the_reports(world, database, tmp_path):
+    """With nothing but what cron gives: another shell, a short path, no terminal."""
+    line = cron_line()
+    when, who, command = line.split(" ", 5)[:5], *line.split(" ", 6)[5:]
+    assert (when, who) == (["15", "6", "*", "*", "*"], "stormplay") and "%" not in command, "% ends a line of cron's"
+    assert KNOWN in command and OUT in command
+    done = run_here(["/bin/sh", "-c"], command, database, tmp_path)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert_made(world, tmp_path / "reports")
+
+
+def test_a_workflow_makes_the_reports(world, database, tmp_path):
+    """As GitHub's runner does: bash that stops at the first failure, its environment from the step."""
+    home = {"STORMPLAY_HOME": str(database)}
+    done = run_here(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"], workflow_line(), database, tmp_path, **home
+    )
+    assert done.returncode == 0, done.stderr
+    assert_made(world, tmp_path / "reports")
+
+
+def test_airflow_makes_the_reports(world, database, tmp_path):
+    """The BashOperator's command, as it runs one; the DAG itself where Airflow is installed."""
+    compile(fenced("python"), "dag.py", "exec")
+    done = run_here(["bash", "-c"], airflow_command(), database, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_made(world, tmp_path / "reports")
+    if importlib.util.find_spec("airflow") is not None:
+        known = {}
+        exec(fenced("python"), known)
+        assert known["COMMAND"] == airflow_command()
+
+
+def test_a_recipe_says_when_a_company_is_not_open(world, database, tmp_path):
+    command = airflow_command().replace("--all-tenants", "--tenant nobody")
+    done = run_here(["bash", "-c"], command, database, tmp_path)
+    assert done.returncode == 2 and "no tenant 'nobody'" in done.stderr
+
+
+def test_every_command_of_the_page_is_one_of_ours():
+    """Each option is known, each value parses, each notebook is there."""
+    said = re.findall(r"^(?:/opt/stormplay/.venv/bin/)?stormplay report (.+)$", PAGE, re.MULTILINE)
+    assert len(said) >= 4
+    command = get_command(cli.app).commands["report"]
+    for line in said:
+        given = command.make_context("report", shlex.split(line)).params
+        for name in (given["notebook"], *(given["notebooks"] or [])):
+            assert (ROOT / "notebooks" / f"{name}.ipynb").exists()
+
+
+def test_the_page_and_the_command_tell_of_the_same_exit_codes():
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
+    readme = {int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)}
+    assert told == readme == {int(code) for code in re.findall(r"[:,] (\d)(?= )", headless.EXITS)} == set(range(7))
+
+
 def test_every_recipe_gives_that_command():
     assert fenced("cron").split("bin/stormplay ")[1].removesuffix(" > /dev/null\n") == COMMAND
+    assert airflow_command().split("bin/stormplay ")[1].strip() == COMMAND
     service = unit("stormplay-reports.service")
     assert service["Service"]["ExecStart"] == f"/opt/stormplay/.venv/bin/stormplay {COMMAND}"
     workflow = yaml.safe_load(fenced("yaml"))
-    make = workflow["jobs"]["reports"]["steps"][0]
-    assert make["run"].split("bin/stormplay ")[1] == COMMAND.replace(OUT, "reports")
+    assert workflow_line().split("bin/stormplay ")[1] == COMMAND.replace(OUT, "reports")
     assert workflow[True]["schedule"][0]["cron"].split() == ["15", "11", "*", "*", "*"]  # YAML reads 'on' as true
 
 

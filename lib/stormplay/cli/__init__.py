@@ -1,13 +1,13 @@
 """Commands: `stormplay up | lab | migrate | demo | report | user | tenant | identity | audit | backup | restore`.
 
-Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else, 130 stopped by hand. An error is
-one sentence on standard error, never a traceback.
+Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else, 130 stopped by hand; `report` has
+more. An error is one sentence on standard error, never a traceback.
 
 serve     up, lab
 data      migrate, demo, backup, restore, audit
 people    user and tenant
 identity  identity nightly
-headless  report
+headless  report; hand_over: its mails
 say       consoles, progress bar, tables
 """
 

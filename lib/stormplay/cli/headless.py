@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stormplay.cli import say
+from stormplay.cli import hand_over, say
 from stormplay.cli.serve import notebooks_folder
-from stormplay.errors import BadInput
+from stormplay.errors import BadInput, StormplayError
 
 if TYPE_CHECKING:
     from stormplay.reports import Dask, Order, Outcome, Terms
@@ -22,9 +22,10 @@ commands = typer.Typer()
 EXITS = (
     "\n\nExit codes: 0 fresh reports, 1 a notebook failed or took too long, or no database answers, 2 bad parameters "
     "(nothing was written), 3 stale data (nothing was published), 4 some of several reports were not made, 5 busy: "
-    "another run is making the same report, 130 stopped by hand."
+    "another run is making the same report, 6 all reports are fresh and published, but a mail or another place did not "
+    "take one, 130 stopped by hand."
 )
-_WHICH, _HOW = "Which reports", "How they are made"
+_WHICH, _HOW, _MAIL = "Which reports", "How they are made", "Who gets a mail"
 
 
 @commands.command(epilog=EXITS)
@@ -54,7 +55,9 @@ def report(
         bool, typer.Option("--list", help="Show the notebooks and their parameters, and make nothing.")
     ] = False,
     schema: Annotated[str, typer.Option(help="Print the JSON schema of a notebook's parameters.")] = "",
-    out: Annotated[Path, typer.Option(help="Folder for the reports.", rich_help_panel=_HOW)] = Path("reports"),
+    out: Annotated[
+        str, typer.Option(help="Folder for the reports, or an address: s3://bucket/reports.", rich_help_panel=_HOW)
+    ] = "reports",
     person: Annotated[str, typer.Option(help="User name whose rights the runs have.", rich_help_panel=_HOW)] = "local",
     as_of: Annotated[
         str,
@@ -72,8 +75,13 @@ def report(
     ] = False,
     mail_to: Annotated[
         list[str] | None,
-        typer.Option(help="Address that gets each report; may be repeated (STORMPLAY_SMTP_URL).", rich_help_panel=_HOW),
+        typer.Option(
+            help="Address that gets the key figures and the pages; company=address where there are several companies; "
+            "may be repeated. STORMPLAY_SMTP names the server.",
+            rich_help_panel=_MAIL,
+        ),
     ] = None,
+    mail_from: Annotated[str, typer.Option(help="Address that the mail comes from.", rich_help_panel=_MAIL)] = "",
     copy_to: Annotated[
         list[str] | None,
         typer.Option(help="Further place for each report, such as s3://bucket/reports.", rich_help_panel=_HOW),
@@ -114,12 +122,19 @@ def report(
             is_pdf=pdf,
         )
         takers: list[Taker] = [reports.Place(each) for each in copy_to or []]
-        takers += [reports.post(mail_to)] if mail_to else []
         maker = reports.Dask(dask) if dask else None
+        post, terms = hand_over.post_of(mail_to or [], mail_from, terms)
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
+        if post is not None:
+            post.refuse(wanted)
         reports.tidy(keep_history)
-        _make(wanted, terms, takers, maker, workers, max_failures)
+        outcomes, problem = _make(wanted, terms, takers, maker, workers, max_failures)
+        unsent = None if post is None else post.send(outcomes)
+        if problem is not None and unsent is not None:
+            say.error(str(unsent))
+        if (last := problem or unsent) is not None:
+            raise last
 
 
 def _make(
@@ -129,15 +144,20 @@ def _make(
     maker: Dask | None,
     workers: int,
     max_failures: int | None,
-) -> None:
+) -> tuple[Sequence[Outcome], StormplayError | None]:
+    """What came of each, and what a scheduler has to know; None where all is well."""
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
-        made = reports.make(wanted[0], terms, maker)
-        say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
-        for taker in takers:
-            taker.take(made)
-        return
+        made = None
+        try:
+            made = reports.make(wanted[0], terms, maker)
+            say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
+            for taker in takers:
+                taker.take(made)
+        except StormplayError as error:
+            return [reports.Outcome(wanted[0], made, error)], error
+        return [reports.Outcome(wanted[0], made)], None
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
 
@@ -152,9 +172,9 @@ def _make(
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))
-    if (problem := summary.error()) is not None:
-        raise problem
-    say.line(str(summary))
+    if (problem := summary.error()) is None:
+        say.line(str(summary))
+    return summary.outcomes, problem
 
 
 def _show_contracts() -> None:

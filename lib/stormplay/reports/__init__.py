@@ -12,10 +12,12 @@ Table of contents, in the order in which a report comes to be:
     engine      papermill's cells in this process, with no kernel beside it
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
     publishing  files under their names, all of them or none
+    destinations    where: a folder, or a bucket that fsspec has an address for
     history     who has run what, and how it ended; one run of a report at a time
-    mailing     a report as a letter, handed to a mail server
     copying     a report's files in another place
     fan_out     many reports, some at once
+    mail, figures   what came of a company's reports, in words, as one mail to its own recipients
+    post        the mail server that takes it
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from __future__ import annotations
 from stormplay.reports.cluster import Dask
 from stormplay.reports.copying import Place
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
-from stormplay.reports.mailing import Post, post
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -34,7 +35,6 @@ __all__ = [
     "Order",
     "Outcome",
     "Place",
-    "Post",
     "Report",
     "Summary",
     "Terms",
@@ -43,7 +43,6 @@ __all__ = [
     "make_all",
     "moment",
     "planned",
-    "post",
     "run",
     "tidy",
 ]

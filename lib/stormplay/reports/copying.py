@@ -44,4 +44,6 @@ class Place:
                     store.write(files, f"{self._base}/{path.name}", path.read_bytes())
         except Exception as error:  # each kind of place has errors of its own
             said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-            raise HandOverFailed(f"The report {report.html.stem} is published, and was not copied: {said}.") from None
+            raise HandOverFailed(
+                f"The report {report.html.name.removesuffix('.html')} is published, and was not copied: {said}."
+            ) from None

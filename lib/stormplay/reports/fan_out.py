@@ -108,7 +108,7 @@ def make_all(
         at_once: How many at a time.
         max_failures: After more failures than this no further report is begun; None: whatever happens.
         progress: Told how many are done, of how many, and what came of the last one.
-        takers: Who gets each report when it is published, such as a `Post` or a `Place`.
+        takers: Who gets each report when it is published, such as a `Place`.
         maker: Where they are made; None: by warm processes on this machine.
     """
     if not 1 <= at_once <= 32:

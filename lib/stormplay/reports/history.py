@@ -64,7 +64,7 @@ def is_kept() -> bool:
 
 def destination(order: Order) -> str:
     """Where a report is published, in the words of its lock and its history."""
-    return str(order.out.resolve())
+    return str(order.out)
 
 
 @contextmanager

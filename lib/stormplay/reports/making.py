@@ -14,7 +14,7 @@ from typing import Any
 import stormplay
 from stormplay import broker, clock, database, parameters, store, tenancy
 from stormplay.errors import DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
-from stormplay.reports import history, pdf, publishing, workers
+from stormplay.reports import history, pdf, workers
 from stormplay.reports.history import Ending
 from stormplay.reports.orders import Order, orders, subject_of
 from stormplay.reports.publishing import Report
@@ -28,7 +28,7 @@ _PLANNING_S = 120  # that the login lives with which reports are checked
 def run(
     notebook: Path,
     given: Mapping[str, object],
-    out: Path,
+    out: Path | str,
     person: str = broker.LOCAL,
     terms: Terms | None = None,
 ) -> Report:
@@ -37,7 +37,7 @@ def run(
     Args:
         notebook: The notebook's path.
         given: Values of its parameters; `interactive` is set to False.
-        out: The folder for the report; made if missing.
+        out: The folder for the report, made if missing; or an address such as s3://bucket/reports.
         person: Whose rights the run has, on a database whose logins this process may mint.
         terms: How it is made.
 
@@ -60,7 +60,7 @@ def run(
 def planned(
     notebooks: Sequence[Path],
     given: Mapping[str, object],
-    out: Path,
+    out: Path | str,
     person: str,
     terms: Terms,
     *,
@@ -103,7 +103,7 @@ class _Attempt:
 
     def here(self) -> Report:
         """Make it with the login that this process has: in somebody's kernel."""
-        with publishing.workshop(self.order.out, self.order.name) as folder:
+        with self.order.out.workshop(self.order.name) as folder:
             url = database.configured_url().set(drivername="postgresql").render_as_string(hide_password=False)
             told = self._made(folder, url)
             self._check_fresh(told)
@@ -115,7 +115,7 @@ class _Attempt:
             self.run_id = self.run_id or history.begin(self.order, login.login, self.terms.as_of)
             ending = Ending("failed", 0.0, number)
             try:
-                with publishing.workshop(self.order.out, self.order.name) as folder:
+                with self.order.out.workshop(self.order.name) as folder:
                     told = self._made(folder, login.url)
                     ending = replace(ending, row_count=told["row_count"], data_as_of=_moment(told["data_as_of"]))
                     self._check_fresh(told)
@@ -166,7 +166,7 @@ class _Attempt:
         return told
 
     def _kept_aside(self, folder: Path, error: ReportFailed) -> ReportFailed:
-        aside = publishing.keep_aside(folder / _PARTIAL, self.order.out, self.order.name)
+        aside = self.order.out.keep_aside(folder / _PARTIAL, self.order.name)
         kept = f"What it did until then is in {aside}; the last good report was left as it is." if aside else ""
         return type(error)(error.what, error.expected, " ".join(part for part in (error.remedy, kept) if part))
 
@@ -202,7 +202,7 @@ class _Attempt:
             }
             | ({} if schema is None else {"schema": schema}),
         }
-        report, files = publishing.publish(folder, order.out, order.name, about)
+        report, files = order.out.publish(folder, order.name, about, is_alone=schema is not None)
         return report, about | {"files": files}
 
 

@@ -12,6 +12,27 @@ from sqlalchemy import text
 from stormplay import parameters, tenancy
 from stormplay.errors import BadInput, UnknownTenant
 from stormplay.parameters import Parameter, Scalar
+from stormplay.reports import destinations
+from stormplay.reports.destinations import Destination
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company by its names, and whether its homes are made up."""
+
+    slug: str
+    tenant_id: str
+    name: str
+    is_synthetic: bool
+
+
+@dataclass(frozen=True)
+class Storm:
+    """A storm of a company by its names."""
+
+    slug: str
+    storm_id: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -22,8 +43,10 @@ class Order:
         notebook: Its path.
         tenant, tenant_id, storm, storm_id: For whom and about what: slugs and ids.
         values: All parameters that the notebook is given.
-        out: The folder that it is published in.
+        out: Where it is published.
         person: Whose rights the run has.
+        company, storm_name: For whom and about what, in words.
+        is_synthetic: Whether the company's homes, owners and outcomes are made up.
     """
 
     notebook: Path
@@ -32,8 +55,11 @@ class Order:
     storm: str
     storm_id: str
     values: Mapping[str, Scalar]
-    out: Path
+    out: Destination
     person: str
+    company: str = ""
+    storm_name: str = ""
+    is_synthetic: bool = False
 
     @property
     def name(self) -> str:
@@ -44,7 +70,7 @@ class Order:
 def orders(
     notebooks: Sequence[Path],
     given: Mapping[str, object],
-    out: Path,
+    out: Path | str,
     person: str,
     *,
     tenants: Iterable[str] | None = None,
@@ -55,7 +81,7 @@ def orders(
     Args:
         notebooks: Which.
         given: Parameters beside tenant and storm, for all of them.
-        out: The folder for the reports.
+        out: The folder for the reports, or its address.
         person: Whose rights the runs have.
         tenants: Slugs or ids; None: all companies that are open to the person.
         storms: Slugs or ids, of which each company has to have each; None: all that it has.
@@ -66,12 +92,17 @@ def orders(
     checked = {path: _values(path, given) for path in notebooks}
     if any(set(values) & {"tenant", "storm"} for values in checked.values()):
         raise BadInput("'tenant' and 'storm' are chosen by --tenant and --storm.")
-    subjects = [(company, storm) for company in _companies(tenants) for storm in _storms(company[0], storms)]
+    place = destinations.at(out)
+    subjects = [(company, storm) for company in _companies(tenants) for storm in _storms(company.slug, storms)]
     found = [
-        Order(path, tenant, tenant_id, storm, storm_id, values | {"tenant": tenant, "storm": storm}, out, person)
-        for (tenant, tenant_id), (storm, storm_id) in subjects
+        Order(
+            path, one.slug, one.tenant_id, storm.slug, storm.storm_id,
+            values | {"tenant": one.slug, "storm": storm.slug}, place, person,
+            one.name, storm.name, one.is_synthetic,
+        )
+        for one, storm in subjects
         for path, values in checked.items()
-    ]
+    ]  # fmt: skip
     if not found:
         raise BadInput("There is nothing to report on: no company that is open to this person has a storm.")
     return found
@@ -97,12 +128,14 @@ def _values(notebook: Path, given: Mapping[str, object]) -> dict[str, Scalar]:
     return values
 
 
-def _companies(wanted: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Slug and id of each."""
-    open_ones = [(str(row["slug"]), str(row["tenant_id"])) for row in tenancy.my_tenants().to_dict("records")]
+def _companies(wanted: Iterable[str] | None) -> list[Company]:
+    open_ones = [
+        Company(str(row["slug"]), str(row["tenant_id"]), str(row["org_name"]), bool(row["is_synthetic"]))
+        for row in tenancy.my_tenants().to_dict("records")
+    ]
     if wanted is None:
-        return sorted(open_ones)
-    by_name = {name: company for company in open_ones for name in company}
+        return sorted(open_ones, key=lambda one: one.slug)
+    by_name = {name: one for one in open_ones for name in (one.slug, one.tenant_id)}
     found = []
     for one in dict.fromkeys(wanted):
         company = by_name.get(str(tenancy.as_uuid(one) or one))
@@ -113,16 +146,15 @@ def _companies(wanted: Iterable[str] | None) -> list[tuple[str, str]]:
     return found
 
 
-def _storms(tenant: str, wanted: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Slug and id of each, oldest first."""
+def _storms(tenant: str, wanted: Iterable[str] | None) -> list[Storm]:
+    """Oldest first, or as they are wanted."""
     with tenancy.session(tenant) as connection:
-        query = "SELECT slug, storm_id FROM storms ORDER BY event_date, slug"
-        every = [(str(slug), str(storm_id)) for slug, storm_id in connection.execute(text(query))]
+        query = "SELECT slug, storm_id, name FROM storms ORDER BY event_date, slug"
+        every = [Storm(str(slug), str(storm_id), str(name)) for slug, storm_id, name in connection.execute(text(query))]
         if wanted is None:
             return every
-        by_id = {storm_id: slug for slug, storm_id in every}
-        ids = [tenancy.storm_id(connection, one) for one in dict.fromkeys(wanted)]
-        return [(by_id[one], one) for one in ids]
+        by_id = {storm.storm_id: storm for storm in every}
+        return [by_id[tenancy.storm_id(connection, one)] for one in dict.fromkeys(wanted)]
 
 
 def _plain(text: str) -> str:

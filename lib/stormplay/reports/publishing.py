@@ -15,7 +15,21 @@ from typing import Any, Protocol
 
 from stormplay.errors import Busy, ReportFailed
 
-_RESULT = ".result.json"
+RESULT = ".result.json"
+FAILED = ".failed.ipynb"
+
+
+class File(Protocol):
+    """A published file, on a disk or in a bucket; as text it is its path or address."""
+
+    @property
+    def name(self) -> str:
+        """Its name without the folder."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """What is in it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,10 +43,10 @@ class Report:
         pdf: The page on paper; None where none was asked for.
     """
 
-    notebook: Path
-    html: Path
-    result: Path
-    pdf: Path | None = None
+    notebook: File
+    html: File
+    result: File
+    pdf: File | None = None
 
 
 class Taker(Protocol):
@@ -104,18 +118,18 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
     Raises:
         ReportFailed: There is no room, or the folder may not be written to. Nothing has changed.
     """
-    endings = [".ipynb", ".html", *([".pdf"] if (made / f"{name}.pdf").exists() else [])]
+    endings = endings_in(made, name)
     try:
-        digests = {f"{name}{ending}": _digest(made / f"{name}{ending}") for ending in endings}
-        result = made / f"{name}{_RESULT}"
-        result.write_text(json.dumps({**about, "files": digests}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        for ending in (*endings, _RESULT):
+        digests = {f"{name}{ending}": digest(made / f"{name}{ending}") for ending in endings}
+        result = made / f"{name}{RESULT}"
+        result.write_text(as_result({**about, "files": digests}), encoding="utf-8")
+        for ending in (*endings, RESULT):
             _on_disk(made / f"{name}{ending}")
-        for ending in (*endings, _RESULT):
+        for ending in (*endings, RESULT):
             (made / f"{name}{ending}").replace(out / f"{name}{ending}")
         if ".pdf" not in endings:
             (out / f"{name}.pdf").unlink(missing_ok=True)  # of an older run
-        (out / f"{name}.failed.ipynb").unlink(missing_ok=True)
+        (out / f"{name}{FAILED}").unlink(missing_ok=True)
         _on_disk(out)
     except OSError as error:
         raise _no_room(error, out) from None
@@ -123,9 +137,19 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
     return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), digests
 
 
+def endings_in(made: Path, name: str) -> list[str]:
+    """How the names of a report's files end, but for the result."""
+    return [".ipynb", ".html", *([".pdf"] if (made / f"{name}.pdf").exists() else [])]
+
+
+def as_result(about: Mapping[str, Any]) -> str:
+    """The text of a result."""
+    return json.dumps(about, indent=2, sort_keys=True) + "\n"
+
+
 def keep_aside(partial: Path, out: Path, name: str) -> Path | None:
     """Keep what there is of a notebook that failed. Returns where; None where there is nothing, or no room."""
-    aside = out / f"{name}.failed.ipynb"
+    aside = out / f"{name}{FAILED}"
     try:
         partial.replace(aside)
     except OSError:
@@ -133,7 +157,8 @@ def keep_aside(partial: Path, out: Path, name: str) -> Path | None:
     return aside
 
 
-def _digest(path: Path) -> dict[str, Any]:
+def digest(path: Path) -> dict[str, Any]:
+    """What a result says of a file."""
     data = path.read_bytes()
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
