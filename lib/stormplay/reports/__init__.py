@@ -13,10 +13,12 @@ Table of contents, in the order in which a report comes to be:
     publishing  files under their names, all of them or none
     history     who has run what, and how it ended; one run of a report at a time
     fan_out     many reports, some at once
+    desk, shelf what a page shows of a storm's reports: history, freshness, files; and a wish for one more
 """
 
 from __future__ import annotations
 
+from stormplay.reports.desk import ReportDesk
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
@@ -27,6 +29,7 @@ __all__ = [
     "Order",
     "Outcome",
     "Report",
+    "ReportDesk",
     "Summary",
     "Terms",
     "get_ready",

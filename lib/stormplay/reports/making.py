@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import stormplay
 from stormplay import broker, clock, database, parameters, store, tenancy
-from stormplay.errors import DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
+from stormplay.errors import Cancelled, DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
 from stormplay.reports import history, pdf, publishing, workers
 from stormplay.reports.history import Ending
 from stormplay.reports.orders import Order, orders, subject_of
@@ -74,9 +75,15 @@ def planned(
     return terms.tried(ask)
 
 
-def make(order: Order, terms: Terms) -> Report:
-    """Make and publish one report that was checked. See `run`."""
-    attempt = _Attempt(order, terms, pdf.chromium() if terms.is_pdf else None)
+def make(order: Order, terms: Terms, stop: Event | None = None) -> Report:
+    """Make and publish one report that was checked. See `run`.
+
+    Args:
+        order: Which.
+        terms: How.
+        stop: Set by whoever does not want it any more; then Cancelled is raised, and the last good report stays.
+    """
+    attempt = _Attempt(order, terms, pdf.chromium() if terms.is_pdf else None, stop)
     if not history.is_kept():
         return attempt.here()
     began_s = time.monotonic()
@@ -90,6 +97,7 @@ class _Attempt:
     order: Order
     terms: Terms
     chromium: str | None
+    stop: Event | None = None
     run_id: str | None = None
 
     def here(self) -> Report:
@@ -147,7 +155,7 @@ class _Attempt:
         more = {clock.VARIABLE: self.terms.as_of.isoformat()} | _places()
         known = workers.environment(database_url, order.person, more)
         try:
-            told = workers.shared().make(report, known, self.terms.timeout_s)
+            told = workers.shared().make(report, known, self.terms.timeout_s, self.stop)
             if told["failed"]:
                 raise _failure(order, told["failed"])
         except ReportFailed as error:
@@ -225,6 +233,8 @@ def _failure(order: Order, failed: Mapping[str, Any]) -> StormplayError:
 def _status(error: StormplayError) -> str:
     if isinstance(error, StaleData):
         return "stale"
+    if isinstance(error, Cancelled):
+        return "killed"
     return "timed out" if isinstance(error, ReportTimedOut) else "failed"
 
 

@@ -92,7 +92,7 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
         about: The result, but for the files' digests.
 
     Returns:
-        The report, and the digest of each of its files.
+        The report, and the digest of each of its files, the result among them.
 
     Raises:
         ReportFailed: There is no room, or the folder may not be written to. Nothing has changed.
@@ -102,6 +102,7 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
         digests = {f"{name}{ending}": _digest(made / f"{name}{ending}") for ending in endings}
         result = made / f"{name}{_RESULT}"
         result.write_text(json.dumps({**about, "files": digests}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        vouching = _digest(result)
         for ending in (*endings, _RESULT):
             _on_disk(made / f"{name}{ending}")
         for ending in (*endings, _RESULT):
@@ -113,7 +114,8 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
     except OSError as error:
         raise _no_room(error, out) from None
     paths = {ending: out / f"{name}{ending}" for ending in endings}
-    return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), digests
+    told = digests | {result.name: vouching}
+    return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), told
 
 
 def keep_aside(partial: Path, out: Path, name: str) -> Path | None:

@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from stormplay.errors import ReportFailed, ReportTimedOut
+from stormplay.errors import Cancelled, ReportFailed, ReportTimedOut
 from stormplay.forking import Nursery, can_fork, kernel_environment
 from stormplay.forking.wire import receive, write_message
 
@@ -42,13 +42,20 @@ class Workers:
             with self._asking:
                 self._nursery.at_hand()
 
-    def make(self, report: Mapping[str, Any], environment: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
+    def make(
+        self,
+        report: Mapping[str, Any],
+        environment: Mapping[str, str],
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> dict[str, Any]:
         """Make a report.
 
         Args:
             report: What `child.answer` is to do; `folder` is the process's own.
             environment: All that the process knows, its login among it.
             timeout_s: Seconds after which it is ended.
+            stop: Set by whoever does not want it any more.
 
         Returns:
             The answer.
@@ -56,6 +63,7 @@ class Workers:
         Raises:
             ReportTimedOut: It took too long.
             ReportFailed: It ended without a word.
+            Cancelled: It was stopped.
         """
         folder = str(report["folder"])
         identity = {"environment": dict(environment), "folder": folder, "arguments": [], "memory_bytes": 0,
@@ -63,12 +71,15 @@ class Workers:
         process, line = self._forked(identity) or _cold(identity)
         until_s = time.monotonic() + timeout_s
         try:
-            said = receive(line, until_s)
+            with _ended_by(stop, process):
+                said = receive(line, until_s)
         finally:
             process.kill()
             process.wait()
             with suppress(OSError):
                 os.close(line)
+        if said is None and stop is not None and stop.is_set():
+            raise Cancelled("The report was stopped.", remedy="The last good one was left as it is.")
         if said is None and time.monotonic() >= until_s:
             raise ReportTimedOut(f"The report took longer than {timeout_s:g} seconds and was ended.",
                                  remedy="Give it more with --timeout, or see why it waits.")  # fmt: skip
@@ -88,6 +99,28 @@ class Workers:
         with self._asking:
             fork = self._nursery.child(identity)
         return (fork, os.dup(fork.line)) if fork is not None else None
+
+
+@contextmanager
+def _ended_by(stop: threading.Event | None, process: _Process) -> Iterator[None]:
+    """Meanwhile end a process as soon as somebody wants it stopped."""
+    over = threading.Event()
+
+    def watch(wanted: threading.Event) -> None:
+        while not over.is_set():
+            if wanted.wait(0.1):
+                process.kill()
+                return
+
+    watching = threading.Thread(target=watch, args=(stop,), daemon=True, name="report-stop") if stop else None
+    if watching is not None:
+        watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if watching is not None:
+            watching.join()
 
 
 class _ReportNursery(Nursery):
