@@ -5,6 +5,9 @@ Each attack is first played by the administrator, whom no policy holds: there it
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import numpy as np
 import psycopg2
 import pytest
@@ -17,16 +20,22 @@ from stormplay import (
     IdentityGraph,
     JobTracker,
     NurtureLoop,
+    ReportDesk,
     RouteBuilder,
     TreatmentPolicy,
     accounts,
+    broker,
     quality,
     registry,
     tenancy,
 )
 from stormplay import database as db
 from stormplay.nurture import Rules
+from stormplay.reports import history
+from stormplay.reports.orders import orders
 from stormplay.roads import estimated, keeping
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "score.ipynb"
 
 _TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
@@ -39,13 +48,13 @@ def sides(database, tmp_path_factory):
     """Two companies in which people have worked, and somebody who is an admin of the first alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORMPLAY_PICTURES", str(tmp_path_factory.mktemp("pictures")))
-        mine, theirs = made("mine"), made("theirs")
+        mine, theirs = made(tmp_path_factory.mktemp("mine")), made(tmp_path_factory.mktemp("theirs"))
         accounts.add_person("trespasser", "Tres Passer", "hailstorm-1")
         accounts.add_member("trespasser", mine["slug"], "admin")
         yield mine, theirs
 
 
-def made(_name):
+def made(tmp):
     world = make_world(treat=12, suppressed=1)
     builder = RouteBuilder(world.tenant, world.storm)
     builder.assign_crew(builder.generate_routes(time_limit_s=0.3)[0].route_id, "Crew Ray")
@@ -82,6 +91,12 @@ def made(_name):
     with tenancy.session(world.tenant) as connection:
         keeping.keep(connection, {"0" * 64: estimated(np.array([[32.8, -97.3], [32.9, -97.3]]))})
         registry.register(connection, "uplift", None, purpose="to be found by nobody else", code_version="1")
+    with tenancy.as_person("local", "report"):
+        (order,) = orders([NOTEBOOK], {}, tmp, "local", tenants=[world.tenant], storms=[world.storm])
+    login = broker.open_kernel("local", 60, "report")
+    history.begin(order, login.login, datetime.now(UTC))
+    broker.close_kernel(login.login)
+    ReportDesk(world.tenant, world.storm).request("score")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip

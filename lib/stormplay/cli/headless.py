@@ -15,7 +15,7 @@ from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput
 
 if TYPE_CHECKING:
-    from stormplay.reports import Order, Outcome, Terms
+    from stormplay.reports import Order, Outcome, Post, Terms
 
 commands = typer.Typer()
 
@@ -70,10 +70,17 @@ def report(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="A PDF too, by the system's Chromium.", rich_help_panel=_HOW)
     ] = False,
+    mail_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Address that gets each report; may be repeated (STORMPLAY_SMTP_URL).", rich_help_panel=_HOW),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Reports at once.", min=1, max=32, rich_help_panel=_HOW)] = 2,
     max_failures: Annotated[
         int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
     ] = None,
+    keep_history: Annotated[
+        int, typer.Option(help="Days that the history of runs is kept.", min=1, rich_help_panel=_HOW)
+    ] = 400,
     dask: Annotated[
         str, typer.Option(help="Address of a Dask scheduler that makes them, tcp://...", rich_help_panel=_HOW)
     ] = "",
@@ -102,19 +109,23 @@ def report(
             as_of=reports.moment(as_of),
             is_pdf=pdf,
         )
+        post = reports.post(mail_to) if mail_to else None
         if dask:
             _refuse_dask(dask)
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
-        _make(wanted, terms, workers, max_failures)
+        reports.tidy(keep_history)
+        _make(wanted, terms, post, workers, max_failures)
 
 
-def _make(wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int | None) -> None:
+def _make(wanted: Sequence[Order], terms: Terms, post: Post | None, workers: int, max_failures: int | None) -> None:
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
         made = reports.make(wanted[0], terms)
-        say.line(f"{made.html}\n{made.notebook}\n{made.result}{f'{chr(10)}{made.pdf}' if made.pdf else ''}")
+        say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
+        if post is not None:
+            reports.send(made, post)
         return
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
@@ -124,7 +135,7 @@ def _make(wanted: Sequence[Order], terms: Terms, workers: int, max_failures: int
                 say.error(str(last.error))
             show(f"{done} of {of} reports", done / of)
 
-        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell)
+        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, post=post)
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))

@@ -12,6 +12,7 @@ Table of contents, in the order in which a report comes to be:
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
     publishing  files under their names, all of them or none
     history     who has run what, and how it ended; one run of a report at a time
+    mailing     a report as a letter, handed to a mail server
     fan_out     many reports, some at once
     desk, shelf what a page shows of a storm's reports: history, freshness, files; and a wish for one more
 """
@@ -19,7 +20,8 @@ Table of contents, in the order in which a report comes to be:
 from __future__ import annotations
 
 from stormplay.reports.desk import ReportDesk
-from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all
+from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
+from stormplay.reports.mailing import Post, post, send
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -28,6 +30,7 @@ from stormplay.reports.terms import Terms, moment
 __all__ = [
     "Order",
     "Outcome",
+    "Post",
     "Report",
     "ReportDesk",
     "Summary",
@@ -37,5 +40,8 @@ __all__ = [
     "make_all",
     "moment",
     "planned",
+    "post",
     "run",
+    "send",
+    "tidy",
 ]

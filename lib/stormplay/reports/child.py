@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ def _made(request: Mapping[str, Any]) -> dict[str, Any]:
 def _executed(request: Mapping[str, Any], partial: Path) -> Any:
     """The notebook with its outputs. What there is of one that does not end is in `partial`."""
     notebook = Path(request["notebook"])
-    try:
-        return papermill.execute_notebook(
+    with suppress(PapermillExecutionError):  # what ended it is known better below; an exit is none for papermill
+        book = papermill.execute_notebook(
             str(notebook),
             str(partial),
             parameters=dict(request["values"]),
@@ -83,13 +84,12 @@ def _executed(request: Mapping[str, Any], partial: Path) -> Any:
             cwd=str(notebook.parent),
             home=partial.parent / "home",
         )
-    except PapermillExecutionError as error:
-        nbformat.write(settle(nbformat.read(partial, as_version=4)), partial)
-        said = _COLOUR.sub("", str(error.evalue)).strip()
-        cause = engine.InProcess.error
-        raise ReportFailed(
-            f"{notebook.stem} failed in cell {error.exec_count}: {error.ename}: {said}"
-        ) from cause  # whose kind says whether it is worth another try
+    if (error := engine.InProcess.error) is None:
+        return book
+    nbformat.write(settle(nbformat.read(partial, as_version=4)), partial)
+    where = f"{notebook.stem} failed in cell {engine.InProcess.failed_at}"
+    # The cause is kept: its kind says whether it is worth another try.
+    raise ReportFailed(f"{where}: {type(error).__name__}: {_COLOUR.sub('', str(error)).strip()}") from error
 
 
 def _recorded(book: Any) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _is_database(error: BaseException | None) -> bool:
     while error is not None and (seen := seen + 1) < 20:
         kinds = (DatabaseUnavailable, OperationalError, InterfaceError, psycopg2.OperationalError,
                  psycopg2.InterfaceError)  # fmt: skip
-        if isinstance(error, kinds):
+        if isinstance(error, kinds) or getattr(error, "connection_invalidated", False):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -165,7 +165,8 @@ def _printing_to(outputs: Outputs) -> Iterator[None]:
 class InProcess(Engine):
     """Runs the cells of one notebook in this process, and stops at the first that raises."""
 
-    error: BaseException | None = None  # that ended the notebook
+    error: BaseException | None = None  # that ended the notebook,
+    failed_at: int = 0  # in this cell, counted as cells are that were run
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, home: Path, **_: Any) -> None:
@@ -186,7 +187,7 @@ class InProcess(Engine):
             cell.outputs = shell.run(cell.source)
             cell.execution_count = shell.execution_count - 1
             if shell.error:
-                cls.error = shell.error
+                cls.error, cls.failed_at = shell.error, cell.execution_count
                 nb_man.cell_exception(cell, index)
                 return
 

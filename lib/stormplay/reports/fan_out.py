@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 
-from stormplay.errors import BadInput, Busy, PartlyFailed, StaleData, StormplayError
-from stormplay.reports import pdf, workers
+from stormplay import broker
+from stormplay.errors import BadInput, Busy, DatabaseUnavailable, PartlyFailed, StaleData, StormplayError
+from stormplay.reports import history, pdf, workers
+from stormplay.reports.mailing import Post, send
 from stormplay.reports.making import make
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -18,7 +21,9 @@ from stormplay.reports.terms import Terms
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one order: a report, or the reason why there is none; neither where it was not begun."""
+    """What came of one order: a report, the reason why there is none, or why it was not mailed; neither where it was
+    not begun.
+    """
 
     order: Order
     report: Report | None = None
@@ -40,8 +45,8 @@ class Summary:
 
     @property
     def missing(self) -> list[Outcome]:
-        """Those that were not."""
-        return [one for one in self.outcomes if one.report is None]
+        """Those that were not, or not mailed."""
+        return [one for one in self.outcomes if one.report is None or one.error is not None]
 
     def __str__(self) -> str:
         """How many were made, in a sentence."""
@@ -71,6 +76,20 @@ def get_ready(terms: Terms) -> None:
     workers.shared().warm_up()
 
 
+def tidy(days: int) -> None:
+    """Forget runs of so many days ago, and end the logins of runs that were killed whose time is up.
+
+    Raises:
+        BadInput: Fewer than one day.
+    """
+    if not 1 <= days <= 36_500:
+        raise BadInput(f"A history of {days} days.", "Expected 1 to 36,500.")
+    if history.is_kept():
+        with suppress(DatabaseUnavailable):  # the next run does it
+            history.retire(days)
+            broker.reap()
+
+
 def make_all(
     wanted: Sequence[Order],
     terms: Terms,
@@ -78,6 +97,7 @@ def make_all(
     at_once: int = 2,
     max_failures: int | None = None,
     progress: Progress | None = None,
+    post: Post | None = None,
 ) -> Summary:
     """Make reports, some at once, each in a process of its own.
 
@@ -87,13 +107,14 @@ def make_all(
         at_once: How many at a time.
         max_failures: After more failures than this no further report is begun; None: whatever happens.
         progress: Told how many are done, of how many, and what came of the last one.
+        post: To whom each report is mailed when it is published; None: nobody.
     """
     if not 1 <= at_once <= 32:
         raise BadInput(f"{at_once} reports at once.", "Expected 1 to 32.")
     began_s, enough = time.monotonic(), threading.Event()
     with ThreadPoolExecutor(at_once, thread_name_prefix="report") as pool:
         futures: dict[Future[Outcome], int] = {
-            pool.submit(_one, order, terms, enough): number for number, order in enumerate(wanted)
+            pool.submit(_one, order, terms, post, enough): number for number, order in enumerate(wanted)
         }
         found: dict[int, Outcome] = {}
         try:
@@ -111,11 +132,14 @@ def make_all(
     return Summary(tuple(found[number] for number in range(len(wanted))), time.monotonic() - began_s)
 
 
-def _one(order: Order, terms: Terms, enough: threading.Event) -> Outcome:
+def _one(order: Order, terms: Terms, post: Post | None, enough: threading.Event) -> Outcome:
     if enough.is_set():
         return Outcome(order)
-    began_s = time.monotonic()
+    began_s, made, failed = time.monotonic(), None, None
     try:
-        return Outcome(order, make(order, terms), seconds=time.monotonic() - began_s)
+        made = make(order, terms)
+        if post is not None:
+            send(made, post)
     except StormplayError as error:
-        return Outcome(order, error=error, seconds=time.monotonic() - began_s)
+        failed = error
+    return Outcome(order, made, failed, time.monotonic() - began_s)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stormplay import database, tenancy
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import busy
 
-KEPT_DAYS = 400
 _LOCKS = 64  # connections that hold one each
 
 _BEGIN = """
@@ -81,10 +80,10 @@ def locked(order: Order) -> Iterator[Callable[[], None]]:
         DatabaseUnavailable: Nothing answers.
     """
     engine = database.engine(database.broker_url(), pool_size=_LOCKS)
-    with database.answering():
+    with _answering():
         connection = engine.connect()
     try:
-        with database.answering():
+        with _answering():
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             subject = {"tenant": order.tenant_id, "storm": order.storm_id, "notebook": order.notebook.stem,
                        "out": destination(order)}  # fmt: skip
@@ -94,19 +93,24 @@ def locked(order: Order) -> Iterator[Callable[[], None]]:
             raise busy(order.name)
 
         def holds() -> None:
-            with database.answering():
+            with _answering():
                 connection.execute(text("SELECT 1"))
 
         yield holds
     finally:
-        _let_go(connection)
+        with suppress(DBAPIError):  # where the connection is lost, so is the lock
+            connection.close()
 
 
-def _let_go(connection: Any) -> None:
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Like `database.answering`, also for how a server that is just ending says so."""
     try:
-        connection.close()
-    except DBAPIError:
-        connection.invalidate()
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error, OperationalError):
+            raise database.unavailable(error.orig) from None
+        raise
 
 
 def begin(order: Order, login: str, as_of: datetime) -> str:
@@ -136,7 +140,7 @@ def end(order: Order, run_id: str, ending: Ending) -> None:
         connection.execute(text(_END), values)
 
 
-def retire(days: int = KEPT_DAYS) -> int:
+def retire(days: int) -> int:
     """Forget runs that began so many days ago, but for the last good one of each report. Returns how many."""
     with database.transaction(database.broker_url()) as connection:
         query = text("SELECT sec.retire_reports(:older)")

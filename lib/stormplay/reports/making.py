@@ -22,6 +22,7 @@ from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms
 
 _PARTIAL = "partial.ipynb"  # as stormplay.reports.child names it, which only its own process imports
+_PLANNING_S = 120  # that the login lives with which reports are checked
 
 
 def run(
@@ -69,7 +70,7 @@ def planned(
     """What is wanted, checked with a login of the person. See `stormplay.reports.orders.orders`."""
 
     def ask(_: int) -> list[Order]:
-        with tenancy.as_person(person, "report"):
+        with tenancy.as_person(person, "report", ttl_s=_PLANNING_S):
             return orders(notebooks, given, out, person, tenants=tenants, storms=storms)
 
     return terms.tried(ask)
@@ -105,6 +106,7 @@ class _Attempt:
         with publishing.workshop(self.order.out, self.order.name) as folder:
             url = database.configured_url().set(drivername="postgresql").render_as_string(hide_password=False)
             told = self._made(folder, url)
+            self._check_fresh(told)
             return self._published(folder, told, schema=None)[0]
 
     def with_login(self, number: int, began_s: float) -> Report:
@@ -116,6 +118,7 @@ class _Attempt:
                 with publishing.workshop(self.order.out, self.order.name) as folder:
                     told = self._made(folder, login.url)
                     ending = replace(ending, row_count=told["row_count"], data_as_of=_moment(told["data_as_of"]))
+                    self._check_fresh(told)
                     holds()
                     report, about = self._published(folder, told, broker.schema_number())
                 ending = replace(ending, status="fresh", versions=about["versions"], files=about["files"])
@@ -160,7 +163,6 @@ class _Attempt:
                 raise _failure(order, told["failed"])
         except ReportFailed as error:
             raise self._kept_aside(folder, error) from None
-        self._check_fresh(told)
         return told
 
     def _kept_aside(self, folder: Path, error: ReportFailed) -> ReportFailed:

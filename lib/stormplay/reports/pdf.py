@@ -13,6 +13,7 @@ from pathlib import Path
 from stormplay.errors import BadInput, ReportFailed
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_PAPER = "780,20000"  # pixels: as wide as the paper, and so high that every map and chart is in sight and is drawn
 _DRAWING_MS = 10_000  # of the page's own time, which does not wait: maps and charts are drawn when it is over
 _ARGUMENTS = (
     "--headless",
@@ -23,7 +24,8 @@ _ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
     "--no-pdf-header-footer",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # no name leads anywhere,
+    f"--window-size={_PAPER}",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # no name leads anywhere
     "--proxy-server=127.0.0.1:9",  # and no address either
     f"--virtual-time-budget={_DRAWING_MS}",
 )

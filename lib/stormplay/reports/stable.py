@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# 32 hexadecimal digits behind a word of Folium's are its name for an element on the page: made anew each time, and in
-# the text as often as the element is spoken of. Ids of rows have their hyphens.
-_ELEMENT = re.compile(r"\b([a-z][a-z_]*_)([0-9a-f]{32})\b")
+# Folium names each element of a page anew, `map_` and 32 digits: where it is made, as an element or a variable, also
+# within a frame's text; and it is spoken of by that name.
+_MADE = re.compile(r"(?:\bid=(?:\"|&quot;|&#34;)|\bvar )[a-z][a-z_]*_([0-9a-f]{32})\b")
 
 
 def settle(book: Any) -> Any:
@@ -23,14 +23,14 @@ def settle(book: Any) -> Any:
             cell["id"] = f"cell-{number}"
         names: dict[str, str] = {}
         for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            for kind, value in data.items():
-                if isinstance(value, str):
-                    data[kind] = _ELEMENT.sub(lambda found: _numbered(found, number, names), value)  # noqa: B023
+            shown = output.get("data", {}).get("text/html")
+            if isinstance(shown, str):
+                output["data"]["text/html"] = _renamed(shown, number, names)
     return book
 
 
-def _numbered(found: re.Match[str], cell: int, names: dict[str, str]) -> str:
-    """An element's name by its place: which cell, and which of those that are spoken of there."""
-    told = names.setdefault(found[2], f"{cell:016x}{len(names) + 1:016x}")
-    return found[1] + told
+def _renamed(page: str, cell: int, names: dict[str, str]) -> str:
+    """The page with its elements named by their place: which cell, and which of those that are made there."""
+    for made in _MADE.findall(page):
+        names.setdefault(made, f"{cell:016x}{len(names) + 1:016x}")
+    return re.sub("_(" + "|".join(names) + r")\b", lambda found: f"_{names[found[1]]}", page) if names else page
