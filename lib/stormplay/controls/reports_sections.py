@@ -97,13 +97,13 @@ def _what(one: Standing) -> str:
     if one.bad is None:
         return f"{good} Run it again below, and see whether its schedule still runs."
     times = "" if one.failed_since == 1 else f" ({markup.count(one.failed_since, 'run')} since were not good)"
-    why = str(one.bad["error"] or "").strip() or "It did not say why."
+    why = words(one.bad["error"]) or "It did not say why."
     status = str(one.bad["status"])
     return f"{good} The run of {stamp(one.bad['started_at'])} UTC {_ended(status)}{times}: {why} Next: {NEXT[status]}"
 
 
 def _ended(status: str) -> str:
-    return {"stale": "found data that were too old", "killed": "was ended from outside"}.get(status, status)
+    return {"stale": "found data that were too old", "killed": "was ended"}.get(status, status)
 
 
 def _ago(one: Standing) -> str:
@@ -119,11 +119,11 @@ def latest(reports: Reports) -> str:
         good = one.good or {}
         state = [markup.Badge(one.word, TONES[one.word])]
         rows.append([
-            one.notebook, *state, stamp(good.get("ended_at")), _ago(one), took(good.get("seconds")),
-            _number(good.get("row_count")), stamp(good.get("data_as_of")), good.get("code_version"),
+            one.notebook, *state, _ago(one), stamp(good.get("ended_at")), took(good.get("seconds")),
+            _number(good.get("row_count")), stamp(good.get("data_as_of")), words(good.get("code_version")) or None,
         ])  # fmt: skip
-    headers = ["Report", "State", "Last good run, UTC", "Age", "Took", "Rows read", "Data as of, UTC", "Code"]
-    return markup.table(headers, rows, numeric=(4, 5))
+    headers = ["Report", "State", "Age", "Last good run, UTC", "Took", "Rows read", "Data as of, UTC", "Code"]
+    return f'<div class="sp-plain">{markup.table(headers, rows, numeric=(4, 5))}</div>'
 
 
 def history(reports: Reports) -> str:
@@ -133,7 +133,7 @@ def history(reports: Reports) -> str:
     rows = [
         [row["notebook"], stamp(row["started_at"]), markup.Badge(str(row["status"]), TONES.get(str(row["status"]), "")),
          row["username"], took(row["seconds"]), _number(row["row_count"]), stamp(row["data_as_of"]),
-         row["code_version"], row["error"] or ""]
+         words(row["code_version"]), words(row["error"])]
         for row in reports.runs.to_dict("records")
     ]  # fmt: skip
     more = reports.run_count - len(rows)
@@ -148,7 +148,7 @@ def table_rows(runs: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
         [str(row["notebook"]), stamp(row["started_at"]), str(row["status"]), str(row["username"]),
          [took(row["seconds"]) or "–", float(row["seconds"]) if is_known(row["seconds"]) else -1.0],
          [_number(row["row_count"]) or "–", float(row["row_count"]) if is_known(row["row_count"]) else -1.0],
-         stamp(row["data_as_of"]), row["code_version"]]
+         stamp(row["data_as_of"]), words(row["code_version"]) or "–"]
         for row in runs.to_dict("records")
     ]  # fmt: skip
     return [str(run_id) for run_id in runs["run_id"]], rows
@@ -158,9 +158,9 @@ def run(row: Mapping[str, Any]) -> str:
     """All that is known of one run."""
     status = str(row["status"])
     head = f"<strong>{markup.text(row['notebook'])}</strong> {markup.badge(status, TONES.get(status, ''))}"
-    given = {name: value for name, value in dict(row["parameters"] or {}).items() if name != "interactive"}
-    versions = dict(row["versions"] or {})
-    models = ", ".join(str(model) for model in dict(versions.get("models") or {}).values())
+    given = {name: value for name, value in _dict(row["parameters"]).items() if name != "interactive"}
+    versions = _dict(row["versions"])
+    models = ", ".join(str(model) for model in _dict(versions.get("models")).values())
     facts = [
         ("Began", f"{stamp(row['started_at'])} UTC, under the rights of {row['username']}"),
         ("Ended", f"{stamp(row['ended_at'])} UTC after {took(row['seconds'])}" if is_known(row["ended_at"]) else None),
@@ -171,7 +171,7 @@ def run(row: Mapping[str, Any]) -> str:
         ("Tries", row["attempts"] if is_known(row["attempts"]) and row["attempts"] > 1 else None),
     ]
     shown = "".join(f"<dt>{markup.text(name)}</dt><dd>{markup.text(value)}</dd>" for name, value in facts if value)
-    why = markup.error(str(row["error"])) if row["error"] else ""
+    why = markup.error(words(row["error"]))
     return f'<div class="sp-card">{head}<dl class="sp-facts">{shown}</dl></div>{why}'
 
 
@@ -183,6 +183,15 @@ def _versions(versions: Mapping[str, Any], models: str) -> str:
         f"model {models}" if models else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def words(value: Any) -> str:
+    """A text; '' where there is none."""
+    return str(value).strip() if is_known(value) else ""
 
 
 def is_known(value: Any) -> bool:

@@ -63,6 +63,7 @@ class Reruns:
         self._turns = PeriodicCallback(self._turn, EVERY_S * 1000)
         self._makers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rerun")
         self._held: dict[str, Request] = {}
+        self._is_deaf = False  # the database did not answer the last time
 
     def start(self) -> None:
         """Begin to look for requests."""
@@ -86,8 +87,13 @@ class Reruns:
             while len(self._held) < MOST and (found := await self._kernels.off_loop(_take)) is not None:
                 self._held[found.request_id] = found
                 self._makers.submit(self._make, found)
-        except (StormplayError, RuntimeError) as error:  # no database just now, or the server is being stopped
-            self._log.info("no report could be taken: %s", error)
+        except Exception as error:
+            # No database just now, or the server is being stopped. Whatever it is, the next turn asks again.
+            if not self._is_deaf:
+                self._log.warning("no wish for a report could be taken: %s", error)
+            self._is_deaf = True
+        else:
+            self._is_deaf = False
 
     def _make(self, one: Request) -> None:
         """Runs in a thread; nothing that happens here reaches another request."""
