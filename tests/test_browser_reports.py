@@ -103,6 +103,7 @@ def test_busy_is_said_and_a_run_can_be_taken_back(visit, site, made):
         page.get_by_text("The report was stopped. The last good one was left as it is.").first.wait_for()
     assert "killed" in page.locator(".sp-pick tbody tr").first.inner_text()
     assert made.html.read_bytes() == before
+    page.get_by_text("No: 1 of 7 reports of this storm are fresh.").wait_for()  # what was stopped has not failed
 
 
 def test_a_viewer_on_a_phone_reads_and_does_not_run(visit, site, made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ from stormplay import ReportDesk, accounts, reports, tenancy
 from stormplay import database as db
 from stormplay.errors import BadInput, NotAllowed, UnknownTenant
 from stormplay.reports import shelf
+from stormplay.reports.workers import STOPPED
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SUBJECT = {"tenant": "trinity", "storm": "2021-04-28"}
@@ -131,7 +133,27 @@ def test_the_csv_runs_nothing_in_a_spreadsheet(desk, as_person):
         run=last_run(desk)["run_id"],
     )
     text_of = desk.export_runs_csv("evil", "failed")
+    administrator("DELETE FROM report_runs WHERE notebook = 'evil' RETURNING 1")
     assert "'=1+1" in text_of and "\"'=HYPERLINK" in text_of and not re.search(r"(^|,)\"?=", text_of)
+
+
+def test_what_somebody_stopped_has_not_failed_and_a_year_of_runs_is_read_at_once(desk):
+    made_of = """INSERT INTO report_runs (tenant_id, storm_id, notebook, destination, parameters, as_of, username,
+                                          status, started_at, ended_at, error, seconds)
+                 SELECT r.tenant_id, r.storm_id, 'n' || n % 9, '/x', '{}', now(), 'ben',
+                        s.status, now(), now(), s.error, 1
+                   FROM report_runs r, generate_series(1, 1000) n, (VALUES ('fresh', NULL), ('killed', :stopped),
+                        ('failed', 'It failed.'), ('killed', :stopped)) s (status, error)
+                  WHERE r.run_id = CAST(:run AS uuid) RETURNING 1"""
+    administrator(made_of, run=last_run(desk)["run_id"], stopped=f"{STOPPED} The last good one was left as it is.")
+    try:
+        began_s = time.monotonic()
+        standing = desk.get_standing().query("notebook == 'n3'").set_index("kind")
+        assert time.monotonic() - began_s < 3
+        assert set(standing.index) == {"good", "bad", "stopped"}
+        assert standing["failed_since"].nunique() == 1 and desk.count_runs("n3", "killed") in (222, 224)
+    finally:
+        administrator("DELETE FROM report_runs WHERE notebook LIKE 'n_' RETURNING 1")
 
 
 # ---- one more

@@ -123,7 +123,7 @@ def latest(reports: Reports) -> str:
             _number(good.get("row_count")), stamp(good.get("data_as_of")), words(good.get("code_version")) or None,
         ])  # fmt: skip
     headers = ["Report", "State", "Age", "Last good run, UTC", "Took", "Rows read", "Data as of, UTC", "Code"]
-    return f'<div class="sp-plain">{markup.table(headers, rows, numeric=(4, 5))}</div>'
+    return f'<div class="sp-newest">{markup.table(headers, rows, numeric=(4, 5))}</div>'
 
 
 def history(reports: Reports) -> str:

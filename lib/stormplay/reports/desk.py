@@ -17,6 +17,7 @@ from stormplay import clock, exports, tenancy
 from stormplay.errors import BadInput
 from stormplay.reports import shelf
 from stormplay.reports.shelf import ReportFile
+from stormplay.reports.workers import STOPPED
 
 MOST_ROWS = 50_000  # of one CSV
 
@@ -34,14 +35,15 @@ _WANTED = """
    AND (:notebook = '' OR notebook = :notebook) AND (:status = '' OR status = :status)
 """
 _STANDING = f"""
-WITH runs AS ({_COLUMNS}, CASE status WHEN 'fresh' THEN 'good' WHEN 'running' THEN 'running' ELSE 'bad' END AS kind
+WITH runs AS ({_COLUMNS}, CASE WHEN status = 'fresh' THEN 'good' WHEN status = 'running' THEN 'running'
+                                WHEN error LIKE :stopped THEN 'stopped' ELSE 'bad' END AS kind
               {_RUNS}),
-     good AS (SELECT notebook, max(run_id::text) AS run_id FROM runs WHERE kind = 'good' GROUP BY notebook)
-SELECT DISTINCT ON (notebook, kind) runs.*,
-       (SELECT count(*) FROM runs r WHERE r.notebook = runs.notebook AND r.kind = 'bad'
-           AND r.run_id::text > coalesce(good.run_id, '')) AS failed_since
-  FROM runs LEFT JOIN good USING (notebook)
- ORDER BY notebook, kind, runs.run_id DESC
+     good AS (SELECT notebook, max(run_id::text) AS run_id FROM runs WHERE kind = 'good' GROUP BY notebook),
+     failed AS (SELECT notebook, count(*) AS failed_since FROM runs LEFT JOIN good USING (notebook)
+                 WHERE kind = 'bad' AND runs.run_id::text > coalesce(good.run_id, '') GROUP BY notebook)
+SELECT DISTINCT ON (notebook, kind) runs.*, coalesce(failed_since, 0) AS failed_since
+  FROM runs LEFT JOIN failed USING (notebook)
+ ORDER BY notebook, kind, run_id DESC
 """  # noqa: S608 - words of this module
 
 
@@ -67,12 +69,12 @@ class ReportDesk:
         return sorted(path.stem for path in (self._folder or Path.cwd()).glob("[A-Za-z0-9]*.ipynb"))
 
     def get_standing(self) -> pd.DataFrame:
-        """Of each notebook the newest run that was good, that was not, and that is under way: up to three rows.
+        """Of each notebook the newest run that was good, that was not, that somebody stopped, that is under way.
 
-        Columns: those of `get_runs`, `kind` ('good', 'bad', 'running'), and `failed_since`: runs that were not good
-        since the last good one.
+        Columns: those of `get_runs`, `kind` ('good', 'bad', 'stopped', 'running'), and `failed_since`: bad runs since
+        the last good one.
         """
-        return self._frame(_STANDING)
+        return self._frame(_STANDING, stopped=f"{STOPPED}%")
 
     def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0) -> pd.DataFrame:
         """Runs, newest first: run_id, notebook, status, started_at, ended_at, username, seconds, attempts, row_count,

@@ -20,6 +20,7 @@ from stormplay.errors import Cancelled, ReportFailed, ReportTimedOut
 from stormplay.forking import Nursery, can_fork, kernel_environment
 from stormplay.forking.wire import receive, write_message
 
+STOPPED = "The report was stopped."  # by whoever wanted it; nothing is wrong with it
 _SCRIPT = Path(__file__).with_name("nursery.py")
 
 
@@ -79,7 +80,7 @@ class Workers:
             with suppress(OSError):
                 os.close(line)
         if said is None and stop is not None and stop.is_set():
-            raise Cancelled("The report was stopped.", remedy="The last good one was left as it is.")
+            raise Cancelled(STOPPED, remedy="The last good one was left as it is.")
         if said is None and time.monotonic() >= until_s:
             raise ReportTimedOut(f"The report took longer than {timeout_s:g} seconds and was ended.",
                                  remedy="Give it more with --timeout, or see why it waits.")  # fmt: skip
