@@ -25,7 +25,8 @@ settings.load_profile("stormplay")
 # Files that take longest, in seconds. Whoever is free takes the next file, so these come first: one that begins last
 # would leave the other worker idle.
 LONGEST = (
-    "test_web_attacks", "test_pages", "test_cli", "test_reports", "test_browser", "test_warm", "test_proxy",
+    "test_web_attacks", "test_pages", "test_cli", "test_reports", "test_killed", "test_browser", "test_warm",
+    "test_proxy",
     "test_benchmark_tenancy", "test_lab", "test_renewal", "test_browser_nurture", "test_life", "test_marathon",
     "test_deploy", "test_browser_jobs", "test_browser_score", "test_browser_treatment", "test_browser_identity",
     "test_browser_reports", "test_jupyterhub", "test_backup", "test_identity_page", "test_benchmark_operations",

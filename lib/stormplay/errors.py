@@ -24,7 +24,7 @@
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
     │   └── ReportTimedOut     it took longer than it may
-    ├── MailFailed             a report is published, not mailed    exit 1
+    ├── HandOverFailed         published, not mailed or copied      exit 1
     ├── StaleData              a report's data are too old          exit 3
     └── PartlyFailed           some of many reports were not made   exit 4
 
@@ -150,8 +150,8 @@ class ReportTimedOut(ReportFailed):
     """A notebook took longer than it may, and its process was ended."""
 
 
-class MailFailed(StormplayError):
-    """A report is published, but the mail server did not take it for everybody."""
+class HandOverFailed(StormplayError):
+    """A report is published, but a mail server or another place did not take it."""
 
 
 class StaleData(StormplayError):

@@ -89,7 +89,6 @@ def test_exit_1_where_it_takes_too_long(report, folder):
         (("one", "--all-tenants", *STORM, "--timeout", 0), "A time-out of 0 seconds."),
         (("one", "--tenant", "trinity", *STORM, "--person", "ana"), "There is no tenant 'trinity' open to you."),
         (("one", "--all-tenants", "--storm", "1999-01-01"), "This tenant has no storm '1999-01-01'."),
-        (("one", "--all-tenants", *STORM, "--dask", "tcp://127.0.0.1:1"), "--dask tcp://127.0.0.1:1 needs Dask's"),
     ],
 )
 def test_exit_2_before_anything_runs(report, tmp_path, arguments, sentence):

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from small import AGED, RECORDED, SUBJECT, notebook
 
 from stormplay import reports
-from stormplay.errors import BadInput, MailFailed
+from stormplay.errors import BadInput, HandOverFailed
 
 
 class Box:
@@ -88,7 +88,7 @@ def made(demo, tmp_path_factory):
 
 
 def test_a_letter_has_the_figures_and_the_page(made, box):
-    reports.send(made, reports.post(["boss@example.org", "ana@example.org"]))
+    reports.post(["boss@example.org", "ana@example.org"]).take(made)
     (letter,) = box.letters
     assert box.signed_in == [(b"robot", b"p@ss/word")]
     assert letter["Subject"] == "Two days: lone-star, storm 2021-04-28"
@@ -100,34 +100,34 @@ def test_a_letter_has_the_figures_and_the_page(made, box):
     (attached,) = letter.iter_attachments()
     assert attached.get_filename() == made.html.name
     assert attached.get_content().strip() == made.html.read_text().strip()
-    reports.send(made, reports.post(["boss@example.org", "ana@example.org"]))
+    reports.post(["boss@example.org", "ana@example.org"]).take(made)
     assert box.letters[1]["Message-ID"] == letter["Message-ID"], "the same report is the same letter"
 
 
 def test_the_paper_goes_along_where_there_is_one(made, box, tmp_path):
     paper = tmp_path / "two_days.pdf"
     paper.write_bytes(b"%PDF-1.4\n\x00\xff")
-    reports.send(reports.Report(made.notebook, made.html, made.result, paper), reports.post(["boss@example.org"]))
+    reports.post(["boss@example.org"]).take(reports.Report(made.notebook, made.html, made.result, paper))
     (attached,) = box.letters[0].iter_attachments()
     assert (attached.get_content_type(), attached.get_content()) == ("application/pdf", paper.read_bytes())
 
 
 def test_who_is_refused_is_named(made, box):
     box.refuses = ("gone@example.org",)
-    with pytest.raises(MailFailed, match=r"not for gone@example\.org"):
-        reports.send(made, reports.post(["boss@example.org", "gone@example.org"]))
-    with pytest.raises(MailFailed, match=r"is published, and was not mailed: the server refused gone@example\.org"):
-        reports.send(made, reports.post(["gone@example.org"]))
+    with pytest.raises(HandOverFailed, match=r"not for gone@example\.org"):
+        reports.post(["boss@example.org", "gone@example.org"]).take(made)
+    with pytest.raises(HandOverFailed, match=r"is published, and was not mailed: the server refused gone@example\.org"):
+        reports.post(["gone@example.org"]).take(made)
 
 
 def test_a_wrong_password_or_certificate_sends_nothing_and_is_not_repeated(made, box, monkeypatch):
     monkeypatch.setenv("STORMPLAY_SMTP_URL", f"smtp://robot:geheim@127.0.0.1:{box.port}")
-    with pytest.raises(MailFailed, match="the server said 535") as caught:
-        reports.send(made, reports.post(["boss@example.org"]))
+    with pytest.raises(HandOverFailed, match="the server said 535") as caught:
+        reports.post(["boss@example.org"]).take(made)
     assert "geheim" not in str(caught.value)
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(MailFailed, match="certificate verify failed"):
-        reports.send(made, reports.post(["boss@example.org"]))
+    with pytest.raises(HandOverFailed, match="certificate verify failed"):
+        reports.post(["boss@example.org"]).take(made)
     assert box.letters == []
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,8 @@ from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput
 
 if TYPE_CHECKING:
-    from stormplay.reports import Order, Outcome, Post, Terms
+    from stormplay.reports import Dask, Order, Outcome, Terms
+    from stormplay.reports.publishing import Taker
 
 commands = typer.Typer()
 
@@ -74,6 +74,10 @@ def report(
         list[str] | None,
         typer.Option(help="Address that gets each report; may be repeated (STORMPLAY_SMTP_URL).", rich_help_panel=_HOW),
     ] = None,
+    copy_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Further place for each report, such as s3://bucket/reports.", rich_help_panel=_HOW),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Reports at once.", min=1, max=32, rich_help_panel=_HOW)] = 2,
     max_failures: Annotated[
         int | None, typer.Option(help="After more failures begin no further report.", min=0, rich_help_panel=_HOW)
@@ -109,23 +113,30 @@ def report(
             as_of=reports.moment(as_of),
             is_pdf=pdf,
         )
-        post = reports.post(mail_to) if mail_to else None
-        if dask:
-            _refuse_dask(dask)
+        takers: list[Taker] = [reports.Place(each) for each in copy_to or []]
+        takers += [reports.post(mail_to)] if mail_to else []
+        maker = reports.Dask(dask) if dask else None
         reports.get_ready(terms)
         wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
         reports.tidy(keep_history)
-        _make(wanted, terms, post, workers, max_failures)
+        _make(wanted, terms, takers, maker, workers, max_failures)
 
 
-def _make(wanted: Sequence[Order], terms: Terms, post: Post | None, workers: int, max_failures: int | None) -> None:
+def _make(
+    wanted: Sequence[Order],
+    terms: Terms,
+    takers: Sequence[Taker],
+    maker: Dask | None,
+    workers: int,
+    max_failures: int | None,
+) -> None:
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
-        made = reports.make(wanted[0], terms)
+        made = reports.make(wanted[0], terms, maker)
         say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
-        if post is not None:
-            reports.send(made, post)
+        for taker in takers:
+            taker.take(made)
         return
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
@@ -135,7 +146,9 @@ def _make(wanted: Sequence[Order], terms: Terms, post: Post | None, workers: int
                 say.error(str(last.error))
             show(f"{done} of {of} reports", done / of)
 
-        summary = reports.make_all(wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, post=post)
+        summary = reports.make_all(
+            wanted, terms, at_once=workers, max_failures=max_failures, progress=tell, takers=takers, maker=maker
+        )
     for one in summary.outcomes:
         if one.report is not None:
             say.line(str(one.report.html))
@@ -186,11 +199,3 @@ def _pair(item: str) -> tuple[str, str]:
     if not (equals and name):
         raise BadInput(f"--set {item} is not a parameter.", "Expected name=value.")
     return name, value
-
-
-def _refuse_dask(address: str) -> None:
-    if find_spec("distributed") is None:
-        raise BadInput(
-            f"--dask {address} needs Dask's 'distributed', which is not installed here.",
-            remedy="Install it (pip install distributed), or leave --dask out: --workers uses this machine.",
-        )

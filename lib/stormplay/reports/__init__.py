@@ -7,29 +7,35 @@ Table of contents, in the order in which a report comes to be:
     terms       how they are made: time-out, tries, freshness, moment, PDF
     making      one report from its login to its files: lock, history, tries
     workers     warm processes, forked for one report each and ended with it
+    cluster     the same on other machines, by Dask
     child       what such a process does: run the notebook, draw the page, say how it went
     engine      papermill's cells in this process, with no kernel beside it
     html, stable, pdf   the page, the same bytes for the same data, and the page on paper
     publishing  files under their names, all of them or none
     history     who has run what, and how it ended; one run of a report at a time
     mailing     a report as a letter, handed to a mail server
+    copying     a report's files in another place
     fan_out     many reports, some at once
     desk, shelf what a page shows of a storm's reports: history, freshness, files; and a wish for one more
 """
 
 from __future__ import annotations
 
+from stormplay.reports.cluster import Dask
+from stormplay.reports.copying import Place
 from stormplay.reports.desk import ReportDesk
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
-from stormplay.reports.mailing import Post, post, send
+from stormplay.reports.mailing import Post, post
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms, moment
 
 __all__ = [
+    "Dask",
     "Order",
     "Outcome",
+    "Place",
     "Post",
     "Report",
     "ReportDesk",
@@ -42,6 +48,5 @@ __all__ = [
     "planned",
     "post",
     "run",
-    "send",
     "tidy",
 ]

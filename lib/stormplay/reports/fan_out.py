@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from stormplay import broker
 from stormplay.errors import BadInput, Busy, DatabaseUnavailable, PartlyFailed, StaleData, StormplayError
 from stormplay.reports import history, pdf, workers
-from stormplay.reports.mailing import Post, send
 from stormplay.reports.making import make
 from stormplay.reports.orders import Order
-from stormplay.reports.publishing import Report
+from stormplay.reports.publishing import Report, Taker
 from stormplay.reports.terms import Terms
+from stormplay.reports.workers import Maker
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one order: a report, the reason why there is none, or why it was not mailed; neither where it was
+    """What came of one order: a report, the reason why there is none, or why it was not handed on; neither where it was
     not begun.
     """
 
@@ -45,7 +45,7 @@ class Summary:
 
     @property
     def missing(self) -> list[Outcome]:
-        """Those that were not, or not mailed."""
+        """Those that were not, or not handed on."""
         return [one for one in self.outcomes if one.report is None or one.error is not None]
 
     def __str__(self) -> str:
@@ -97,7 +97,8 @@ def make_all(
     at_once: int = 2,
     max_failures: int | None = None,
     progress: Progress | None = None,
-    post: Post | None = None,
+    takers: Sequence[Taker] = (),
+    maker: Maker | None = None,
 ) -> Summary:
     """Make reports, some at once, each in a process of its own.
 
@@ -107,14 +108,15 @@ def make_all(
         at_once: How many at a time.
         max_failures: After more failures than this no further report is begun; None: whatever happens.
         progress: Told how many are done, of how many, and what came of the last one.
-        post: To whom each report is mailed when it is published; None: nobody.
+        takers: Who gets each report when it is published, such as a `Post` or a `Place`.
+        maker: Where they are made; None: by warm processes on this machine.
     """
     if not 1 <= at_once <= 32:
         raise BadInput(f"{at_once} reports at once.", "Expected 1 to 32.")
     began_s, enough = time.monotonic(), threading.Event()
     with ThreadPoolExecutor(at_once, thread_name_prefix="report") as pool:
         futures: dict[Future[Outcome], int] = {
-            pool.submit(_one, order, terms, post, enough): number for number, order in enumerate(wanted)
+            pool.submit(_one, order, terms, takers, maker, enough): number for number, order in enumerate(wanted)
         }
         found: dict[int, Outcome] = {}
         try:
@@ -132,14 +134,14 @@ def make_all(
     return Summary(tuple(found[number] for number in range(len(wanted))), time.monotonic() - began_s)
 
 
-def _one(order: Order, terms: Terms, post: Post | None, enough: threading.Event) -> Outcome:
+def _one(order: Order, terms: Terms, takers: Sequence[Taker], maker: Maker | None, enough: threading.Event) -> Outcome:
     if enough.is_set():
         return Outcome(order)
     began_s, made, failed = time.monotonic(), None, None
     try:
-        made = make(order, terms)
-        if post is not None:
-            send(made, post)
+        made = make(order, terms, maker)
+        for taker in takers:
+            taker.take(made)
     except StormplayError as error:
         failed = error
     return Outcome(order, made, failed, time.monotonic() - began_s)

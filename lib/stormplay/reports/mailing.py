@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from stormplay import clock
-from stormplay.errors import BadInput, MailFailed
+from stormplay.errors import BadInput, HandOverFailed
 from stormplay.reports.publishing import Report
 
 VARIABLE, SENDER = "STORMPLAY_SMTP_URL", "STORMPLAY_MAIL_FROM"
@@ -43,6 +43,27 @@ class Post:
     server: SplitResult
     sender: str
     recipients: tuple[str, ...]
+
+    def take(self, report: Report) -> None:
+        """Hand a report over.
+
+        Raises:
+            HandOverFailed: The server does not answer, does not speak TLS, or refuses somebody.
+        """
+        try:
+            with _connected(self.server) as server:
+                if self.server.username:
+                    server.login(unquote(self.server.username), unquote(self.server.password or ""))
+                refused = server.send_message(letter(report, self))
+        except (OSError, smtplib.SMTPException) as error:
+            raise HandOverFailed(
+                f"The report {report.html.stem} is published, and was not mailed: {_said(error)}.",
+                remedy=f"Check {VARIABLE}; nothing else has to be made again.",
+            ) from None
+        if refused:
+            raise HandOverFailed(
+                f"The mail server took the report {report.html.stem}, but not for {', '.join(refused)}."
+            )
 
 
 def post(recipients: Sequence[str]) -> Post:
@@ -92,26 +113,6 @@ def letter(report: Report, to: Post) -> EmailMessage:
         kind = {"maintype": "text", "subtype": "html", "params": {"charset": "utf-8"}}
     made.add_attachment(attached.read_bytes(), filename=attached.name, **kind)
     return made
-
-
-def send(report: Report, to: Post) -> None:
-    """Hand a report over.
-
-    Raises:
-        MailFailed: The server does not answer, does not speak TLS, or refuses somebody.
-    """
-    try:
-        with _connected(to.server) as server:
-            if to.server.username:
-                server.login(unquote(to.server.username), unquote(to.server.password or ""))
-            refused = server.send_message(letter(report, to))
-    except (OSError, smtplib.SMTPException) as error:
-        raise MailFailed(
-            f"The report {report.html.stem} is published, and was not mailed: {_said(error)}.",
-            remedy=f"Check {VARIABLE}; nothing else has to be made again.",
-        ) from None
-    if refused:
-        raise MailFailed(f"The mail server took the report {report.html.stem}, but not for {', '.join(refused)}.")
 
 
 def _connected(server: SplitResult) -> smtplib.SMTP:

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import stormplay
@@ -20,6 +19,7 @@ from stormplay.reports.history import Ending
 from stormplay.reports.orders import Order, orders, subject_of
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms
+from stormplay.reports.workers import Identity, Maker
 
 _PARTIAL = "partial.ipynb"  # as stormplay.reports.child names it, which only its own process imports
 _PLANNING_S = 120  # that the login lives with which reports are checked
@@ -76,15 +76,15 @@ def planned(
     return terms.tried(ask)
 
 
-def make(order: Order, terms: Terms, stop: Event | None = None) -> Report:
+def make(order: Order, terms: Terms, maker: Maker | None = None) -> Report:
     """Make and publish one report that was checked. See `run`.
 
     Args:
         order: Which.
         terms: How.
-        stop: Set by whoever does not want it any more; then Cancelled is raised, and the last good report stays.
+        maker: Where; None: by a warm process on this machine.
     """
-    attempt = _Attempt(order, terms, pdf.chromium() if terms.is_pdf else None, stop)
+    attempt = _Attempt(order, terms, maker or workers.shared(), pdf.chromium() if terms.is_pdf else None)
     if not history.is_kept():
         return attempt.here()
     began_s = time.monotonic()
@@ -97,8 +97,8 @@ class _Attempt:
 
     order: Order
     terms: Terms
+    maker: Maker
     chromium: str | None
-    stop: Event | None = None
     run_id: str | None = None
 
     def here(self) -> Report:
@@ -156,9 +156,9 @@ class _Attempt:
             "chromium": self.chromium,
         }
         more = {clock.VARIABLE: self.terms.as_of.isoformat()} | _places()
-        known = workers.environment(database_url, order.person, more)
+        identity = Identity(database_url, order.person, more)
         try:
-            told = workers.shared().make(report, known, self.terms.timeout_s, self.stop)
+            told = self.maker.make(report, identity, self.terms.timeout_s)
             if told["failed"]:
                 raise _failure(order, told["failed"])
         except ReportFailed as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stormplay.errors import Busy, ReportFailed
 
@@ -33,6 +33,13 @@ class Report:
     html: Path
     result: Path
     pdf: Path | None = None
+
+
+class Taker(Protocol):
+    """Takes published reports further: a mail server, another place."""
+
+    def take(self, report: Report) -> None:
+        """Take one; raises HandOverFailed where it does not."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +24,32 @@ from stormplay.forking.wire import receive, write_message
 
 STOPPED = "The report was stopped."  # by whoever wanted it; nothing is wrong with it
 _SCRIPT = Path(__file__).with_name("nursery.py")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the process of a report is.
+
+    Attributes:
+        database_url: Its own short-lived login.
+        person: Whose, for display.
+        more: What else it is told, as names of its environment.
+    """
+
+    database_url: str
+    person: str
+    more: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """All that it knows: names on a list, its login, and what it is told."""
+        return kernel_environment(os.environ, self.more, database_url=self.database_url, username=self.person)
+
+
+class Maker(Protocol):
+    """Makes reports somewhere."""
+
+    def make(self, report: Mapping[str, Any], identity: Identity, timeout_s: float) -> dict[str, Any]:
+        """Make one, as `Workers.make` does."""
 
 
 class _Process(Protocol):
@@ -46,7 +74,7 @@ class Workers:
     def make(
         self,
         report: Mapping[str, Any],
-        environment: Mapping[str, str],
+        identity: Identity,
         timeout_s: float,
         stop: threading.Event | None = None,
     ) -> dict[str, Any]:
@@ -54,7 +82,7 @@ class Workers:
 
         Args:
             report: What `child.answer` is to do; `folder` is the process's own.
-            environment: All that the process knows, its login among it.
+            identity: Who the process is.
             timeout_s: Seconds after which it is ended.
             stop: Set by whoever does not want it any more.
 
@@ -67,9 +95,9 @@ class Workers:
             Cancelled: It was stopped.
         """
         folder = str(report["folder"])
-        identity = {"environment": dict(environment), "folder": folder, "arguments": [], "memory_bytes": 0,
-                    "report": dict(report)}  # fmt: skip
-        process, line = self._forked(identity) or _cold(identity)
+        told = {"environment": identity.environment(), "folder": folder, "arguments": [], "memory_bytes": 0,
+                "report": dict(report)}  # fmt: skip
+        process, line = self._forked(told) or _cold(told)
         until_s = time.monotonic() + timeout_s
         try:
             with _ended_by(stop, process):
@@ -94,12 +122,27 @@ class Workers:
             with self._asking:
                 self._nursery.end()
 
-    def _forked(self, identity: dict[str, Any]) -> tuple[_Process, int] | None:
+    def _forked(self, told: dict[str, Any]) -> tuple[_Process, int] | None:
         if self._nursery is None:
             return None
         with self._asking:
-            fork = self._nursery.child(identity)
+            fork = self._nursery.child(told)
         return (fork, os.dup(fork.line)) if fork is not None else None
+
+
+class Stoppable:
+    """Makes reports on this machine until somebody does not want them any more.
+
+    Args:
+        stop: Set by whoever that is; then Cancelled is raised, and the last good report stays.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def make(self, report: Mapping[str, Any], identity: Identity, timeout_s: float) -> dict[str, Any]:
+        """Make one, as `Workers.make` does."""
+        return shared().make(report, identity, timeout_s, self._stop)
 
 
 @contextmanager
@@ -132,17 +175,26 @@ class _ReportNursery(Nursery):
         return theirs.detach(), ours.detach()
 
 
-def _cold(identity: dict[str, Any]) -> tuple[_Process, int]:
-    """A process that imports all by itself, where no warm one can be had."""
+class _Cold(subprocess.Popen[bytes]):
+    """A process that imports all by itself, where no warm one can be had; what it has started ends with it."""
+
+    def kill(self) -> None:
+        """End it and its group."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+def _cold(told: dict[str, Any]) -> tuple[_Process, int]:
     theirs, ours = socket.socketpair()
     with theirs:
-        process = subprocess.Popen(
+        process = _Cold(
             [sys.executable, "-P", str(_SCRIPT), str(theirs.fileno()), "cold"],
-            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=identity["environment"], start_new_session=True,
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=told["environment"], start_new_session=True,
         )  # fmt: skip
     line = ours.detach()
     with suppress(OSError):
-        write_message(line, identity)
+        write_message(line, told)
     return process, line
 
 
@@ -161,8 +213,3 @@ def shared() -> Workers:
     made = Workers()
     atexit.register(made.close)
     return made
-
-
-def environment(database_url: str, person: str, more: Mapping[str, str]) -> dict[str, str]:
-    """What a report's process knows: names on a list, its own login, and what more it is told."""
-    return kernel_environment(os.environ, more, database_url=database_url, username=person)

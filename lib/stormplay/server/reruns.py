@@ -120,7 +120,7 @@ class Reruns:
 
     def _made(self, one: Request) -> str:
         from stormplay import reports  # noqa: PLC0415 - a server whose reports nobody asks for need not know how
-        from stormplay.reports import orders  # noqa: PLC0415
+        from stormplay.reports import orders, workers  # noqa: PLC0415
 
         if one.stop.is_set():
             raise Cancelled("The report was not begun.", remedy="The last good one was left as it is.")
@@ -131,7 +131,7 @@ class Reruns:
         order = orders.again(
             path, (one.tenant, one.tenant_id), (one.storm, one.storm_id), one.parameters, out, one.username
         )
-        made = reports.make(order, reports.Terms(retries=1, is_pdf=one.is_pdf), one.stop)
+        made = reports.make(order, reports.Terms(retries=1, is_pdf=one.is_pdf), workers.Stoppable(one.stop))
         return f"{made.html.name} was made anew."
 
 
