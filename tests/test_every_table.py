@@ -20,6 +20,7 @@ from stormplay import (
     IdentityGraph,
     JobTracker,
     NurtureLoop,
+    ReportDesk,
     RouteBuilder,
     TreatmentPolicy,
     accounts,
@@ -95,6 +96,7 @@ def made(tmp):
     login = broker.open_kernel("local", 60, "report")
     history.begin(order, login.login, datetime.now(UTC))
     broker.close_kernel(login.login)
+    ReportDesk(world.tenant, world.storm).request("score")
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip

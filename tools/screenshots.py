@@ -35,7 +35,7 @@ def main() -> None:
             page.wait_for_timeout(2_000)
             page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until(page, width, 3))
             if width == max(SIZES):
-                for name in ("treatment", "phase4_jobs", "phase5_nurture", "identity_attribution"):
+                for name in ("treatment", "phase4_jobs", "phase5_nurture", "identity_attribution", "reports"):
                     page.goto(f"{url}/voila/render/{name}.ipynb")
                     page.wait_for_function("document.documentElement.dataset.state === 'ready'")
                     page.wait_for_timeout(2_000)

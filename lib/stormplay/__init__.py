@@ -20,6 +20,7 @@ Table of contents, in the order of the story:
     identity          how that is found out (`identity.nightly`)
     BehavioralProfileService   what a household has done with us, over all its homes and storms
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
+    ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from stormplay.nurture import NurtureLoop
     from stormplay.policy import TreatmentPolicy
     from stormplay.profiles import BehavioralProfileService
+    from stormplay.reports import ReportDesk
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
 
@@ -64,6 +66,7 @@ __all__ = [
     "IdentityGraph",
     "JobTracker",
     "NurtureLoop",
+    "ReportDesk",
     "RouteBuilder",
     "StormPlayScore",
     "TreatmentPolicy",
@@ -92,6 +95,7 @@ _HOME = {
     "AttributionEngine": "stormplay.attribution",
     "JobTracker": "stormplay.jobs",
     "NurtureLoop": "stormplay.nurture",
+    "ReportDesk": "stormplay.reports",
     "RouteBuilder": "stormplay.routes",
     "TreatmentPolicy": "stormplay.policy",
     "StormPlayScore": "stormplay.score",

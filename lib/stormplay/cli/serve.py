@@ -39,6 +39,9 @@ def up(
     warm: Annotated[
         bool, typer.Option(help="Fork pages from a process that holds their imports (Linux alone).")
     ] = True,
+    reports: Annotated[Path, typer.Option(help="Folder for a report that is first made from the page Reports.")] = Path(
+        "reports"
+    ),
 ) -> None:
     """Bring the database up to date, load the demo storm, and serve the dashboards until Ctrl-C.
 
@@ -67,7 +70,7 @@ def up(
         port=port, ip=ip, notebooks=notebooks_folder(), ready=lambda url: _welcome(url, demo), public_url=public_url,
         trusted_proxies=trusted_proxy or (), proxy_user_header=proxy_user_header,
         settings={"Kernels": {"most": most, "memory_mb": memory_mb, "warm": warm},
-                  "Identity": {"proxy_logout_url": proxy_logout_url}},
+                  "StormplayServer": {"reports": str(reports)}, "Identity": {"proxy_logout_url": proxy_logout_url}},
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from stormplay.controls.phase4 import Phase4, phase4
 from stormplay.controls.phase5 import Phase5, phase5
 from stormplay.controls.query import overrides
 from stormplay.controls.record import MIME, Recorded
+from stormplay.controls.reports import ReportsPage, reports_page
 from stormplay.controls.score import ScorePage, score
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
@@ -32,6 +33,7 @@ __all__ = [
     "Phase5",
     "PickTable",
     "Recorded",
+    "ReportsPage",
     "ScoreChip",
     "ScorePage",
     "Selectors",
@@ -45,6 +47,7 @@ __all__ = [
     "phase3",
     "phase4",
     "phase5",
+    "reports_page",
     "score",
     "treatment",
 ]

@@ -9,11 +9,19 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stormplay import clock
 
 Tone = Literal["", "good", "warn", "bad"]
+
+
+class Badge(NamedTuple):
+    """A short state as a cell of a table."""
+
+    text: str
+    tone: Tone = ""
+
 
 _said: list[datetime] = []
 
@@ -71,15 +79,13 @@ def table(
 
     Args:
         headers: Column titles.
-        rows: Cells in the order of the headers; None is shown as a dash.
+        rows: Cells in the order of the headers; None is shown as a dash, a `Badge` as one.
         numeric: Positions of the columns that are aligned to the right.
         foot: Whether the last row is a total.
     """
     right = [' class="sp-num"' if i in numeric else "" for i in range(len(headers))]
     head = "".join(f'<th scope="col"{right[i]}>{_(title)}</th>' for i, title in enumerate(headers))
-    lines = [
-        "".join(f"<td{right[i]}>{_('–' if cell is None else cell)}</td>" for i, cell in enumerate(row)) for row in rows
-    ]
+    lines = ["".join(f"<td{right[i]}>{_cell(cell)}</td>" for i, cell in enumerate(row)) for row in rows]
     total = f"<tfoot><tr>{lines.pop()}</tr></tfoot>" if foot and lines else ""
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return (
@@ -88,22 +94,29 @@ def table(
     )
 
 
+def _cell(cell: object) -> str:
+    if isinstance(cell, Badge):
+        return badge(*cell)
+    return _("–" if cell is None else cell)
+
+
 def details(summary: str, content: str) -> str:
     """Render content that opens on demand; `content` is HTML already."""
     return f'<details class="sp-details"><summary>{_(summary)}</summary>{content}</details>'
 
 
-def download(label: str, name: str, text: str, mime: str = "text/csv", *, mark: bool = True) -> str:
-    """Render a link that saves `text` as a file, without a request to any server.
+def download(label: str, name: str, text: str | bytes, mime: str = "text/csv", *, mark: bool = True) -> str:
+    """Render a link that saves `text`, or bytes as they are, as a file, without a request to any server.
 
     Args:
         label: The words of the link.
         name: Proposed file name; what a file system may refuse becomes a dash.
-        text: Content, written as UTF-8.
+        text: Content; text is written as UTF-8.
         mime: Media type.
         mark: Whether it begins with a byte-order mark: spreadsheets need it to read accents, JSON must not have it.
     """
-    data = base64.b64encode(text.encode("utf-8-sig" if mark else "utf-8")).decode("ascii")
+    content = text.encode("utf-8-sig" if mark else "utf-8") if isinstance(text, str) else text
+    data = base64.b64encode(content).decode("ascii")
     return (
         f'<a class="sp-button" download="{_(file_name(name))}" '
         f'href="data:{_(mime)};charset=utf-8;base64,{data}">{_(label)}</a>'
@@ -127,7 +140,7 @@ def age(moment: datetime | None, now: datetime | None = None) -> str:
     if now is None and clock.frozen():
         return f"{stamp}."
     seconds = max(0.0, ((now or clock.now()) - moment).total_seconds())
-    return f"{stamp} ({_ago(seconds)})."
+    return f"{stamp} ({ago(seconds)})."
 
 
 def data_as_of() -> datetime | None:
@@ -135,7 +148,8 @@ def data_as_of() -> datetime | None:
     return _said[0] if _said else None
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """Write how long ago something was: '3 hours ago', 'just now'."""
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)

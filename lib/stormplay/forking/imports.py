@@ -25,6 +25,7 @@ PAGES = (
     "stormplay.policy",
     "stormplay.profiles",
     "stormplay.registry",
+    "stormplay.reports.desk",
     "stormplay.routes",
     "stormplay.score.storm",
     "stormplay.storms",

@@ -18,12 +18,14 @@ Table of contents, in the order in which a report comes to be:
     fan_out     many reports, some at once
     mail, figures   what came of a company's reports, in words, as one mail to its own recipients
     post        the mail server that takes it
+    desk, shelf what a page shows of a storm's reports: history, freshness, files; and a wish for one more
 """
 
 from __future__ import annotations
 
 from stormplay.reports.cluster import Dask
 from stormplay.reports.copying import Place
+from stormplay.reports.desk import ReportDesk
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
@@ -36,6 +38,7 @@ __all__ = [
     "Outcome",
     "Place",
     "Report",
+    "ReportDesk",
     "Summary",
     "Terms",
     "get_ready",

@@ -13,7 +13,7 @@ from typing import Any
 
 import stormplay
 from stormplay import broker, clock, database, parameters, store, tenancy
-from stormplay.errors import DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
+from stormplay.errors import Cancelled, DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
 from stormplay.reports import history, pdf, workers
 from stormplay.reports.history import Ending
 from stormplay.reports.orders import Order, orders, subject_of
@@ -235,6 +235,8 @@ def _failure(order: Order, failed: Mapping[str, Any]) -> StormplayError:
 def _status(error: StormplayError) -> str:
     if isinstance(error, StaleData):
         return "stale"
+    if isinstance(error, Cancelled):
+        return "killed"
     return "timed out" if isinstance(error, ReportTimedOut) else "failed"
 
 

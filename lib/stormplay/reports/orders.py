@@ -108,6 +108,31 @@ def orders(
     return found
 
 
+def again(
+    notebook: Path,
+    tenant: tuple[str, str],
+    storm: tuple[str, str],
+    before: Mapping[str, object],
+    out: Path,
+    person: str,
+) -> Order:
+    """The order for a report that was made before, with the parameters of then. Asks nobody.
+
+    Args:
+        notebook: Its path.
+        tenant, storm: Slug and id; the caller knows that they belong together.
+        before: The parameters of then.
+        out: The folder that it is published in.
+        person: Whose rights the run has.
+
+    Raises:
+        BadInput: There is no such notebook, or it takes other parameters now.
+    """
+    rest = {name: value for name, value in before.items() if name not in {"tenant", "storm", "interactive"}}
+    values = _values(notebook, rest) | {"tenant": tenant[0], "storm": storm[0]}
+    return Order(notebook, *tenant, *storm, values, destinations.at(out), person)
+
+
 def subject_of(notebook: Path, known: Mapping[str, Parameter]) -> tuple[str, str]:
     """The parameters that say what a report is about.
 

@@ -113,7 +113,7 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
         about: The result, but for the files' digests.
 
     Returns:
-        The report, and the digest of each of its files.
+        The report, and the digest of each of its files, the result among them.
 
     Raises:
         ReportFailed: There is no room, or the folder may not be written to. Nothing has changed.
@@ -123,6 +123,7 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
         digests = {f"{name}{ending}": digest(made / f"{name}{ending}") for ending in endings}
         result = made / f"{name}{RESULT}"
         result.write_text(as_result({**about, "files": digests}), encoding="utf-8")
+        vouching = digest(result)
         for ending in (*endings, RESULT):
             _on_disk(made / f"{name}{ending}")
         for ending in (*endings, RESULT):
@@ -134,7 +135,8 @@ def publish(made: Path, out: Path, name: str, about: Mapping[str, Any]) -> tuple
     except OSError as error:
         raise _no_room(error, out) from None
     paths = {ending: out / f"{name}{ending}" for ending in endings}
-    return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), digests
+    told = digests | {result.name: vouching}
+    return Report(paths[".ipynb"], paths[".html"], out / result.name, paths.get(".pdf")), told
 
 
 def endings_in(made: Path, name: str) -> list[str]:

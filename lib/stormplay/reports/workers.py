@@ -11,17 +11,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from stormplay.errors import ReportFailed, ReportTimedOut
+from stormplay.errors import Cancelled, ReportFailed, ReportTimedOut
 from stormplay.forking import Nursery, can_fork, kernel_environment
 from stormplay.forking.wire import receive, write_message
 
+STOPPED = "The report was stopped."  # by whoever wanted it; nothing is wrong with it
 _SCRIPT = Path(__file__).with_name("nursery.py")
 
 
@@ -70,13 +71,20 @@ class Workers:
             with self._asking:
                 self._nursery.at_hand()
 
-    def make(self, report: Mapping[str, Any], identity: Identity, timeout_s: float) -> dict[str, Any]:
+    def make(
+        self,
+        report: Mapping[str, Any],
+        identity: Identity,
+        timeout_s: float,
+        stop: threading.Event | None = None,
+    ) -> dict[str, Any]:
         """Make a report.
 
         Args:
             report: What `child.answer` is to do; `folder` is the process's own.
             identity: Who the process is.
             timeout_s: Seconds after which it is ended.
+            stop: Set by whoever does not want it any more.
 
         Returns:
             The answer.
@@ -84,6 +92,7 @@ class Workers:
         Raises:
             ReportTimedOut: It took too long.
             ReportFailed: It ended without a word.
+            Cancelled: It was stopped.
         """
         folder = str(report["folder"])
         told = {"environment": identity.environment(), "folder": folder, "arguments": [], "memory_bytes": 0,
@@ -91,12 +100,15 @@ class Workers:
         process, line = self._forked(told) or _cold(told)
         until_s = time.monotonic() + timeout_s
         try:
-            said = receive(line, until_s)
+            with _ended_by(stop, process):
+                said = receive(line, until_s)
         finally:
             process.kill()
             process.wait()
             with suppress(OSError):
                 os.close(line)
+        if said is None and stop is not None and stop.is_set():
+            raise Cancelled(STOPPED, remedy="The last good one was left as it is.")
         if said is None and time.monotonic() >= until_s:
             raise ReportTimedOut(f"The report took longer than {timeout_s:g} seconds and was ended.",
                                  remedy="Give it more with --timeout, or see why it waits.")  # fmt: skip
@@ -116,6 +128,43 @@ class Workers:
         with self._asking:
             fork = self._nursery.child(told)
         return (fork, os.dup(fork.line)) if fork is not None else None
+
+
+class Stoppable:
+    """Makes reports on this machine until somebody does not want them any more.
+
+    Args:
+        stop: Set by whoever that is; then Cancelled is raised, and the last good report stays.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def make(self, report: Mapping[str, Any], identity: Identity, timeout_s: float) -> dict[str, Any]:
+        """Make one, as `Workers.make` does."""
+        return shared().make(report, identity, timeout_s, self._stop)
+
+
+@contextmanager
+def _ended_by(stop: threading.Event | None, process: _Process) -> Iterator[None]:
+    """Meanwhile end a process as soon as somebody wants it stopped."""
+    over = threading.Event()
+
+    def watch(wanted: threading.Event) -> None:
+        while not over.is_set():
+            if wanted.wait(0.1):
+                process.kill()
+                return
+
+    watching = threading.Thread(target=watch, args=(stop,), daemon=True, name="report-stop") if stop else None
+    if watching is not None:
+        watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if watching is not None:
+            watching.join()
 
 
 class _ReportNursery(Nursery):

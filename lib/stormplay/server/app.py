@@ -33,6 +33,7 @@ from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import tell_of_doors, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
+from stormplay.server.reruns import Reruns
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -75,6 +76,7 @@ class StormplayServer(Voila):
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
     # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
     patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
+    reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
 
@@ -152,12 +154,15 @@ class StormplayServer(Voila):
             )  # fmt: skip
             server.add_sockets(sockets)
             self.kernel_manager.watch()
+            reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
+            reruns.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
             threading.excepthook = while_stopping
             server.stop()
+            await reruns.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
         finally:

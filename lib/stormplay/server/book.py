@@ -22,6 +22,7 @@ ACTS = {
     "phase5_nurture": "Nurture",
     "score": "Score",
     "identity_attribution": "Attribution",
+    "reports": "Reports",
     "tenant_health": "Health",
 }
 FIRST = "phase3_routes"
@@ -111,6 +112,11 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._folder
 
     def find(self, name: str) -> Book | None:
         """The notebook of a name; None where there is none. A name is one word, so it leads nowhere else."""

@@ -55,6 +55,11 @@ class Run:
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
 
+    @property
+    def name(self) -> str:
+        """The notebook's name."""
+        return self._book.name
+
     def start(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         """Begin, as soon as the kernel answers and is heard by whoever else must not miss a word."""
         self._task = asyncio.get_running_loop().create_task(self._guarded(kernel, is_heard))
