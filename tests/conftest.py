@@ -43,8 +43,8 @@ def pytest_collection_modifyitems(items):
 
 def pytest_sessionfinish(session):
     """Take away the data of servers that tests have made: as root it lies outside their folders, a gigabyte a run."""
-    if hasattr(session.config, "workerinput"):
-        return  # others still work
+    if not session.config.pluginmanager.hasplugin("dsession"):
+        return  # not where workers are led: this process may need its server until it ends
     base = session.config._tmp_path_factory.getbasetemp()
     for secrets in base.rglob("secrets.json"):
         data = place_of(secrets.parent).data
