@@ -34,7 +34,7 @@ def test_a_run_is_kept_with_all_that_it_was(order, as_person):
     assert row["parameters"] == dict(order.values) and row["destination"] == str(order.out)
     assert row["as_of"].to_pydatetime() == datetime(2021, 5, 4, 6, tzinfo=UTC)
     assert row["data_as_of"].to_pydatetime() == datetime(2021, 5, 3, 12, tzinfo=UTC)
-    assert set(row["files"]) == {made.html.name, made.notebook.name}
+    assert set(row["files"]) == {made.html.name, made.notebook.name, made.result.name}
     assert row["versions"]["schema"] == schema and row["versions"]["stormplay"]
     assert 0 < row["seconds"] < 60 and row["row_count"] >= 0 and row["error"] is None
     as_person("ana")
