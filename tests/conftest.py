@@ -124,6 +124,7 @@ def write_lightly():
     with connection.cursor() as cursor:
         for name in ("fsync", "full_page_writes"):
             cursor.execute(f"ALTER SYSTEM SET {name} = off")
+        cursor.execute("ALTER SYSTEM SET deadlock_timeout = '50ms'")  # who waits for each other is told sooner
         cursor.execute("SELECT pg_reload_conf()")
     connection.close()
 
