@@ -101,7 +101,7 @@ def test_busy_is_said_and_a_run_can_be_taken_back(visit, site, made):
         page.get_by_text(re.compile("Making score, ")).wait_for()
         page.get_by_role("button", name="Cancel").click()
         page.get_by_text("The report was stopped. The last good one was left as it is.").first.wait_for()
-    assert "killed" in page.locator(".sp-pick tbody tr").first.inner_text()
+    page.locator(".sp-pick tbody tr").first.get_by_text("killed").wait_for()  # the list is read after it is said
     assert made.html.read_bytes() == before
     page.get_by_text("No: 1 of 7 reports of this storm are fresh.").wait_for()  # what was stopped has not failed
 
