@@ -64,7 +64,7 @@ class Bench:
         problem, found = self.problem, list[tuple[int, float, int]]()
         for number, way in enumerate(problem.ways):
             alone = self.alone[number][piece]
-            can = (problem.needs[piece] & ~way.skills == 0) & (alone + problem.service[piece] <= way.longest)
+            can = problem.can(piece, way) & (alone + problem.service[piece] <= way.longest)
             if self.left[number] > 0 and can.any():
                 found.append((-int(can.sum()), float(alone[can].mean()), number))
         return min(found)[2] if found else None
@@ -77,7 +77,7 @@ class Bench:
 def _fitting(problem: Problem, piece: IntArray, number: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which stops of an ordered piece a way can take, from its first one on, as (m,)."""
     way, taken = problem.ways[number], np.zeros(len(piece), dtype=bool)
-    can = problem.needs[piece] & ~way.skills == 0
+    can = problem.can(piece, way)
     to_end = np.zeros(len(piece))
     if way.end != NOWHERE:
         to_end = problem.distances.legs(piece, np.full(len(piece), way.end))

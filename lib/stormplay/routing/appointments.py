@@ -10,13 +10,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from stormplay.routing.draft import Draft, Problem, Way
 from stormplay.routing.plan import FloatArray, IntArray
 from stormplay.routing.progress import Clock, Reporter
 from stormplay.routing.subproblem import Subproblem, Whole, solve_subproblem
-from stormplay.routing.timetable import timetable
+from stormplay.routing.timetable import is_promised, timetable
 
 SHARE = 0.25
 """Of the time there is, kept for this."""
@@ -51,8 +50,10 @@ def keep_appointments(draft: Draft, ways: Sequence[Way], clock: Clock, reporter:
             if not wanted or clock.is_over:
                 loose += waiting
                 break
-            group = _group(draft, waiting[0], most)
-            here = [stop for stop in waiting if _nearest(draft, stop) in group][:most] or waiting[:1]
+            away = _away(draft, waiting)
+            group = _group(draft, away[0], most)
+            here = [stop for stop, route in zip(waiting, _nearest(draft, away), strict=True) if route in group][:most]
+            here = here or waiting[:1]
             _solve(draft, group, _spare(draft, ways, len(here)), here, _seconds(clock))
             waiting = [stop for stop in waiting if stop not in here]
             loose += _missing(draft, here)
@@ -61,11 +62,6 @@ def keep_appointments(draft: Draft, ways: Sequence[Way], clock: Clock, reporter:
     draft.left_out = np.array(sorted({*draft.left_out.tolist(), *loose}), dtype=np.intp)
     why = "no crew that has room and time can begin the visit within its window"
     return {int(draft.problem.rows[stop]): why for stop in loose}
-
-
-def is_promised(windows: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which visits have an hour, of windows (n, 2)."""
-    return np.isfinite(windows[:, 1]) | (windows[:, 0] > 0)
 
 
 def _cancel(draft: Draft) -> list[int]:
@@ -82,11 +78,20 @@ def _cancel(draft: Draft) -> list[int]:
     return sorted(loose, key=lambda stop: (float(windows[stop, 1]), stop))
 
 
-def _group(draft: Draft, stop: int, most: int) -> list[int]:
-    """Numbers of the routes nearest to a stop, with so many stops at most, two at least."""
-    points, used = draft.problem.points, draft.used()
-    away = [float(np.linalg.norm(points[draft.routes[number]] - points[stop], axis=1).min()) for number in used]
-    group, stops = list[int](), 0
+def _away(draft: Draft, stops: list[int]) -> FloatArray:
+    """How far the nearest stop of each used route is from each of some stops, as (stops, used routes)."""
+    points, routes = draft.problem.points, [draft.routes[number] for number in draft.used()]
+    if not routes:
+        return np.zeros((len(stops), 0))
+    begins = np.cumsum([0, *(len(route) for route in routes[:-1])])
+    places = points[np.concatenate(routes)]
+    each = [np.minimum.reduceat(np.linalg.norm(places - points[stop], axis=1), begins) for stop in stops]
+    return np.array(each)
+
+
+def _group(draft: Draft, away: FloatArray, most: int) -> list[int]:
+    """Numbers of the routes nearest to a stop, with so many stops at most, two at least; `away` as `_away` tells."""
+    used, group, stops = draft.used(), list[int](), 0
     for at in np.argsort(away, kind="stable").tolist():
         stops += len(draft.routes[used[at]])
         if stops > most and len(group) >= 2:
@@ -95,9 +100,12 @@ def _group(draft: Draft, stop: int, most: int) -> list[int]:
     return group
 
 
-def _nearest(draft: Draft, stop: int) -> int:
-    group = _group(draft, stop, 0)
-    return group[0] if group else -1
+def _nearest(draft: Draft, away: FloatArray) -> list[int]:
+    """The number of the route nearest to each of some stops; -1 where there is none."""
+    if away.shape[1] == 0:
+        return [-1] * len(away)
+    used = draft.used()
+    return [used[at] for at in np.argmin(away, axis=1).tolist()]
 
 
 def _missing(draft: Draft, stops: list[int]) -> list[int]:
@@ -137,8 +145,7 @@ def _open(draft: Draft, ways: Sequence[Way], stop: int) -> bool:
     """Open a route for one appointment, where there may be one that keeps it."""
     route = np.array([stop], dtype=np.intp)
     for number in _spare(draft, ways, 1):
-        can = draft.problem.needs[stop] & ~ways[number].skills == 0
-        if can and timetable(draft.problem, route, ways[number]).is_kept:
+        if draft.problem.can(stop, ways[number]) and timetable(draft.problem, route, ways[number]).is_kept:
             _add(draft, route, number)
             return True
     return False
@@ -162,7 +169,7 @@ def _question(problem: Problem, fleet: list[int], stops: IntArray, loose: int, s
     assert problem.windows is not None  # noqa: S101 - the caller has looked
     ends = np.cumsum(sizes)
     routes = [list(range(end - size, end)) for end, size in zip(ends.tolist(), sizes, strict=True)]
-    most = _day(problem, stops, legs, ways) * fine
+    most = _day(problem, stops, legs) * fine
     return Subproblem(
         legs=_up(legs * fine),
         starts=[row[way.start] for way in ways], ends=[row[way.end] for way in ways],
@@ -171,14 +178,14 @@ def _question(problem: Problem, fleet: list[int], stops: IntArray, loose: int, s
         longest=_down(np.minimum([way.longest * fine for way in ways], most)),
         units=problem.units[stops].astype(np.int64), capacity=problem.capacity, most=problem.max_per_route,
         vehicles=[
-            [at for at, way in enumerate(ways) if problem.needs[stop] & ~way.skills == 0] for stop in stops.tolist()
+            [at for at, way in enumerate(ways) if problem.can(stop, way)] for stop in stops.tolist()
         ],
         droppable=list(range(len(stops) - loose, len(stops))),
         initial=routes + [[] for _ in ways[len(sizes) :]],
     )  # fmt: skip
 
 
-def _day(problem: Problem, stops: IntArray, legs: FloatArray, ways: list[Way]) -> float:
+def _day(problem: Problem, stops: IntArray, legs: FloatArray) -> float:
     """A length that no route of some stops reaches, whatever it waits for."""
     windows = problem.windows[stops] if problem.windows is not None else np.zeros((0, 2))
     last = float(np.where(np.isfinite(windows), windows, 0.0).max(initial=0.0))
@@ -200,8 +207,7 @@ def check_windows(problem: Problem, minutes: float) -> dict[int, str]:
         return {}
     reasons = dict[int, str]()
     for stop in np.flatnonzero(is_promised(windows)).tolist():
-        alone = [timetable(problem, np.array([stop]), way) for way in problem.ways
-                 if problem.needs[stop] & ~way.skills == 0]  # fmt: skip
+        alone = [timetable(problem, np.array([stop]), way) for way in problem.ways if problem.can(stop, way)]
         if not any(one.is_kept for one in alone):
             soonest = min((float(one.begins[0]) for one in alone), default=math.inf) * minutes
             reasons[int(problem.rows[stop])] = (

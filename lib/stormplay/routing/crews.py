@@ -220,7 +220,7 @@ def _without_unreachable(problem: Problem, minutes: float) -> Problem:
     spare, least = np.full(n, -math.inf), np.full(n, math.inf)
     for way in dict.fromkeys(problem.ways):
         alone = lone_lengths(problem, way) + problem.service
-        can = (problem.needs & ~way.skills) == 0
+        can = problem.can(np.arange(n), way)
         spare = np.where(can, np.maximum(spare, way.longest - alone), spare)
         least = np.where(can, np.minimum(least, alone), least)
     late = np.flatnonzero(spare < 0)

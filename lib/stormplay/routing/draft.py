@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from stormplay.routing.metric import Distances
 from stormplay.routing.plan import FloatArray, IntArray
@@ -84,6 +85,10 @@ class Problem:
     def has_depot(self) -> bool:
         """Whether legs to first and from last stops count."""
         return self.ways[0].start != NOWHERE
+
+    def can(self, stops: IntArray | int, way: Way) -> npt.NDArray[np.bool_]:
+        """Whether a way's crew has the skills for each of some stops."""
+        return np.asarray(self.needs[stops] & ~way.skills == 0)
 
     @property
     def is_timed(self) -> bool:

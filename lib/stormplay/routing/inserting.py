@@ -123,8 +123,8 @@ def _has_room(draft: Draft, at: int, stop: int) -> bool:
     problem, route = draft.problem, draft.routes[at]
     load = int(problem.units[route].sum() + problem.units[stop])
     held = int(np.maximum(problem.pins[route] - 1, 0).sum())
-    has_skills = problem.needs[stop] & ~draft.way(at).skills == 0
-    return len(route) + held < problem.max_per_route and load <= problem.capacity and bool(has_skills)
+    is_able = bool(problem.can(stop, draft.way(at)))
+    return len(route) + held < problem.max_per_route and load <= problem.capacity and is_able
 
 
 def _best_place(draft: Draft, at: int, stop: int, kept: int) -> tuple[float, int, int]:

@@ -63,9 +63,9 @@ class Standing:
         loose = self.loose
         if not self.routes or len(loose) * len(self.routes) > _MOST_LOOKS:
             return loose
-        draft, left = Draft(self.rest, self.routes, self.ways), list[int]()
+        draft, left = Draft(self.rest, self.routes, self.ways), list[int]()  # works on these very routes
+        kept = [int(self.rest.pins[route[0]] > 0) for route in self.routes]
         for stop in loose.tolist():
-            kept = [int(len(route) > 0 and self.rest.pins[route[0]] > 0) for route in draft.routes]
             _, number, position = cheapest_place(draft, stop, kept)
             if number < 0:
                 left.append(stop)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from stormplay.routing.draft import Problem, Way
 from stormplay.routing.plan import FloatArray, IntArray
@@ -25,6 +26,11 @@ class Timetable(NamedTuple):
     begins: FloatArray
     ends: float
     is_kept: bool
+
+
+def is_promised(windows: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which visits have an hour, of windows (n, 2)."""
+    return np.asarray(np.isfinite(windows[:, 1]) | (windows[:, 0] > 0))
 
 
 def timetable(problem: Problem, route: IntArray, way: Way) -> Timetable:
@@ -48,7 +54,7 @@ def _hours(problem: Problem, route: IntArray, way: Way, legs: FloatArray) -> Tim
     service = problem.service[route]
     begins = np.cumsum(legs[:-1]) + np.cumsum(service) - service
     is_kept = True
-    if problem.windows is not None and (np.isfinite(problem.windows[route, 1]) | (problem.windows[route, 0] > 0)).any():
+    if problem.windows is not None and is_promised(problem.windows[route]).any():
         earliest, latest = problem.windows[route].T
         wait = 0.0
         for at, (early, late) in enumerate(zip(earliest.tolist(), latest.tolist(), strict=True)):
