@@ -105,13 +105,14 @@ def solve(
     Raises:
         BadInput: A limit below 1, wrong shapes, a negative time, a depot that is no place, an unknown metric.
     """
-    clock = Clock(seconds(time_limit_s))
+    limit_s = seconds(time_limit_s)
+    trials = None if iterations is None else whole_number(iterations, "iterations")
+    clock = Clock(limit_s if trials is None else math.inf)  # where trials count, no clock cuts anything off
     sharing = Sharing.of(territory_m, balance)
     wishes = Wishes(crews, shift_minutes, service_minutes, minutes_per_unit, prize, skills, windows)
     is_metres = isinstance(metric, str) and metric == "haversine"
     problem = ask(coordinates, depot, max_per_route, demand, capacity, metric, wishes)
     width = available_cores() if workers is None else whole_number(workers, "workers")
-    trials = None if iterations is None else whole_number(iterations, "iterations")
     reporter = Reporter(progress, clock)
     reporter.tell("bisection", 0.0, 0, force=True)
     if len(problem.points) > NOTHING_TO_TRY:
@@ -132,15 +133,15 @@ def solve(
         ended = "cancelled"
     elif len(problem.points) <= NOTHING_TO_TRY:
         ended = "converged"
-    elif _is_ready(clock, reporter, draft, trials):
+    elif _is_ready(clock, reporter, draft):
         ground = ground or Ground(draft.problem)
         ending = _ENDING_S_A_STOP * len(problem.points) / max(clock.limit_s, 1e-9)
         settling = clock.part(max(0.5, 1 - ending - (0.0 if windows is None else appointments.SHARE)))
         first = settling.part(1 - SHARE) if sharing.is_asked else settling
         effort = Effort.of(len(problem.points), first, trials)
         ended = _improve(draft, ground, effort, reporter, Team(width, executor), seed)
-        settle(draft, ground, sharing, Clock(math.inf) if trials else settling, reporter)
-    missed = appointments.keep_appointments(draft, standing.rest.ways, Clock(0) if trials else clock, reporter)
+        settle(draft, ground, sharing, settling, reporter)
+    missed = appointments.keep_appointments(draft, standing.rest.ways, clock, reporter)
     reporter.done(draft.distance, len(draft.used()))
     stops, ways, lengths = standing.told(draft)
     minutes = minutes_known(wishes, is_metres=is_metres)
@@ -158,10 +159,10 @@ def solve(
     )
 
 
-def _is_ready(clock: Clock, reporter: Reporter, draft: Draft, trials: int | None) -> bool:
+def _is_ready(clock: Clock, reporter: Reporter, draft: Draft) -> bool:
     """Whether there is a kernel, and time to use it. It is waited for; until there is one, bisection's routes stand."""
-    limit_s = clock.remaining_s if trials is None else math.inf
-    return limit_s > 0 and readiness.wait(limit_s, lambda: reporter.tell("ordering", draft.distance, len(draft.used())))
+    left_s = clock.remaining_s
+    return left_s > 0 and readiness.wait(left_s, lambda: reporter.tell("ordering", draft.distance, len(draft.used())))
 
 
 def _improve(draft: Draft, ground: Ground, effort: Effort, reporter: Reporter, team: Team, seed: int) -> str:
