@@ -80,7 +80,9 @@ def load(homes: int) -> list[Side]:
 def _read(connection: object, tenant_id: str, storm_id: str) -> Side:
     ask = connection.execute  # type: ignore[attr-defined]
     values = {"tenant": tenant_id, "storm": storm_id}
-    homes = ask(text("""SELECT property_id::text FROM lead_uplift WHERE tenant_id = :tenant AND storm_id = :storm"""), values)
+    homes = ask(
+        text("""SELECT property_id::text FROM lead_uplift WHERE tenant_id = :tenant AND storm_id = :storm"""), values
+    )
     jobs = ask(text("SELECT job_id::text FROM jobs WHERE tenant_id = :tenant AND storm_id = :storm"), values)
     return Side(tenant_id, storm_id, list(homes.scalars()), list(jobs.scalars()))
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import select
 import signal
 import statistics
@@ -135,8 +136,11 @@ def _one(connection: object, side: Side, event: dict[str, object]) -> None:
             ask(text("""INSERT INTO job_events (job_id, from_status, to_status, reach, said_by, source)
                         VALUES (:job_id, :before, 'completed', 'contacted', 'row loop', 'stream')"""),
                 {**values, "before": before})  # fmt: skip
-            ask(text("""UPDATE jobs SET status = 'completed', completed_at = now(), status_since = now(),
-                               furthest = 'contacted', row_version = row_version + 1 WHERE job_id = :job_id"""), values)
+            ask(
+                text("""UPDATE jobs SET status = 'completed', completed_at = now(), status_since = now(),
+                               furthest = 'contacted', row_version = row_version + 1 WHERE job_id = :job_id"""),
+                values,
+            )
         case _:
             ask(text("""INSERT INTO policy_outcomes (storm_id, property_id, actual_converted, value_cents)
                         VALUES (:storm, :property_id, true, CAST(:value * 100 AS bigint))
@@ -178,6 +182,30 @@ def end_to_end(bootstrap: str, sides: Sequence[Side], events: Sequence[tuple[str
     if count != len(events):
         raise RuntimeError(f"{count:,} events are in the ledger and {len(events):,} were sent.")
     return (count - in_first) / float(last - first), count / whole_s
+
+
+@contextmanager
+def cost(events: int) -> Iterator[list[Figure]]:
+    """What an event costs: the consumer's processor, the log that the database writes, and the ledger that stays."""
+    found: list[Figure] = []
+    log, ledger = _written()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    yield found
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    log_after, ledger_after = _written()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found += [
+        Figure("processor of the command, start included, a thousand events", 1e6 * cpu_s / events, "ms"),
+        Figure("write-ahead log an event", (log_after - log) / events, "bytes"),
+        Figure("ledger an event, indexes included", (ledger_after - ledger) / events, "bytes"),
+    ]
+
+
+def _written() -> tuple[int, int]:
+    query = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, pg_total_relation_size('stream_events')"
+    with database.transaction(database.admin_url()) as connection:
+        log, ledger = connection.execute(text(query)).one()
+        return int(log), int(ledger)
 
 
 # ---- latency
@@ -291,7 +319,9 @@ def _await_first(bootstrap: str, side: Side, reader: psycopg2.extensions.connect
     produce(bootstrap, [(side.topic, json.dumps(event).encode())])
     while time.perf_counter() < start + 60:
         with reader.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM stream_events WHERE storm_id = %s AND event_id = %s", (side.storm_id, event_id))
+            cursor.execute(
+                "SELECT 1 FROM stream_events WHERE storm_id = %s AND event_id = %s", (side.storm_id, event_id)
+            )
             if cursor.fetchone():
                 return time.perf_counter() - start
         time.sleep(0.01)
@@ -326,11 +356,14 @@ def measure(options: argparse.Namespace, bootstrap: str) -> Iterator[Figure]:
     if options.only in ("", "throughput"):
         rows = row_by_row(sides := load(options.homes), list(messages(sides, options.rows)))
         applied = apply_only(list(messages(load(options.homes), options.events, seed=1)))
-        steady, whole = end_to_end(bootstrap, sides := load(options.homes), list(messages(sides, options.events, seed=2)))
+        sides = load(options.homes)
+        with cost(options.events) as spent:
+            steady, whole = end_to_end(bootstrap, sides, list(messages(sides, options.events, seed=2)))
         yield Figure("row by row", rows, "events/s")
         yield Figure("apply only", applied, "events/s")
         yield Figure("end to end", steady, "events/s", END_TO_END, at_least=True)
         yield Figure("end to end, the command's start included", whole, "events/s")
+        yield from spent
         yield Figure("end to end / row by row", steady / rows, "times", OVER_ROWS, at_least=True)
         yield Figure("end to end / apply only", steady / applied, "times", OF_APPLY, at_least=True)
     if options.only in ("", "latency"):
