@@ -161,8 +161,9 @@ def tenants() -> list[Tenant]:
     """All tenants, by slug."""
     with database.transaction(database.admin_url()) as connection:
         rows = connection.execute(
-            text("""SELECT t.slug, t.org_name, (SELECT count(*) FROM sec.membership m JOIN sec.person p USING (person_id)
-                                               WHERE m.tenant_id = t.tenant_id AND NOT p.is_service),
+            text("""SELECT t.slug, t.org_name,
+                           (SELECT count(*) FROM sec.membership m JOIN sec.person p USING (person_id)
+                             WHERE m.tenant_id = t.tenant_id AND NOT p.is_service),
                            t.created_at FROM sec.tenant_entry t ORDER BY t.slug""")
         )
         return [Tenant(*row) for row in rows]

@@ -94,12 +94,12 @@ CHECKS: dict[str, str] = {
            AND has_function_privilege('public', p.oid, 'EXECUTE')""",
     "a kernel may call {}": """
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
-           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'tenants_of_storms',
-                                 'audit_trail',
-                                 'same', 'picture_key', 'model_key', 'live_channel')
+           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm',
+                                 'tenants_of_storms', 'audit_trail', 'same', 'picture_key', 'model_key', 'live_channel')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
-        SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker', 'stormplay_stream']) who
+        SELECT c.oid::regclass::text
+          FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker', 'stormplay_stream']) who
          WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
            AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
     "the first condition of a policy, {}, is not what it was": """

@@ -157,7 +157,7 @@ def _apply_round(connection: Connection, tenant_id: str, found: Sequence[Event],
     for kind, effect, asks_first in _EFFECTS:
         if by_type[kind]:
             became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind], asks_first=asks_first)
-            done.applied[kind] += became.applied
+            done.applied += Counter({kind: became.applied})
             done.superseded += became.superseded
             done.duplicates += len(by_type[kind]) - became.applied - len(became.refused)
             refused_now |= became.refused.keys()
