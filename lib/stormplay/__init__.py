@@ -22,6 +22,7 @@ Table of contents, in the order of the story:
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
+    live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
     errors            every error, one root
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         errors,
         experiments,
         identity,
+        live,
         policy,
         quality,
         registry,
@@ -78,6 +80,7 @@ __all__ = [
     "get_score_breakdown",
     "identity",
     "list_storms",
+    "live",
     "policy",
     "quality",
     "registry",
