@@ -79,7 +79,7 @@ class Figure:
 def service() -> Iterator[database.Engine]:
     """An engine with the stream's own login."""
     login = broker.open_service("stream")
-    made = database.engine(make_url(login.url))
+    made = database.engine(make_url(login.url), wipes=False)  # as the consumer has it
     try:
         yield made
     finally:

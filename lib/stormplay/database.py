@@ -67,29 +67,32 @@ def broker_url() -> URL:
     return make_url(embedded.url("stormplay_broker"))
 
 
-def engine(address: URL, *, pool_size: int = 4) -> Engine:
+def engine(address: URL, *, pool_size: int = 4, wipes: bool = True) -> Engine:
     """An engine whose pool carries nothing over: each returned connection is rolled back and wiped.
 
     Args:
         address: The database's address.
         pool_size: Connections at most, half of what a kernel's login may have. Who comes after that waits.
+        wipes: False: rolled back only. For one service that sets what it sets for one transaction: a wiped
+            connection has forgotten its plans too, and twenty batches a second would make all of them anew.
     """
     with _making:  # threads that begin together would each get an engine of their own, and keep its connections
-        return _engine(address, pool_size)
+        return _engine(address, pool_size, wipes)
 
 
 @cache
-def _engine(address: URL, pool_size: int) -> Engine:
+def _engine(address: URL, pool_size: int, wipes: bool) -> Engine:
     made = sqlalchemy.create_engine(
         address.set(drivername="postgresql+psycopg2"),
         pool_size=pool_size,
         max_overflow=0,  # one more would be opened and closed for each use
         pool_pre_ping=True,
-        pool_reset_on_return=None,
+        pool_reset_on_return=None if wipes else "rollback",
         hide_parameters=True,  # an error text must not carry a row
         connect_args={"connect_timeout": 5, "application_name": "stormplay"},
     )
-    sqlalchemy.event.listen(made, "reset", _wipe)
+    if wipes:
+        sqlalchemy.event.listen(made, "reset", _wipe)
     return made
 
 
@@ -108,14 +111,18 @@ def _wipe(dbapi_connection: object, _record: object, state: object) -> None:
 
 
 @contextmanager
-def transaction(address: URL) -> Iterator[Connection]:
+def transaction(address: URL, *, wipes: bool = True) -> Iterator[Connection]:
     """One transaction; commits at the end, rolls back on any exception.
+
+    Args:
+        address: The database's address.
+        wipes: As in `engine`.
 
     Raises:
         DatabaseUnavailable: Nothing answers at the address.
     """
     with answering():
-        connection = engine(address).connect()
+        connection = engine(address, wipes=wipes).connect()
     with connection, connection.begin():
         yield connection
 

@@ -49,7 +49,7 @@ class Service:
                 was committed is not known then. The next one has a login that is open.
         """
         try:
-            with database.transaction(self.address.update_query_dict({"options": _STOPPED})) as connection:
+            with database.transaction(_stopping(self.address), wipes=False) as connection:
                 yield connection
         except DatabaseUnavailable:
             self._check()
@@ -116,5 +116,9 @@ class Service:
             if self._login is login:
                 self._login = None
         address = make_url(login.url)
-        for one in (address, address.update_query_dict({"options": _STOPPED})):
-            database.engine(one).dispose()
+        database.engine(address).dispose()
+        database.engine(_stopping(address), wipes=False).dispose()
+
+
+def _stopping(address: URL) -> URL:
+    return address.update_query_dict({"options": _STOPPED})
