@@ -153,8 +153,8 @@ async def _writable(connection: extensions.connection) -> None:
 
 
 def _heard(connection: extensions.connection) -> list[Change]:
-    """What has come in, each change once. A payload is unchecked: members of the company can send what they like."""
-    payloads = dict.fromkeys(notice.payload for notice in connection.notifies)
+    """What has come in. A payload is unchecked: members of the company can send what they like."""
+    payloads = [notice.payload for notice in connection.notifies]
     connection.notifies.clear()
     return [change for payload in payloads if (change := read(payload)) is not None]
 
