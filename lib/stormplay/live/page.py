@@ -98,7 +98,7 @@ class Live:
         self._now("off")
 
     async def _hear(self, tenant: str | UUID, storm: str | UUID, gathering: Gathering) -> None:
-        storm_id = None
+        storm_id: str | None = None
         try:
             async with aclosing(subscribe(tenant, lambda: self._now("paused"))) as changes:
                 async for change in changes:
