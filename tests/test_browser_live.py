@@ -79,3 +79,45 @@ def test_a_completed_job_is_on_every_page_at_once(visit, site):
         assert late[-1] < 3, (name, late)
         assert page.evaluate("[...document.querySelectorAll('iframe')].every((frame) => frame.dataset.old)"), name
         assert "last change shown at" in page.locator(".sp-live").inner_text()
+
+
+def test_nobody_who_reads_or_types_is_disturbed(visit, site):
+    tracker = JobTracker(*MAIN)
+    listed = tracker.find(limit=50)
+    mine = listed[listed["status"] == "scheduled"].iloc[0]
+    page = opened(visit, site, "phase4_jobs")
+    page.get_by_role("row", name=mine["address"]).first.click()
+    page.get_by_placeholder("What happened?").fill("The dog is")
+    routes = page.locator("details", has_text="By route")
+    routes.locator("summary").click()
+    table = page.locator(".sp-pick-scroll").first
+    page.get_by_role("button", name="Address").click()  # sorted by it
+    table.evaluate("(box) => { box.scrollTop = 120; }")
+    top = page.evaluate("window.scrollY")
+    first = table.locator("tbody tr").first.inner_text()
+
+    tracker.update_job(mine["job_id"], status="completed")
+    said = page.locator(".sp-note", has_text="meanwhile")
+    said.wait_for()
+    assert "it is 'Completed' now. What you typed is still here." in said.inner_text()
+    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
+    table.locator("tr[aria-selected=true]", has_text="Completed").wait_for()
+    assert routes.evaluate("(fold) => fold.open")
+    assert table.evaluate("(box) => box.scrollTop") == 120
+    assert table.locator("tbody tr").first.inner_text().split("\t")[0] == first.split("\t")[0]
+    assert page.evaluate("window.scrollY") == top
+
+    page.get_by_role("button", name="Save note").click()  # on top of what the other did, who is told of nothing
+    page.get_by_text("This job was changed while you worked on it", exact=False).wait_for()
+    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
+    page.get_by_placeholder("What happened?").fill("")
+    tracker.undo(mine["job_id"])
+    page.locator(".sp-job .sp-badge", has_text="Scheduled").wait_for()
+
+
+def test_a_phone_shows_it_too(visit, site):
+    page = opened(visit, site, "phase3_routes", width=390, height=844)
+    page.evaluate(WATCH, WORDS["phase3_routes"])
+    _, done = complete_one()
+    page.wait_for_function("(done) => done in window.told", arg=str(done))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
