@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -30,11 +30,11 @@ _LAST_MS = 1 << 47  # in the year 6429; above, no calendar has it
 _CENT = Decimal("0.01")
 
 _Id = Annotated[
-    str, Meta(pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", max_length=36)
+    str, Meta(pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\\Z", max_length=36)
 ]
 _EventId = Annotated[str, Meta(min_length=1, max_length=200)]
 _Moment = Annotated[datetime, Meta(tz=True)] | None
-_Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9_ -]{0,39}$", max_length=40)] | None
+_Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9_ -]{0,39}\\Z", max_length=40)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,8 @@ class _Conversion(msgspec.Struct, tag_field="type", tag="conversion", gc=False):
                      value_cents=cents(self.value), channel=self.channel)  # fmt: skip
 
 
-_decode = msgspec.json.Decoder(_Impacted | _Completed | _Conversion).decode
+_Message = _Impacted | _Completed | _Conversion
+_decode: Callable[[bytes], _Message] = msgspec.json.Decoder(_Message).decode
 
 
 def storm_of(topic: str) -> str | None:
