@@ -14,6 +14,7 @@ from world import as_administrator, make_world
 from stormplay import accounts, embedded, tenancy
 from stormplay.errors import BadInput, UnknownTenant
 from stormplay.live import EVERYTHING, Change, Live
+from stormplay.live import page as page_module
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hearers import Page, administrator, hearing, shown, touch, until
@@ -22,6 +23,11 @@ from hearers import Page, administrator, hearing, shown, touch, until
 @pytest.fixture(scope="module")
 def worlds(database):
     return [make_world(treat=3, hold_out=0, skip=0, suppressed=0) for _ in range(2)]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(page_module, "SETTLE_S", 0.0)
 
 
 def ended_listener():
@@ -182,6 +188,41 @@ def test_who_is_thrown_out_is_told_so_and_hears_nothing_more(worlds, as_person):
 
     assert hearing(mine.tenant, go_on).pauses == 0
     assert theirs
+
+
+def test_a_person_whose_account_is_closed_is_told_once(worlds, as_person):
+    mine = worlds[0]
+    as_administrator(accounts.add_person, "closed", "Clo Sed", "hailstorm-1")
+    as_administrator(accounts.add_member, "closed", mine.tenant, "viewer")
+    as_person("closed")
+
+    async def act(page):
+        await asyncio.to_thread(as_administrator, accounts.disable, "closed")
+        await until(lambda: page.live.state == "stopped")
+        assert page.live.said == (
+            "Live updates have stopped. This page's database login has ended. Open the page again."
+        )
+
+    shown(mine.tenant, mine.storm_id, act)
+
+
+def test_what_changed_while_a_page_was_opened_is_read_when_it_has_settled(worlds, monkeypatch):
+    monkeypatch.setattr(page_module, "SETTLE_S", 0.6)
+    mine = worlds[0]
+
+    async def act():
+        page = Page(None, None)
+        page.live.follow(mine.tenant, mine.storm)
+        await until(lambda: page.live.state == "live")
+        began = time.monotonic()
+        touch(mine)
+        await until(lambda: page.told)
+        assert page.told == [{"property_impacts"}], "a change that is heard does not wait"
+        await until(lambda: len(page.told) == 2)
+        assert page.told[1] == {EVERYTHING} and time.monotonic() - began > 0.5
+        page.live.close()
+
+    asyncio.run(act())
 
 
 def test_a_page_that_fails_says_so_and_goes_on(worlds):

@@ -13,6 +13,7 @@ from stormplay.errors import DatabaseUnavailable, StormplayError
 from stormplay.live.hearing import EVERYTHING, subscribe
 
 INTERVAL_S = 0.5  # between two calls of a page, at least
+SETTLE_S = 1.0  # until a page that has just been read is read again: it is still being opened
 
 
 class Gathering:
@@ -54,9 +55,9 @@ class Live:
 
     Args:
         tenant, storm: Slug or id of each; None: nothing is chosen yet.
-        on_change: Called in the event loop with the names of the tables that changed; contains `EVERYTHING` at the
-            beginning and after each interruption. What it returns is awaited, where it can be. What it raises ends
-            nothing; the sentence goes to `said`.
+        on_change: Called in the event loop with the names of the tables that changed; `EVERYTHING` is among them a
+            second after the beginning, and at once after each interruption. What it returns is awaited, where it can
+            be. What it raises ends nothing; the sentence goes to `said`.
         on_state: Called whenever `state`, `changed_at` or `said` is another.
 
     Attributes:
@@ -99,12 +100,16 @@ class Live:
 
     async def _hear(self, tenant: str | UUID, storm: str | UUID, gathering: Gathering) -> None:
         storm_id: str | None = None
+        is_open = False
         try:
             async with aclosing(subscribe(tenant, lambda: self._now("paused"))) as changes:
                 async for change in changes:
                     storm_id = storm_id or await asyncio.to_thread(_storm_id, tenant, storm)
                     self._now("live")
-                    if storm_id is None or change.storm in (None, storm_id):
+                    if not is_open:  # what changed between the page's reading and now; what comes is told at once
+                        is_open = True
+                        asyncio.get_running_loop().call_later(SETTLE_S, gathering.note, change.of)
+                    elif storm_id is None or change.storm in (None, storm_id):
                         gathering.note(change.of)
         except StormplayError as error:
             self._now("stopped", f"Live updates have stopped. {error}")
