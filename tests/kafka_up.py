@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server
@@ -49,13 +50,15 @@ class Node:
             self.process.kill()
             self.process.wait()
 
-    def stop(self) -> None:
+    def ask_to_end(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+
+    def end(self, seconds: float) -> None:
+        if self.process:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+            self.kill()
 
 
 @dataclass
@@ -79,8 +82,11 @@ class Broker:
             each.kill()
 
     def stop(self) -> None:
+        """Asked to, and soon after that made to: the last nodes of a cluster wait for a quorum that is gone."""
         for each in self.nodes:
-            each.stop()
+            each.ask_to_end()
+        for each in self.nodes:
+            each.end(5 if len(self.nodes) == 1 else 1)
 
     def topic(self, name: str, partitions: int = 1) -> None:
         """Make a topic; each of its partitions has a leader when this returns."""
@@ -89,7 +95,9 @@ class Broker:
             admin.wait_for_topics([name])
 
     def admin(self) -> KafkaAdminClient:
-        return KafkaAdminClient(bootstrap_servers=self.bootstrap, **self.settings)
+        """A client that gives up soon: while a broker starts, it is asked again and again."""
+        brief = {"reconnect_backoff_max_ms": 100, "bootstrap_timeout_ms": 2_000}
+        return KafkaAdminClient(bootstrap_servers=self.bootstrap, **brief | self.settings)
 
     def __enter__(self) -> Broker:
         return self
@@ -107,7 +115,7 @@ class Broker:
         return 1
 
     def _wait(self, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, last = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
             alive = [node for node in self.nodes if node.process and node.process.poll() is None]
             gone = [node for node in self.nodes if node.process and node.process.poll() not in (None, -9)]
@@ -116,10 +124,10 @@ class Broker:
                 with self.admin() as admin:
                     if self._answering(admin) >= len(alive):
                         return
-            except KafkaError:
-                pass
+            except KafkaError as error:
+                last = error
             time.sleep(0.05)
-        raise AssertionError(f"the broker did not answer: {self.nodes[0].log.read_text()[-4000:]}")
+        raise AssertionError(f"the broker did not answer ({last!r}): {self.nodes[0].log.read_text()[-4000:]}")
 
 
 def free_ports(count: int) -> list[int]:
@@ -182,6 +190,8 @@ def properties(room: Path, number: int, ports: list[int]) -> dict[str, object]:
         "transaction.state.log.replication.factor": copies,
         "transaction.state.log.min.isr": safe,
         "min.insync.replicas": safe,
+        "broker.session.timeout.ms": 3_000,  # so long a killed node's place is kept from the node that follows it
+        "broker.heartbeat.interval.ms": 300,
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
         "log.cleaner.dedupe.buffer.size": 4_000_000,
