@@ -9,6 +9,7 @@ import base64
 import hashlib
 import importlib.util
 import os
+import random
 import subprocess
 import time
 import uuid
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server
 
+import kafka_secured
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 
@@ -131,11 +133,13 @@ class Broker:
 
 
 def free_ports(count: int) -> list[int]:
-    probes = [create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Below those that the system gives away: who asks a dead broker's port for long may else be given it himself."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), create_server(("127.0.0.1", port)):
+            found.add(port)
+    return list(found)
 
 
 def development(folder: Path) -> Broker:
@@ -150,36 +154,40 @@ def development(folder: Path) -> Broker:
     return broker
 
 
-def apache(folder: Path, nodes: int = 1) -> Broker:
-    """Apache Kafka in KRaft mode; each node is broker and controller. Needs Java 17 and Maven."""
-    ports = free_ports(2 * nodes)
+def apache(folder: Path, nodes: int = 1, *, secured: bool = False) -> Broker:
+    """Apache Kafka in KRaft mode; each node is broker and controller. Needs Java 17 and Maven.
+
+    Secured, its clients are told the door that wants TLS and a password, and ``settings`` open it."""
+    ports = [tuple(free_ports(3)) for _ in range(nodes)]
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    if secured:
+        kafka_secured.certify(folder)
     made = []
     for number in range(nodes):
         room = folder / f"node{number}"
         room.mkdir(parents=True)
-        told = room / "server.properties"
-        told.write_text("".join(f"{key}={value}\n" for key, value in properties(room, number, ports).items()))
+        told = properties(room, number, ports) | (kafka_secured.of_node(folder, ports[number]) if secured else {})
+        (room / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in told.items()))
         base = [*JAVA, "-cp", classpath()]
-        formatting = [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(told)]
-        subprocess.run(formatting, check=True, capture_output=True)
-        made.append(Node([*base, "kafka.Kafka", str(told)], room / "broker.log"))
-    broker = Broker("apache", ",".join(f"127.0.0.1:{port}" for port in ports[:nodes]), made)
+        formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(room / "server.properties")]
+        subprocess.run([*base, *formatting, *kafka_secured.formatting()], check=True, capture_output=True)
+        made.append(Node([*base, "kafka.Kafka", str(room / "server.properties")], room / "broker.log"))
+    bootstrap = ",".join(f"127.0.0.1:{secure if secured else plain}" for plain, _, secure in ports)
+    broker = Broker("apache", bootstrap, made, kafka_secured.of_client(folder) if secured else {})
     broker.start()
     return broker
 
 
-def properties(room: Path, number: int, ports: list[int]) -> dict[str, object]:
-    """The settings of one node; the first half of ``ports`` are the brokers', the second the controllers'."""
-    nodes = len(ports) // 2
-    copies, safe = min(nodes, 3), 2 if nodes > 2 else 1
-    client, controller = ports[number], ports[nodes + number]
+def properties(room: Path, number: int, ports: list[tuple[int, ...]]) -> dict[str, object]:
+    """The settings of one node; ``ports`` are each node's for clients, controllers and clients with a password."""
+    copies, safe = min(len(ports), 3), 2 if len(ports) > 2 else 1
+    plain, controller, _ = ports[number]
     return {
         "process.roles": "broker,controller",
         "node.id": number,
-        "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{ports[nodes + n]}" for n in range(nodes)),
-        "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{client}",
+        "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{port}" for n, (_, port, _) in enumerate(ports)),
+        "listeners": f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": room / "data",
