@@ -9,11 +9,20 @@ import kafka_up
 import pytest
 from group_member import SESSION_S, Member, when
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaTimeoutError
+
+from stormplay.streaming import refusal
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
     with kafka_up.apache(tmp_path_factory.mktemp("kafka") / "one") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    with kafka_up.apache(tmp_path_factory.mktemp("kafka") / "secured", secured=True) as running:
         yield running
 
 
@@ -144,9 +153,25 @@ def test_one_node_of_three_may_die(tmp_path):
         assert read(cluster, "nodes") == {partition: list(range(numbers)) for partition in range(3)}
 
 
-def test_tls_and_a_password_are_passed_through(tmp_path):
-    with kafka_up.apache(tmp_path / "secured", secured=True) as broker:
-        broker.topic("secret")
-        with Source(broker, "secret", 1):
-            time.sleep(0.2)
-        assert read(broker, "secret")[0][0] == 0
+WRONG = [
+    ({"sasl_plain_password": "no"}, "password"),
+    ({"ssl_cafile": None}, "signed by nobody whom we trust"),
+    ({"security_protocol": "SASL_PLAINTEXT"}, "hangs up"),
+    ({"sasl_mechanism": "PLAIN", "sasl_plain_password": "hailstorm-1"}, "mechanism"),
+    ({"bootstrap_servers": "127.0.0.1:1"}, "Nobody listens there"),
+]
+
+
+def test_tls_and_a_password_are_passed_through(secured):
+    secured.topic("secret")
+    with Source(secured, "secret", 1):
+        time.sleep(0.2)
+    assert read(secured, "secret")[0][0] == 0
+
+
+@pytest.mark.parametrize(("change", "said"), WRONG)
+def test_who_is_not_let_in_learns_why(secured, change, said):
+    settings = {"bootstrap_servers": secured.bootstrap, "bootstrap_timeout_ms": 3_000, **secured.settings, **change}
+    with refusal.listening() as heard, pytest.raises(KafkaTimeoutError):
+        KafkaConsumer(**settings)
+    assert said in heard.reason()[0]
