@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "streaming"))
 from chaos import Chaos
 
 SESSION_S = 6.0
-DYNAMIC = {"session_timeout_ms": int(SESSION_S * 1000), "heartbeat_interval_ms": 1_000, "reconnect_backoff_max_ms": 500}
+DYNAMIC = {"session_timeout_ms": int(SESSION_S * 1000), "heartbeat_interval_ms": 500, "reconnect_backoff_max_ms": 500}
 
 
 @pytest.fixture(scope="module")
@@ -94,23 +94,25 @@ def test_nothing_is_lost_with_dynamic_members(database, broker):
 
 
 def test_what_a_killed_consumer_held_is_taken_over(database, broker):
-    with Chaos(broker, seed=4, home=database, static=False, kafka=DYNAMIC) as chaos:
+    with Chaos(broker, seed=4, home=database, static=False, batch=1_000, kafka=DYNAMIC) as chaos:
         chaos.start(2)
-        chaos.produce(7_000, pause_s=0.1)
+        chaos.produce(5_000, pause_s=0.15)
         at_work(chaos)
         time.sleep(2)
         chaos.workers.pop(1).kill()
-        killed, before = time.monotonic(), at_work(chaos)
+        killed = time.monotonic()
+        time.sleep(1)  # what it had sent to Postgres may still be committed
+        before = at_work(chaos)
         took = moved(chaos, before, killed, 30)
         print(f"taken over: {sorted(round(seconds, 2) for seconds in took.values())} s")
         assert len(took) == len(before) and max(took.values()) <= SESSION_S + 3
-        assert max(took.values()) > 1  # it held something
+        assert max(took.values()) > 2  # it held something
 
 
 def test_a_static_consumer_resumes(database, broker):
     with Chaos(broker, seed=5, home=database) as chaos:
         chaos.start(1)
-        chaos.produce(4_000, pause_s=0.05)
+        chaos.produce(6_000, pause_s=0.1)
         at_work(chaos)
         took = []
         for _ in range(3):
