@@ -9,13 +9,16 @@ import base64
 import hashlib
 import importlib.util
 import os
+import random
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import create_server
+from socket import create_connection, create_server
 
+import kafka_secured
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 
@@ -49,13 +52,15 @@ class Node:
             self.process.kill()
             self.process.wait()
 
-    def stop(self) -> None:
+    def ask_to_end(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+
+    def end(self, seconds: float) -> None:
+        if self.process:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+            self.kill()
 
 
 @dataclass
@@ -79,8 +84,11 @@ class Broker:
             each.kill()
 
     def stop(self) -> None:
+        """Asked to, and soon after that made to: the last nodes of a cluster wait for a quorum that is gone."""
         for each in self.nodes:
-            each.stop()
+            each.ask_to_end()
+        for each in self.nodes:
+            each.end(5 if len(self.nodes) == 1 else 1)
 
     def topic(self, name: str, partitions: int = 1) -> None:
         """Make a topic; each of its partitions has a leader when this returns."""
@@ -89,7 +97,9 @@ class Broker:
             admin.wait_for_topics([name])
 
     def admin(self) -> KafkaAdminClient:
-        return KafkaAdminClient(bootstrap_servers=self.bootstrap, **self.settings)
+        """A client that gives up soon: while a broker starts, it is asked again and again."""
+        brief = {"reconnect_backoff_max_ms": 100, "bootstrap_timeout_ms": 2_000}
+        return KafkaAdminClient(bootstrap_servers=self.bootstrap, **brief | self.settings)
 
     def __enter__(self) -> Broker:
         return self
@@ -107,27 +117,33 @@ class Broker:
         return 1
 
     def _wait(self, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
+        """Until every node that runs takes connections, and they know of each other."""
+        deadline, last = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
-            alive = [node for node in self.nodes if node.process and node.process.poll() is None]
-            gone = [node for node in self.nodes if node.process and node.process.poll() not in (None, -9)]
-            assert not gone, gone[0].log.read_text()[-4000:]
+            states = [node.process.poll() if node.process else -9 for node in self.nodes]
+            for node, state in zip(self.nodes, states, strict=True):
+                assert state in (None, -9), node.log.read_text()[-4000:]
             try:
+                for address, state in zip(self.bootstrap.split(","), states, strict=True):
+                    if state is None:
+                        create_connection(address.split(":"), 1).close()
                 with self.admin() as admin:
-                    if self._answering(admin) >= len(alive):
+                    if self._answering(admin) >= states.count(None):
                         return
-            except KafkaError:
-                pass
+            except (OSError, KafkaError) as error:
+                last = error
             time.sleep(0.05)
-        raise AssertionError(f"the broker did not answer: {self.nodes[0].log.read_text()[-4000:]}")
+        raise AssertionError(f"the broker did not answer ({last!r}): {self.nodes[0].log.read_text()[-4000:]}")
 
 
 def free_ports(count: int) -> list[int]:
-    probes = [create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Below those that the system gives away: who asks a dead broker's port for long may else be given it himself."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), create_server(("127.0.0.1", port)):
+            found.add(port)
+    return list(found)
 
 
 def development(folder: Path) -> Broker:
@@ -142,36 +158,40 @@ def development(folder: Path) -> Broker:
     return broker
 
 
-def apache(folder: Path, nodes: int = 1) -> Broker:
-    """Apache Kafka in KRaft mode; each node is broker and controller. Needs Java 17 and Maven."""
-    ports = free_ports(2 * nodes)
+def apache(folder: Path, nodes: int = 1, *, secured: bool = False) -> Broker:
+    """Apache Kafka in KRaft mode; each node is broker and controller. Needs Java 17 and Maven.
+
+    Secured, its clients are told the door that wants TLS and a password, and ``settings`` open it."""
+    ports = [tuple(free_ports(3)) for _ in range(nodes)]
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    if secured:
+        kafka_secured.certify(folder)
     made = []
     for number in range(nodes):
         room = folder / f"node{number}"
         room.mkdir(parents=True)
-        told = room / "server.properties"
-        told.write_text("".join(f"{key}={value}\n" for key, value in properties(room, number, ports).items()))
+        told = properties(room, number, ports) | (kafka_secured.of_node(folder, ports[number]) if secured else {})
+        (room / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in told.items()))
         base = [*JAVA, "-cp", classpath()]
-        formatting = [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(told)]
-        subprocess.run(formatting, check=True, capture_output=True)
-        made.append(Node([*base, "kafka.Kafka", str(told)], room / "broker.log"))
-    broker = Broker("apache", ",".join(f"127.0.0.1:{port}" for port in ports[:nodes]), made)
+        formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(room / "server.properties")]
+        subprocess.run([*base, *formatting, *kafka_secured.formatting()], check=True, capture_output=True)
+        made.append(Node([*base, "kafka.Kafka", str(room / "server.properties")], room / "broker.log"))
+    bootstrap = ",".join(f"127.0.0.1:{secure if secured else plain}" for plain, _, secure in ports)
+    broker = Broker("apache", bootstrap, made, kafka_secured.of_client(folder) if secured else {})
     broker.start()
     return broker
 
 
-def properties(room: Path, number: int, ports: list[int]) -> dict[str, object]:
-    """The settings of one node; the first half of ``ports`` are the brokers', the second the controllers'."""
-    nodes = len(ports) // 2
-    copies, safe = min(nodes, 3), 2 if nodes > 2 else 1
-    client, controller = ports[number], ports[nodes + number]
+def properties(room: Path, number: int, ports: list[tuple[int, ...]]) -> dict[str, object]:
+    """The settings of one node; ``ports`` are each node's for clients, controllers and clients with a password."""
+    copies, safe = min(len(ports), 3), 2 if len(ports) > 2 else 1
+    plain, controller, _ = ports[number]
     return {
         "process.roles": "broker,controller",
         "node.id": number,
-        "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{ports[nodes + n]}" for n in range(nodes)),
-        "listeners": f"PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{client}",
+        "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{port}" for n, (_, port, _) in enumerate(ports)),
+        "listeners": f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": room / "data",
@@ -182,6 +202,8 @@ def properties(room: Path, number: int, ports: list[int]) -> dict[str, object]:
         "transaction.state.log.replication.factor": copies,
         "transaction.state.log.min.isr": safe,
         "min.insync.replicas": safe,
+        "broker.session.timeout.ms": 3_000,  # so long a killed node's place is kept from the node that follows it
+        "broker.heartbeat.interval.ms": 300,
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
         "log.cleaner.dedupe.buffer.size": 4_000_000,
