@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import nbformat
 
+from stormplay import tenancy
+
 SUBJECT = {"tenant": "lone-star", "storm": "2021-04-28"}
 PARAMETERS = """\
 tenant: str = "lone-star"  # company (slug or id)
@@ -34,3 +36,10 @@ def notebook(folder, name, *cells, parameters=PARAMETERS):
 def outputs(path):
     """All outputs of an executed notebook."""
     return [out for cell in nbformat.read(path, as_version=4).cells for out in cell.get("outputs", [])]
+
+
+def runs(tenant, at_most=100):
+    """The newest runs of a company's reports, as its members see them: the rows of the table, newest first."""
+    query = "SELECT * FROM report_runs WHERE tenant_id = :tenant_id ORDER BY run_id DESC LIMIT :n"
+    with tenancy.session(tenant) as connection:
+        return tenancy.frame(connection, query, {"n": at_most})

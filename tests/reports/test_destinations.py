@@ -8,11 +8,11 @@ import json
 import fsspec
 import pytest
 from command import in_process
-from small import AGED, RECORDED, SUBJECT, notebook
+from small import AGED, RECORDED, SUBJECT, notebook, runs
 
 from stormplay import reports
 from stormplay.errors import BadInput, ReportFailed
-from stormplay.reports import destinations, history
+from stormplay.reports import destinations
 from stormplay.reports.destinations import Bucket, Folder
 
 NAME = "act-lone-star-2021-04-28"
@@ -132,7 +132,7 @@ def test_the_command_publishes_at_an_address_and_the_history_says_where(demo, tm
     place = destinations.at("memory://company/reports")
     assert "<h1" in read(place)["html"]
     assert f"memory://company/reports/{NAME}/" in done.stdout
-    last = history.runs("lone-star", 1).iloc[0]
+    last = runs("lone-star", 1).iloc[0]
     assert (last["destination"], last["status"]) == ("memory://company/reports", "fresh")
     assert last["files"][f"{NAME}.html"]["path"] in done.stdout
 

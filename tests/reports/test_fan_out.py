@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from command import in_process
-from small import AGED, RECORDED, SUBJECT, notebook, outputs
+from small import AGED, RECORDED, SUBJECT, notebook, outputs, runs
 
 from stormplay import database as db
 from stormplay import reports, tenancy
@@ -107,7 +107,7 @@ def test_exit_3_where_the_data_are_too_old(report, tmp_path):
     assert stale.returncode == 3
     assert "are of 03 May 2021, 12:00 UTC, 18.0 hours old. Expected at most 17.9." in stale.stderr
     assert (tmp_path / "out" / "one-trinity-2021-04-28.html").read_bytes() == before
-    newest = history.runs("trinity", 1).iloc[0]
+    newest = runs("trinity", 1).iloc[0]
     assert newest["status"] == "stale"
     assert newest["data_as_of"].to_pydatetime() == datetime(2021, 5, 3, 12, tzinfo=UTC)
     several = ("one", "--all-tenants", *STORM, "--person", "vic", "--fresh-within", 1)

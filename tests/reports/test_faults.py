@@ -9,12 +9,11 @@ import threading
 import time
 
 import pytest
-from small import AGED, RECORDED, SUBJECT, notebook, outputs
+from small import AGED, RECORDED, SUBJECT, notebook, outputs, runs
 
 from stormplay import database as db
 from stormplay import embedded, reports
 from stormplay.errors import ReportFailed, ReportTimedOut
-from stormplay.reports import history
 
 GOOD = (AGED, RECORDED, "1 + 1")
 NAME = "act-lone-star-2021-04-28"
@@ -32,7 +31,7 @@ def good(demo, tmp_path):
 
 
 def last_run():
-    return history.runs("lone-star", 1).iloc[0]
+    return runs("lone-star", 1).iloc[0]
 
 
 @pytest.mark.parametrize("failing", range(len(GOOD) + 1))

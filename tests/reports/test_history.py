@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import psycopg2
 import pytest
-from small import AGED, RECORDED, SUBJECT, notebook
+from small import AGED, RECORDED, SUBJECT, notebook, runs
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -29,7 +29,7 @@ def test_a_run_is_kept_with_all_that_it_was(order, as_person):
     made = reports.make(order, reports.Terms(as_of=reports.moment("2021-05-04T06:00Z")))
     schema = broker.schema_number()
     as_person("ben")
-    row = history.runs("trinity", 1).iloc[0]
+    row = runs("trinity", 1).iloc[0]
     assert (row["notebook"], row["username"], row["status"], row["attempts"]) == ("act", "vic", "fresh", 1)
     assert row["parameters"] == dict(order.values) and row["destination"] == str(order.out)
     assert row["as_of"].to_pydatetime() == datetime(2021, 5, 4, 6, tzinfo=UTC)
@@ -39,15 +39,15 @@ def test_a_run_is_kept_with_all_that_it_was(order, as_person):
     assert 0 < row["seconds"] < 60 and row["row_count"] >= 0 and row["error"] is None
     as_person("ana")
     with pytest.raises(UnknownTenant):
-        history.runs("trinity")
-    assert "trinity" not in str(history.runs("lone-star", 1_000)["parameters"].tolist())
+        runs("trinity")
+    assert "trinity" not in str(runs("lone-star", 1_000)["parameters"].tolist())
 
 
 def test_viewers_run_reports_with_what_viewers_see(order, tmp_path):
     accounts.add_person("vera", "Vera Lindt", "hailstorm-1")
     accounts.add_member("vera", "trinity", "viewer")
     reports.run(order.notebook, {**SUBJECT, "tenant": "trinity"}, tmp_path / "hers", person="vera")
-    assert history.runs("trinity", 1).iloc[0]["username"] == "vera"
+    assert runs("trinity", 1).iloc[0]["username"] == "vera"
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_a_run_that_never_said_how_it_ended_was_killed(order):
     dead = history.begin(order, login.login, datetime.now(UTC))
     reports.make(order, reports.Terms())
     broker.close_kernel(login.login)
-    found = history.runs("trinity", 2).set_index("run_id")
+    found = runs("trinity", 2).set_index("run_id")
     assert found.loc[dead, "status"] == "killed" and "ended from outside" in found.loc[dead, "error"]
     assert sorted(found["status"]) == ["fresh", "killed"]
     history.end(order, dead, history.Ending("fresh", 1.0, 1))
-    assert history.runs("trinity", 2).set_index("run_id").loc[dead, "status"] == "killed", "it has ended once"
+    assert runs("trinity", 2).set_index("run_id").loc[dead, "status"] == "killed", "it has ended once"
 
 
 def test_old_runs_are_forgotten_but_the_last_good_one_of_each_report(order):
@@ -101,11 +101,11 @@ def test_old_runs_are_forgotten_but_the_last_good_one_of_each_report(order):
         connection.execute(
             text("UPDATE report_runs SET started_at = now() - interval '401 days' WHERE destination = :out"), here
         )
-    before = history.runs("trinity", 10_000)
+    before = runs("trinity", 10_000)
     mine = before[before["destination"] == here["out"]]
     assert len(mine) == 2
     assert history.retire(400) == 1
-    after = history.runs("trinity", 10_000)
+    after = runs("trinity", 10_000)
     assert after[after["destination"] == here["out"]]["run_id"].tolist() == [mine["run_id"].iloc[0]]
     assert len(after) == len(before) - 1
     assert history.retire(400) == 0

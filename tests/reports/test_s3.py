@@ -9,11 +9,11 @@ import json
 import logging
 
 import pytest
-from small import AGED, RECORDED, SUBJECT, notebook
+from small import AGED, RECORDED, SUBJECT, notebook, runs
 
 from stormplay import reports
 from stormplay.errors import ReportFailed
-from stormplay.reports import destinations, history
+from stormplay.reports import destinations
 
 pytest.importorskip("s3fs")
 server = pytest.importorskip("moto.server")
@@ -56,7 +56,7 @@ def test_a_bucket_holds_the_newest_report_and_the_one_before(demo, tmp_path, buc
         assert str(made.html) == f"{bucket}/{told['files'][f'{NAME}.html']['path']}"
     found = keys(bucket)
     assert len(found) == 5 and f"{NAME}.result.json" in found, "two versions of two files, and the result"
-    assert history.runs("lone-star", 1).iloc[0]["destination"] == bucket
+    assert runs("lone-star", 1).iloc[0]["destination"] == bucket
 
     with pytest.raises(ReportFailed, match=rf"What it did until then is in {bucket}/{NAME}\.failed\.ipynb"):
         reports.run(notebook(tmp_path, "act", "1 / 0"), SUBJECT, bucket)

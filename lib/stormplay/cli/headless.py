@@ -149,15 +149,10 @@ def _make(
     from stormplay import reports  # noqa: PLC0415
 
     if len(wanted) == 1:
-        made = None
-        try:
-            made = reports.make(wanted[0], terms, maker)
+        (one,) = reports.make_all(wanted, terms, takers=takers, maker=maker).outcomes
+        if (made := one.report) is not None:
             say.line("\n".join(str(path) for path in (made.html, made.notebook, made.result, made.pdf) if path))
-            for taker in takers:
-                taker.take(made)
-        except StormplayError as error:
-            return [reports.Outcome(wanted[0], made, error)], error
-        return [reports.Outcome(wanted[0], made)], None
+        return [one], one.error
     with say.bar() as show:
         show(f"0 of {len(wanted)} reports", 0.0)
 

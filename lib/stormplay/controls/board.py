@@ -13,7 +13,7 @@ from stormplay.controls.asking import show, top
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.live import MapFrame, PickTable
-from stormplay.controls.plan import METRES_PER_MILE, Builder, Plan, Sources, totals
+from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.plan_form import PlanForm
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
@@ -21,6 +21,7 @@ from stormplay.controls.selectors import Selectors
 from stormplay.controls.urgent import UrgentStop
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
+from stormplay.units import METRES_PER_MILE
 
 LONGEST_RUN_S = 120.0  # an address may ask for more; the storm is locked for others meanwhile
 

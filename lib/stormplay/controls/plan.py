@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-METRES_PER_MILE = 1609.344
+from stormplay.units import METRES_PER_MILE
 
 
 class Builder(Protocol):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from stormplay.controls import markup
-from stormplay.controls.plan import METRES_PER_MILE, Plan
+from stormplay.controls.plan import Plan
 from stormplay.routing import homes_abroad
+from stormplay.units import METRES_PER_MILE
 
 SAME = 0.0005  # of the distance: nobody drives differently for it
 

@@ -15,11 +15,12 @@ from sqlalchemy.engine import Connection
 from stormplay import tenancy
 from stormplay.candidates import candidate
 from stormplay.day import queries
-from stormplay.day.standing import METRES_PER_MILE, Limits, OpenRoute, hold, measure, open_routes, shift
+from stormplay.day.standing import Limits, OpenRoute, hold, measure, open_routes, shift
 from stormplay.errors import BadInput, HeldOut
 from stormplay.planning import Depot
 from stormplay.roads import Engine
 from stormplay.routing import Insertion, insert
+from stormplay.units import METRES_PER_MILE
 
 # Why a home that is not ready is on no route, and what would have to be done.
 _NOT_READY: Mapping[str, tuple[str, str]] = {

@@ -20,7 +20,6 @@ from stormplay.roads import Engine, Legs, Roads, drive, group, keeping
 from stormplay.routing.plan import FloatArray
 from stormplay.visits import VISITS
 
-METRES_PER_MILE = 1609.344
 USUAL_STOPS = 50  # on a route that no plan has made
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from stormplay.routing.metric import haversine_m
 from stormplay.storms import band
+from stormplay.units import METRES_PER_MILE
 
-METRES_PER_MILE = 1609.344
 FAR_MILES = 10.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def notebooks(folder: Path) -> list[Path]:
         BadInput: One of them has a parameters cell that cannot be read.
     """
     return [path for path in sorted(folder.glob("*.ipynb")) if not path.name.startswith(".")]
+
+
+def title(first_cell: str, otherwise: str) -> str:
+    """What a notebook is called: the heading of its first cell."""
+    heading = re.search(r"^#\s+(.+)$", first_cell, re.MULTILINE)
+    return heading.group(1) if heading else otherwise
 
 
 def choosable(known: Mapping[str, Parameter]) -> list[Parameter]:

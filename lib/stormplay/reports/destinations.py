@@ -179,11 +179,10 @@ class Bucket:
 
     def _put_at_once(self, path: str, data: bytes) -> None:
         """A bucket shows an object when it is whole; elsewhere it is written aside and moved."""
-        if not self._has_folders():
+        if self._has_folders():
+            store.write(self.files, self.inside(path), data)
+        else:
             self._put(path, data)
-            return
-        self._put(f"{path}.half", data)
-        self.files.mv(self.inside(f"{path}.half"), self.inside(path))
 
     def _has_folders(self) -> bool:
         return urlsplit(self.url).scheme in {"sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "file", "local"}

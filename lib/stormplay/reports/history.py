@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import database, tenancy
+from stormplay import database
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import busy
 
@@ -145,10 +144,3 @@ def retire(days: int) -> int:
     with database.transaction(database.broker_url()) as connection:
         query = text("SELECT sec.retire_reports(:older)")
         return int(connection.execute(query, {"older": timedelta(days=days)}).scalar_one())
-
-
-def runs(tenant: str, at_most: int = 100) -> pd.DataFrame:
-    """The newest runs of a company's reports, as its members see them: the columns of `report_runs`, newest first."""
-    query = "SELECT * FROM report_runs WHERE tenant_id = :tenant_id ORDER BY run_id DESC LIMIT :n"
-    with tenancy.session(tenant) as connection:
-        return tenancy.frame(connection, query, {"n": at_most})

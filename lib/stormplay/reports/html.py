@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,6 +10,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from stormplay import charts
+from stormplay.reports import contracts
 
 
 def to_html(book: Any, name: str) -> str:
@@ -23,10 +23,9 @@ def to_html(book: Any, name: str) -> str:
     body, _ = _exporter().from_notebook_node(book)
     if 'class="sp-charted"' in body:
         body += charts.bundle()
-    heading = re.search(r"^#\s+(.+)$", "\n".join(cell.source for cell in book.cells[:1]), re.MULTILINE)
     style = _shared("stormplay.css").replace("</", "<\\/")
     frame = _shared("report.html")
-    title = _escape(heading.group(1) if heading else name)
+    title = _escape(contracts.title("\n".join(cell.source for cell in book.cells[:1]), name))
     return frame.replace("{{ title }}", title).replace("{{ style }}", style).replace("{{ body }}", body)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -22,7 +21,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from stormplay import clock
 from stormplay.errors import BadInput, Busy
-from stormplay.reports import figures
+from stormplay.reports import contracts, figures
 from stormplay.reports.fan_out import Outcome
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
@@ -206,8 +205,7 @@ def _attached(report: Report, told: Mapping[str, Any], files: list[tuple[str, by
 
 def _title(order: Order) -> str:
     cells = json.loads(order.notebook.read_text(encoding="utf-8"))["cells"]
-    heading = re.search(r"^#\s+(.+)$", "".join(cells[0]["source"]) if cells else "", re.MULTILINE)
-    return one_line(heading.group(1) if heading else order.notebook.stem)
+    return one_line(contracts.title("".join(cells[0]["source"]) if cells else "", order.notebook.stem))
 
 
 def _reports(number: int) -> str:
