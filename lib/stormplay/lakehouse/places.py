@@ -56,10 +56,11 @@ class Trino:
             known = JWTAuthentication(self.token)
         elif self.password:
             known = BasicAuthentication(self.user, self.password)
-        return connect(
+        made: Connection = connect(  # type: ignore[no-untyped-call]
             host=self.host, port=self.port, user=self.user, catalog=self.catalog, schema=NAMESPACE, auth=known,
             http_scheme="https" if self.is_tls else "http", source="stormplay", timezone="UTC", request_timeout=60,
         )  # fmt: skip
+        return made
 
 
 def trino() -> Trino | None:

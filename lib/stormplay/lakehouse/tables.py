@@ -23,14 +23,14 @@ from pyiceberg.types import (
 )
 
 from stormplay.lakehouse.places import NAMESPACE
+from stormplay.lakehouse.readers import EVENTS
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
-EVENTS = ("events", "events_late")  # on time, and behind the watermark: together they are the history
 REFUSED = "events_refused"
 
-# Ids are text: Flink knows no uuid. Times are kept to the microsecond and have three digits: that is Flink's event time.
+# Ids are text: Flink knows no uuid. Times have microseconds and use three digits of them: those of Flink's event time.
 _EVENT = Schema(
     NestedField(1, "tenant_id", StringType(), required=True, doc="the storm's company, as Postgres says"),
     NestedField(2, "storm_id", StringType(), required=True, doc="from the topic's name"),
