@@ -50,7 +50,8 @@ CREATE TEMPORARY TABLE records (
     CAST(TIMESTAMPADD(MINUTE,
       -- less the zone's hours and minutes, which no cast of Flink's reads
       - COALESCE(TRY_CAST(REGEXP_EXTRACT(JSON_VALUE(DECODE(payload, 'UTF-8'), '$.occurred_at'), '([-+]\d\d):\d\d$', 1) AS INT) * 60
-        + TRY_CAST(REGEXP_REPLACE(JSON_VALUE(DECODE(payload, 'UTF-8'), '$.occurred_at'), '^.*([-+])\d\d:(\d\d)$', '$1$2') AS INT), 0),
+        + TRY_CAST(REGEXP_EXTRACT(JSON_VALUE(DECODE(payload, 'UTF-8'), '$.occurred_at'), '([-+])\d\d:\d\d$', 1)
+                || REGEXP_EXTRACT(JSON_VALUE(DECODE(payload, 'UTF-8'), '$.occurred_at'), '[-+]\d\d:(\d\d)$', 1) AS INT), 0),
       TRY_CAST(REPLACE(UPPER(REGEXP_EXTRACT(JSON_VALUE(DECODE(payload, 'UTF-8'), '$.occurred_at'),
         '^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?)([Zz]|[-+]\d\d:\d\d)$', 1)), 'T', ' ') AS TIMESTAMP(3))
       ) AS TIMESTAMP_LTZ(3)),
@@ -90,7 +91,7 @@ CREATE TEMPORARY TABLE storms (
 CREATE TEMPORARY VIEW heard AS
 SELECT topic, `partition`, `offset`, recorded_at, event_at, asked_at, payload,
        event_at <= CURRENT_WATERMARK(event_at) AS is_late,
-       LOWER(REGEXP_EXTRACT(topic, '^storm_events_([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$', 1)) AS storm_id,
+       REGEXP_EXTRACT(topic, '^storm_events_([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$', 1) AS storm_id,
        said IS JSON OBJECT AS is_object,
        JSON_VALUE(said, '$.type') AS event_type,
        CASE WHEN JSON_QUERY(said, '$.event_id' WITH WRAPPER) LIKE '["%' THEN JSON_VALUE(said, '$.event_id') END AS event_id,
@@ -107,12 +108,15 @@ SELECT topic, `partition`, `offset`, recorded_at, event_at, asked_at, payload,
 CREATE TEMPORARY VIEW judged AS
 SELECT h.*, s.tenant_id,
        CASE WHEN s.tenant_id IS NOT NULL THEN payload IS NOT NULL AND topic IS NOT NULL END AS is_whole,
+       -- as stormplay.streaming.events judges them
        CASE WHEN is_object IS NOT TRUE THEN 'malformed'
+            WHEN CHAR_LENGTH(DECODE(payload, 'UTF-8')) > 16384 THEN 'too large'
             WHEN event_type IS NULL OR event_type NOT IN ('property_impacted', 'job_completed', 'conversion') THEN 'unknown type'
-            WHEN event_id IS NULL OR CHAR_LENGTH(event_id) NOT BETWEEN 1 AND 200 OR is_untimed
+            WHEN event_id IS NULL OR CHAR_LENGTH(event_id) NOT BETWEEN 1 AND 200
+              OR is_untimed OR event_at < TO_TIMESTAMP_LTZ(0, 3) OR event_at > recorded_at + INTERVAL '10' MINUTE
               OR event_type = 'property_impacted' AND (property_id IS NULL OR sii_score IS NULL OR sii_score NOT BETWEEN 0 AND 100)
               OR event_type = 'job_completed' AND job_id IS NULL
-              OR event_type = 'conversion' AND (property_id IS NULL OR dollars IS NULL OR dollars < 0) THEN 'invalid'
+              OR event_type = 'conversion' AND (property_id IS NULL OR dollars IS NULL OR dollars NOT BETWEEN 0 AND 100000000) THEN 'invalid'
             WHEN s.tenant_id IS NULL THEN 'unknown storm' END AS reason
   FROM heard h LEFT JOIN storms FOR SYSTEM_TIME AS OF h.asked_at AS s ON s.storm_id = h.storm_id;
 

@@ -1,20 +1,32 @@
--- What the job of deploy/lakehouse may ask this database: which company a storm belongs to, and nothing else.
+-- What a lake beside this database may ask it (deploy/lakehouse), and nothing else.
 --
---   stormplay_lake  a login for that job alone; it has no password until an administrator gives it one
+--   stormplay_lake   the job that writes events into the lake: which company a storm belongs to
+--   stormplay_trino  the server that reads them: which companies are open to a person
 --
--- The tenant of an event is that of its storm, never of the message, so whoever writes past this database has to ask it.
--- Ids only: no name, no date, no place. As text, for the job's connector knows no uuid.
+-- The company of an event is that of its storm, never of the message, and who may read it is decided here: so whoever
+-- writes or reads past this database has to ask it. Ids and user names alone; as text, for both know no uuid. The logins
+-- have no password until an administrator gives them one.
 
 DO $$
+DECLARE
+    one text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stormplay_lake') THEN CREATE ROLE stormplay_lake LOGIN; END IF;
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO stormplay_lake', current_database());
+    FOREACH one IN ARRAY ARRAY['stormplay_lake', 'stormplay_trino'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = one) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN CONNECTION LIMIT 64', one);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), one);
+        EXECUTE format('GRANT USAGE ON SCHEMA sec TO %I', one);
+    END LOOP;
 END $$;
-ALTER ROLE stormplay_lake CONNECTION LIMIT 64;
 
 SET LOCAL ROLE stormplay_sec;
 CREATE VIEW sec.storm_of_lake AS SELECT storm_id::text AS storm_id, tenant_id::text AS tenant_id FROM sec.storm_entry;
+CREATE VIEW sec.member_of_lake AS
+SELECT p.username, m.tenant_id::text AS tenant_id
+  FROM sec.person p JOIN sec.membership m ON m.person_id = p.person_id
+ WHERE p.disabled_at IS NULL AND NOT p.is_service;
 RESET ROLE;
 
-GRANT USAGE ON SCHEMA sec TO stormplay_lake;
 GRANT SELECT ON sec.storm_of_lake TO stormplay_lake;
+GRANT SELECT ON sec.member_of_lake TO stormplay_trino;
