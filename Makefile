@@ -7,13 +7,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: up test lint format lock docs clean
+.PHONY: up test test-scale lint format lock docs clean
 
 up: $(READY)
 	@exec $(BIN)/stormplay up $(ARGS)
 
 test: $(READY) lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The slow lane: the stream against Apache Kafka itself. Needs Java 17 or later and Maven.
+test-scale: $(READY)
+	@$(BIN)/python -m pytest tests/scale $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff format --check -q . || { echo "Run 'make format'."; exit 1; }

@@ -16,7 +16,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import create_server
+from socket import create_connection, create_server
 
 import kafka_secured
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -117,16 +117,20 @@ class Broker:
         return 1
 
     def _wait(self, seconds: float = 60) -> None:
+        """Until every node that runs takes connections, and they know of each other."""
         deadline, last = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
-            alive = [node for node in self.nodes if node.process and node.process.poll() is None]
-            gone = [node for node in self.nodes if node.process and node.process.poll() not in (None, -9)]
-            assert not gone, gone[0].log.read_text()[-4000:]
+            states = [node.process.poll() if node.process else -9 for node in self.nodes]
+            for node, state in zip(self.nodes, states, strict=True):
+                assert state in (None, -9), node.log.read_text()[-4000:]
             try:
+                for address, state in zip(self.bootstrap.split(","), states, strict=True):
+                    if state is None:
+                        create_connection(address.split(":"), 1).close()
                 with self.admin() as admin:
-                    if self._answering(admin) >= len(alive):
+                    if self._answering(admin) >= states.count(None):
                         return
-            except KafkaError as error:
+            except (OSError, KafkaError) as error:
                 last = error
             time.sleep(0.05)
         raise AssertionError(f"the broker did not answer ({last!r}): {self.nodes[0].log.read_text()[-4000:]}")

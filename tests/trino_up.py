@@ -18,7 +18,7 @@ from pathlib import Path
 from flink_up import LAKEHOUSE, ROOT, free_port
 
 VERSION = "476"
-PLUGINS = ("iceberg", "postgresql")
+PLUGINS = ("iceberg", "postgresql", "geospatial")  # of the last, the second asks a type
 
 
 def java() -> Path | None:

@@ -20,8 +20,10 @@ Table of contents, in the order of the story:
     identity          how that is found out (`identity.nightly`)
     BehavioralProfileService   what a household has done with us, over all its homes and storms
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
+    stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
+    live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
     errors            every error, one root
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         errors,
         experiments,
         identity,
+        live,
         policy,
         quality,
         registry,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from stormplay.reports import ReportDesk
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
+    from stormplay.streaming.updates import stream_storm_updates
 
 __all__ = [
     "AttributionEngine",
@@ -78,12 +82,14 @@ __all__ = [
     "get_score_breakdown",
     "identity",
     "list_storms",
+    "live",
     "policy",
     "quality",
     "registry",
     "routing",
     "score",
     "storms",
+    "stream_storm_updates",
     "tenancy",
     "uplift",
 ]
@@ -102,6 +108,7 @@ _HOME = {
     "calculate_storm_play_score": "stormplay.score",
     "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",
+    "stream_storm_updates": "stormplay.streaming.updates",
 }
 
 

@@ -16,11 +16,16 @@
     │   └── ArmFixed           a home's arm, once drawn, would be changed
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
+    ├── Fenced                 another consumer of the stream is ahead    exit 5
     ├── Busy                   all places are taken                 exit 5
     ├── Cancelled              the person stopped it; nothing changed
     ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
+<<<<<<< HEAD
     ├── HistoryUnavailable     the lake does not give its events    exit 1
+=======
+    ├── BrokerUnavailable      no Kafka broker answers              exit 1
+>>>>>>> part-scale
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
@@ -117,6 +122,12 @@ class Conflict(StormplayError):
     exit_code = 5
 
 
+class Fenced(StormplayError):
+    """Another consumer of the same group has moved a partition's offset; what this one applied is taken back."""
+
+    exit_code = 5
+
+
 class Busy(StormplayError):
     """All places are taken; somebody has to leave first."""
 
@@ -135,8 +146,13 @@ class DatabaseUnavailable(StormplayError):
     """No database answers at the address in use."""
 
 
+<<<<<<< HEAD
 class HistoryUnavailable(StormplayError):
     """The lake, or the server that is asked for what is in it, does not give its events."""
+=======
+class BrokerUnavailable(StormplayError):
+    """No Kafka broker answers at the addresses in use, or none of those that do lets us in."""
+>>>>>>> part-scale
 
 
 class MigrationChanged(StormplayError):

@@ -1,6 +1,6 @@
 """The job of deploy/lakehouse on a real Flink against Apache Kafka, killed in the middle: each event once.
 
-A slow lane: it needs Java 17, Maven and three minutes. `STORMPLAY_SCALE=1 pytest tests/scale/test_lakehouse_job.py`."""
+A slow lane: it needs Java 17, Maven and minutes; Trino also Java 24."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ from stormplay.lakehouse import event_history, places
 from stormplay.lakehouse import tables as lake_tables
 
 pytestmark = [
-    pytest.mark.skipif(not os.environ.get("STORMPLAY_SCALE"), reason="the slow lane, make test-scale"),
     pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="needs Java 17 and Maven"),
     pytest.mark.timeout(900),
 ]

@@ -41,7 +41,9 @@ function render({ model, el }) {
     const mine = (turn += 1);
     stop();
     stop = () => {};
+    const isOpen = !!el.querySelector("details")?.open;
     el.innerHTML = model.get("block"); /* made and escaped by the kernel */
+    if (isOpen && el.querySelector("details")) el.querySelector("details").open = true;
     const place = el.querySelector(".sp-chart");
     if (!place) return;
     try {

@@ -1,0 +1,8 @@
+"""Events of a storm as they happen: read, checked, applied once, and kept aside with the reason where that cannot be.
+
+events     what a message says (pure)
+applying   a batch of records, its dead letters and its offsets as one transaction
+letters    what was not applied, and its replay
+updates    what was applied, as it happens
+dependents beliefs that rest on what was applied
+"""
