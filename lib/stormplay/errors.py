@@ -21,11 +21,8 @@
     ├── Cancelled              the person stopped it; nothing changed
     ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
-<<<<<<< HEAD
-    ├── HistoryUnavailable     the lake does not give its events    exit 1
-=======
     ├── BrokerUnavailable      no Kafka broker answers              exit 1
->>>>>>> part-scale
+    ├── HistoryUnavailable     the lake does not give its events    exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
@@ -146,13 +143,12 @@ class DatabaseUnavailable(StormplayError):
     """No database answers at the address in use."""
 
 
-<<<<<<< HEAD
 class HistoryUnavailable(StormplayError):
     """The lake, or the server that is asked for what is in it, does not give its events."""
-=======
+
+
 class BrokerUnavailable(StormplayError):
     """No Kafka broker answers at the addresses in use, or none of those that do lets us in."""
->>>>>>> part-scale
 
 
 class MigrationChanged(StormplayError):
