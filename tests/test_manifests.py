@@ -138,7 +138,7 @@ def test_containers_ask_for_what_they_need_and_may_do_no_more():
         assert "memory" in container["resources"]["limits"], name
         assert container["securityContext"]["allowPrivilegeEscalation"] is False, name
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
-        if kind in LASTING and not name.startswith("stream/"):  # which ends by itself where it cannot go on
+        if kind in LASTING:
             assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container), name
     for name, _, _, pod in pods():
         assert pod["securityContext"]["runAsNonRoot"] is True, name
