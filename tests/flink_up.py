@@ -79,7 +79,7 @@ class Cluster:
                     env=self.environment, start_new_session=True,
                 )  # fmt: skip
         atexit.register(self.stop)
-        self.wait(lambda: self.ask("/overview")["taskmanagers"] > 0, 60)
+        self.wait(lambda: self.ask("/overview")["taskmanagers"] > 0, 180)
 
     def kill(self, *which: str) -> None:
         """kill -9, as a crash does it."""
@@ -94,7 +94,7 @@ class Cluster:
 
     def submit(self, **told: str) -> str:
         done = subprocess.run([LAKEHOUSE / "submit.sh"], env=self.environment | told, capture_output=True, text=True,
-                              check=False, timeout=180)  # fmt: skip
+                              check=False, timeout=600)  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
