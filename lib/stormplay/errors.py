@@ -22,6 +22,7 @@
     ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
     ├── BrokerUnavailable      no Kafka broker answers              exit 1
+    ├── HistoryUnavailable     the lake does not give its events    exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
@@ -140,6 +141,10 @@ class ArtifactRefused(StormplayError):
 
 class DatabaseUnavailable(StormplayError):
     """No database answers at the address in use."""
+
+
+class HistoryUnavailable(StormplayError):
+    """The lake, or the server that is asked for what is in it, does not give its events."""
 
 
 class BrokerUnavailable(StormplayError):

@@ -7,6 +7,7 @@ serve     up, lab
 data      migrate, demo, backup, restore, audit
 people    user and tenant
 identity  identity nightly
+lakehouse lakehouse create
 headless  report; hand_over: its mails
 streaming stream
 say       consoles, progress bar, tables
@@ -18,7 +19,7 @@ import sys
 
 import typer
 
-from stormplay.cli import data, headless, identity, people, say, serve, streaming
+from stormplay.cli import data, headless, identity, lakehouse, people, say, serve, streaming
 from stormplay.errors import StormplayError
 
 app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
@@ -27,6 +28,7 @@ for module in (serve, headless, streaming, data):
 app.add_typer(people.users, name="user")
 app.add_typer(people.companies, name="tenant")
 app.add_typer(identity.identities, name="identity")
+app.add_typer(lakehouse.lakes, name="lakehouse")
 
 
 def main() -> None:
