@@ -37,7 +37,7 @@ def columns(routes: pd.DataFrame, stops: pd.DataFrame, reports: pd.DataFrame, zo
             "count": np.bincount(position, minlength=len(ids)).tolist(),
         },
         "stops": _stop_columns(placed, position),
-        "zips": _zip_labels(placed),
+        "zips": zip_labels(placed),
         "reports": _report_columns(reports, zone),
     }
 
@@ -97,7 +97,8 @@ def route_notes(routes: pd.DataFrame) -> dict[str, str]:
     return dict(zip(routes["route_id"].astype(str), lines, strict=True))
 
 
-def _zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+def zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+    """Where each ZIP code is written: in the middle of its stops."""
     if "zip_code" not in stops:
         return {"zip": [], "lat": [], "lon": []}
     centre = stops.groupby(stops["zip_code"].astype(str))[["latitude", "longitude"]].median().round(4)

@@ -363,6 +363,7 @@ function stormplayDraw(map, data) {
     if (e.source !== window.parent || !e.data) return;
     if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
+    else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
     else if (e.data.stormplay === "select") select(e.data.route);
     else if (e.data.stormplay === "notes") {
       routes.forEach((route) => { route.note = String(e.data.notes[route.id] ?? route.note); });
@@ -377,7 +378,7 @@ function stormplayDraw(map, data) {
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,
-    stops: stops.getLayers().length, jobs: jobs ? jobs.count : 0, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
+    stops: stops.getLayers().length, get jobs() { return jobs ? jobs.count : 0; }, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
     get territories() { return map.hasLayer(territories) ? territories.getLayers().length : 0; },
     get selected() { return chosen < 0 ? null : R.id[chosen]; } };
   post({ stormplay: "ready" });
