@@ -82,7 +82,7 @@ CHECKS: dict[str, str] = {
     "a kernel may call {}": """
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
            AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'audit_trail',
-                                 'same', 'picture_key', 'model_key')
+                                 'same', 'picture_key', 'model_key', 'live_channel')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
         SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who

@@ -50,9 +50,9 @@ def session(tenant: str | UUID) -> Iterator[Connection]:
         HeldOut, ArmFixed: A home of the control group would be visited, or an arm changed.
         DatabaseUnavailable: Nothing answers.
     """
-    address = _address()
+    own = address()
     try:
-        with database.transaction(address) as connection:
+        with database.transaction(own) as connection:
             chosen = connection.info  # the pool keeps it with the connection, and this one may be dead at the end
             chosen["tenant_id"] = _choose(connection, tenant)
             try:
@@ -115,7 +115,7 @@ def as_person(username: str, purpose: str, ttl_s: int = 3_600) -> Iterator[None]
 def my_tenants() -> pd.DataFrame:
     """The tenants open to this person: tenant_id, slug, org_name, role, is_synthetic; empty where there are none."""
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
-    with database.transaction(_address()) as connection:
+    with database.transaction(address()) as connection:
         rows = connection.execute(
             text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
         )
@@ -124,7 +124,7 @@ def my_tenants() -> pd.DataFrame:
 
 def my_name() -> str:
     """The name of the person who asks, as people read it."""
-    with database.transaction(_address()) as connection:
+    with database.transaction(address()) as connection:
         return connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody"
 
 
@@ -136,7 +136,7 @@ def tenant_of_storm(storm: str | UUID) -> str:
     """
     wanted = as_uuid(storm)
     if wanted is not None:
-        with database.transaction(_address()) as connection:
+        with database.transaction(address()) as connection:
             found = connection.execute(text("SELECT sec.tenant_of_storm(:id)"), {"id": wanted}).scalar_one()
         if found is not None:
             return str(found)
@@ -259,7 +259,12 @@ def _choose(connection: Connection, tenant: str | UUID) -> str:
     )
 
 
-def _address() -> URL:
+def address() -> URL:
+    """The address of this process's own login, for a connection beside the pool, as a listener needs.
+
+    Raises:
+        DatabaseUnavailable: The login of the embedded database has still to be minted, and nothing answers.
+    """
     return database.configured_url() if not database.is_embedded() else _local_address()
 
 
