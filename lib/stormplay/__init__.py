@@ -20,6 +20,8 @@ Table of contents, in the order of the story:
     identity          how that is found out (`identity.nightly`)
     BehavioralProfileService   what a household has done with us, over all its homes and storms
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
+    StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
+    live              what others commit, told to a page as it happens (`live.Live`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         errors,
         experiments,
         identity,
+        live,
         policy,
         quality,
         registry,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from stormplay.reports import ReportDesk
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
+    from stormplay.streaming import StreamDesk
 
 __all__ = [
     "AttributionEngine",
@@ -69,6 +73,7 @@ __all__ = [
     "ReportDesk",
     "RouteBuilder",
     "StormPlayScore",
+    "StreamDesk",
     "TreatmentPolicy",
     "attribution",
     "calculate_storm_play_score",
@@ -78,6 +83,7 @@ __all__ = [
     "get_score_breakdown",
     "identity",
     "list_storms",
+    "live",
     "policy",
     "quality",
     "registry",
@@ -99,6 +105,7 @@ _HOME = {
     "RouteBuilder": "stormplay.routes",
     "TreatmentPolicy": "stormplay.policy",
     "StormPlayScore": "stormplay.score",
+    "StreamDesk": "stormplay.streaming",
     "calculate_storm_play_score": "stormplay.score",
     "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",

@@ -12,6 +12,7 @@ from stormplay.controls import markup
 from stormplay.controls.score_chip import tone
 from stormplay.controls.storm_state import Reading, Storm
 from stormplay.maps import IMPACT_BANDS
+from stormplay.storms import impact_band
 
 NO_STORM = "This company has no storm yet."
 READ_ONLY = "You may read and download these messages. Your role here is viewer: applying one again, or putting it "\
@@ -43,8 +44,14 @@ def answer(storm: Storm) -> str:
     synthetic = " Homes, owners and outcomes are synthetic." if storm.is_synthetic else ""
     age = markup.age(storm.as_of) if storm.as_of else "No event yet."
     stamp = markup.note(f"{storm.company} · {age}{synthetic}")
-    lead = markup.sentence(" ".join([_doing(storm), _keeping_up(storm), _not_applied(storm)]))
-    return head + lead + cards(storm) + bands(storm) + to_do(storm) + stamp
+    return head + _now(storm) + cards(storm) + bands(storm) + to_do(storm) + stamp
+
+
+def _now(storm: Storm) -> str:
+    """The three answers, each on a line of its own, so that nothing moves when one of them changes."""
+    said = (("The storm", _doing(storm)), ("Reading", _keeping_up(storm)), ("Messages", _not_applied(storm)))
+    lines = "".join(f"<dt>{name}</dt><dd>{markup.text(words)}</dd>" for name, words in said)
+    return f'<dl class="sp-now">{lines}</dl>'
 
 
 def _doing(storm: Storm) -> str:
@@ -63,9 +70,9 @@ def _doing(storm: Storm) -> str:
 def _keeping_up(storm: Storm) -> str:
     match storm.reading:
         case "not begun":
-            return ""
+            return "Nothing has been read yet."
         case "keeps up":
-            return "Reading keeps up."
+            return "Reading keeps up: what has come in is applied."
         case "behind":
             return f"Reading is {markup.count(storm.behind, 'event')} behind."
     return "Nobody is reading." if clock.frozen() or storm.told_at is None else (
@@ -76,7 +83,7 @@ def _keeping_up(storm: Storm) -> str:
 def _not_applied(storm: Storm) -> str:
     n = storm.stream.open_letters
     if not n:
-        return "Every message could be applied." if storm.taken else ""
+        return "Every message could be applied." if storm.taken else "None has come."
     return f"{markup.count(n, 'message')} could not be applied."
 
 
@@ -187,8 +194,6 @@ def event(row: Any) -> tuple[str, str]:
 
 def impact_of(sii_score: float) -> tuple[str, str]:
     """An index in words, and the colour of its band."""
-    from stormplay.storms import impact_band  # noqa: PLC0415
-
     band = IMPACT_BANDS[int(impact_band(sii_score))]
     return f"{band.word.lower()} hail modelled", band.colour
 
@@ -208,7 +213,18 @@ def positions(storm: Storm) -> str:
     more = f"{storm.stream.superseded:,} events changed nothing, since something newer was known." \
         if storm.stream.superseded else "Every event brought something new."  # fmt: skip
     table = markup.table(["Partition", "Read up to", "Goes to", "Behind", "Told at, UTC"], rows, numeric=(0, 1, 2, 3))
-    return markup.details("How far each partition is read", table + markup.note(more))
+    return f'<div class="sp-newest">{table}</div>{markup.note(more)}'
+
+
+def pulse(state: str, said: str) -> str:
+    """Whether the page moves by itself just now."""
+    words, look = {
+        "live": ("Live: this page moves by itself", "sp-good"),
+        "paused": ("The database does not answer; trying again", "sp-warn"),
+        "stopped": ("Live updates have stopped", "sp-bad"),
+    }.get(state, ("Connecting", ""))
+    why = f" · {markup.text(said)}" if said else ""
+    return f'<p class="sp-pulse {look}"><i></i>{words}{why}</p>'
 
 
 def _ago(storm: Storm, moment: Any) -> str:

@@ -124,6 +124,10 @@ class Storm:
         last = self.stream.last_applied_at
         return last is not None and (self.stream.at - last).total_seconds() <= SILENT_AFTER_S
 
+    def with_homes(self, homes: tuple[int, ...]) -> Storm:
+        """The same with other counts of homes."""
+        return replace(self, homes=homes)
+
     @property
     def as_of(self) -> datetime | None:
         """When an event was last applied."""

@@ -17,7 +17,6 @@ import pandas as pd
 from sqlalchemy.engine import Connection
 
 from stormplay import clock, exports, tenancy
-from stormplay.streaming import letters
 from stormplay.streaming.tally import KEPT, STEP, Tally
 
 MOST_HOMES = 60_000  # on one map; a company with more sees those that the storm has reached
@@ -63,6 +62,18 @@ _POSITIONS = """
 SELECT partition, next_offset, end_offset, greatest(end_offset - next_offset, 0) AS behind, told_at
   FROM stream_positions WHERE tenant_id = :tenant_id AND storm_id = :storm ORDER BY partition
 """
+_OF = """
+  FROM stream_dead_letters
+ WHERE tenant_id = :tenant_id AND storm_id = :storm AND (:status = '' OR status = :status)
+   AND (CAST(:until AS timestamptz) IS NULL OR received_at <= CAST(:until AS timestamptz))
+"""
+_LETTERS = f"""
+SELECT letter_id, topic, partition, "offset", reason, said, event_id, event_type, payload, event_at, received_at,
+       status, settled_at, settled_by, attempts, replay_asked_at, replay_asked_by
+{_OF} ORDER BY received_at DESC, letter_id DESC LIMIT :limit OFFSET :skip
+"""  # noqa: S608
+
+
 @dataclass(frozen=True)
 class StreamState:
     """Where the reading of a storm stands.
@@ -125,7 +136,7 @@ class StreamDesk:
                 superseded=self._tally.superseded,
                 last_event_at=None if last.empty else last["event_at"].iloc[0].to_pydatetime(),
                 last_applied_at=None if last.empty else last["applied_at"].iloc[0].to_pydatetime(),
-                open_letters=letters.count(connection, self._storm_id, "open"),
+                open_letters=self._count_letters(connection, "open"),
                 positions=self._asked(connection, _POSITIONS),
             )
 
@@ -183,12 +194,17 @@ class StreamDesk:
             limit, skip: Rows, and rows before them.
         """
         with tenancy.session(self._tenant) as connection:
-            return letters.listed(connection, self._storm_id, status, limit, skip)
+            found = self._asked(connection, _LETTERS, status=status, limit=limit, skip=skip)
+        found["payload"] = [bytes(payload).decode("utf-8", "backslashreplace") for payload in found["payload"]]
+        return found
 
     def count_letters(self, status: str = "open") -> int:
         """How many there are."""
         with tenancy.session(self._tenant) as connection:
-            return letters.count(connection, self._storm_id, status)
+            return self._count_letters(connection, status)
+
+    def _count_letters(self, connection: Connection, status: str) -> int:
+        return int(self._asked(connection, f"SELECT count(*) {_OF}", status=status).iat[0, 0])  # noqa: S608
 
     def export_letters_csv(self, status: str = "") -> str:
         """The same as CSV that is safe to open in a spreadsheet, at most the newest 50,000."""
