@@ -126,6 +126,28 @@ def open_kernel(username: str, ttl_s: int = 28_800, purpose: str = "voila") -> K
     return KernelLogin(row.login, made.render_as_string(hide_password=False), row.expires_at)
 
 
+def open_service(service: str, ttl_s: int = 28_800) -> KernelLogin:
+    """Mint one login for a built-in service, which works for every company. Renewed and ended like a kernel's.
+
+    Args:
+        service: Its name, such as `stream`.
+        ttl_s: Seconds until it ends by itself, at most a day.
+
+    Raises:
+        NotAllowed: There is no such service or an administrator has closed it, or this process may not mint logins.
+        DatabaseUnavailable: Nothing answers.
+    """
+    address = database.broker_url()
+    try:
+        with database.transaction(address) as connection:
+            values = {"service": service, "ttl": timedelta(seconds=ttl_s)}
+            row = connection.execute(text("SELECT * FROM sec.open_service(:service, :ttl)"), values).one()
+    except DBAPIError as error:
+        raise _cannot_mint(f"stormplay-{service}", database.sqlstate(error)) from None
+    made = address.set(drivername="postgresql", username=row.login, password=row.password)
+    return KernelLogin(row.login, made.render_as_string(hide_password=False), row.expires_at)
+
+
 def _cannot_mint(username: str, state: str) -> NotAllowed:
     if state == "28000":
         return NotAllowed(

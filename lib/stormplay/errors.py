@@ -16,6 +16,7 @@
     │   └── ArmFixed           a home's arm, once drawn, would be changed
     ├── NotAllowed             this person may not do that          exit 2
     ├── Conflict               somebody else changed it first       exit 5
+    ├── Fenced                 another consumer of the stream is ahead    exit 5
     ├── Busy                   all places are taken                 exit 5
     ├── Cancelled              the person stopped it; nothing changed
     ├── ArtifactRefused        a model's file is not what it was    exit 1
@@ -112,6 +113,12 @@ class NotAllowed(StormplayError):
 
 class Conflict(StormplayError):
     """Somebody else changed the same thing in the meantime."""
+
+    exit_code = 5
+
+
+class Fenced(StormplayError):
+    """Another consumer of the same group has moved a partition's offset; what this one applied is taken back."""
 
     exit_code = 5
 

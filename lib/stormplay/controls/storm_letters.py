@@ -17,12 +17,14 @@ from stormplay.controls.storm_state import Desk, Storm
 from stormplay.errors import BadInput
 
 PAGE = 25
+MOST_AT_ONCE = 5_000
+GONE = "It is settled already: others were quicker."
 COLUMNS: list[dict[str, Any]] = [
     {"label": "Received, UTC", "kind": "text", "narrow": True},
     {"label": "Reason", "kind": "badge", "narrow": True},
     {"label": "What was wrong", "kind": "text", "narrow": False},
     {"label": "Event", "kind": "text", "narrow": False},
-    {"label": "Tries", "kind": "number", "narrow": False},
+    {"label": "State", "kind": "badge", "narrow": True},
 ]
 SHOWN = [("Waiting", "open"), ("Replayed", "replayed"), ("Discarded", "discarded"), ("All", "")]
 
@@ -52,12 +54,13 @@ class Letters:
         self.table = PickTable(columns=COLUMNS, label="Messages that could not be applied", has_search=False)
         self.pager = Pager(PAGE, self.draw, self.message)
         self.detail, self.reason = widgets.HTML(), widgets.HTML(markup.note(sections.READ_ONLY))
-        self.replay = button("Replay")
+        self.replay, self.keep = button("Replay"), button("Take the replay back")
         self.discard = Confirm("Discard", self._question, self._discard, self.message)
         self.all = Confirm("Replay all that wait", self._question_all, self._replay_all, self.message)
         self.csv = FileWhenWanted(markup.note("All that are shown, as a file that is safe in a spreadsheet."))
-        self.actions = row(self.replay, self.discard.widget)
+        self.actions = row(self.replay, self.keep, self.discard.widget)
         self.replay.on_click(checked(self.message)(lambda _: self._replay()))
+        self.keep.on_click(checked(self.message)(lambda _: self._take_back()))
         self.status.observe(checked(self.message)(lambda _: self._filtered()), "value")
         self.table.observe(checked(self.message)(lambda _: self._show_picked()), "selected")
         self._rest = widgets.VBox([self.table, self.pager.widget, self.detail, self.actions])
@@ -97,7 +100,11 @@ class Letters:
         self.detail.value = "" if letter is None else detail(letter)
         is_open = letter is not None and letter["status"] == "open"
         may = self._storm is not None and self._storm.may_settle
-        self.replay.disabled = self.discard.button.disabled = not may
+        for one in (self.replay, self.keep, self.discard.button):
+            one.disabled = not may
+        asked = letter is not None and is_asked(letter)
+        show(self.replay, not asked)
+        show(self.keep, asked)
         self.discard.forget()
         show(self.actions, is_open, "flex")
 
@@ -109,23 +116,37 @@ class Letters:
 
     def _replay(self) -> None:
         letter = self._open_one()
-        self._said(self._open().replay([str(letter["letter_id"])]))
+        self._said(self._asked(self._open().replay([str(letter["letter_id"])])))
+
+    def _take_back(self) -> None:
+        letter = self._open_one()
+        taken = self._open().take_back([str(letter["letter_id"])])
+        self._said("It waits again, and is not replayed." if taken else GONE)
 
     def _discard(self) -> str:
         letter = self._open_one()
-        said = self._open().discard([str(letter["letter_id"])])
+        put = self._open().discard([str(letter["letter_id"])])
         self._changed()
-        return said
+        return "The message is put aside." if put else GONE
 
     def _replay_all(self) -> str:
-        ids = [str(one) for one in self._open().get_letters("open", limit=5_000)["letter_id"]]
-        said = self._open().replay(ids)
+        ids = [str(one) for one in self._open().get_letters("open", limit=MOST_AT_ONCE)["letter_id"]]
+        asked = self._open().replay(ids)
         self._changed()
-        return said
+        return self._asked(asked)
+
+    def _asked(self, count: int) -> str:
+        if not count:
+            return GONE
+        these = "The message is" if count == 1 else f"{count:,} messages are"
+        reads = self._storm is not None and self._storm.reading in ("keeps up", "behind")
+        return f"{these} applied again within seconds." if reads else (
+            f"{these} applied again as soon as 'stormplay stream' runs. Nobody is reading just now."
+        )  # fmt: skip
 
     def _said(self, text: str) -> None:
-        self.message.good(text)
         self._changed()
+        self.message.good(text)
 
     def _question(self) -> str:
         self._open_one()
@@ -160,16 +181,32 @@ def rows(letters: pd.DataFrame) -> list[list[Any]]:
     """Cells in the order of `COLUMNS`."""
     return [
         [stamp(letter["received_at"]), str(letter["reason"]), str(letter["said"]),
-         str(letter["event_type"] or "not readable"), int(letter["attempts"])]
+         str(letter["event_type"] or "not readable"), state(letter)]
         for letter in letters.to_dict("records")
     ]  # fmt: skip
+
+
+def is_asked(letter: Any) -> bool:
+    """Whether somebody wants it replayed, and the reader has not come to it yet."""
+    return letter["status"] == "open" and not pd.isna(letter["replay_asked_at"])
+
+
+def state(letter: Any) -> str:
+    """Where it stands, in a word or two."""
+    if is_asked(letter):
+        return "replay asked"
+    if letter["status"] == "open" and letter["attempts"]:
+        return f"refused {int(letter['attempts']) + 1} times"
+    return "waiting" if letter["status"] == "open" else str(letter["status"])
 
 
 def detail(letter: Any) -> str:
     """All that is known of one message, as it came."""
     place = f"{letter['topic']}, partition {letter['partition']}, offset {int(letter['offset']):,}"
     settled = f"{letter['status']} by {letter['settled_by']}, {stamp(letter['settled_at'])} UTC"
+    asked = f"by {letter['replay_asked_by']}, {stamp(letter['replay_asked_at'])} UTC" if is_asked(letter) else ""
     facts = [
+        ("Replay asked", asked),
         ("What to do", sections.REASONS.get(str(letter["reason"]), "")) if letter["status"] == "open"
         else ("Settled", settled),
         ("Happened", f"{stamp(letter['event_at'])} UTC"),
@@ -188,7 +225,7 @@ def drawn(letters: pd.DataFrame, total: int) -> str:
     """The newest as they stand in a report."""
     if letters.empty:
         return markup.empty(sections.NO_LETTER)
-    table = markup.table([column["label"] for column in COLUMNS], rows(letters), numeric=(4,))
+    table = markup.table([column["label"] for column in COLUMNS], rows(letters))
     more = total - len(letters)
     return table + (markup.note(f"{more:,} more are on the page.") if more > 0 else "")
 

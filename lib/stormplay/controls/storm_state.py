@@ -33,8 +33,9 @@ class Desk(Protocol):
     def get_letters(self, status: str = "open", limit: int = 25, skip: int = 0) -> pd.DataFrame: ...  # noqa: D102
     def count_letters(self, status: str = "open") -> int: ...  # noqa: D102
     def export_letters_csv(self, status: str = "") -> str: ...  # noqa: D102
-    def replay(self, letter_ids: Sequence[str]) -> str: ...  # noqa: D102
-    def discard(self, letter_ids: Sequence[str]) -> str: ...  # noqa: D102
+    def replay(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
+    def take_back(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
+    def discard(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
 
 
 class Follower(Protocol):

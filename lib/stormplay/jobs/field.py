@@ -102,7 +102,7 @@ def _keep(connection: Connection, flow: Workflow, found: Sequence[Slip], who: st
     ]  # fmt: skip
     notes = [{"job": slip.job_id, "notes": slip.note, "who": who, "at": slip.at} for slip in found if slip.note]
     if events:
-        connection.execute(text(_BEFORE), {"ids": [event["job"] for event in events], "first": flow.first})
+        keep_before(connection, flow, [str(event["job"]) for event in events])
         connection.execute(
             text("""INSERT INTO job_events (job_id, from_status, to_status, reach, said_by, source, happened_at)
                     VALUES (:job, :before, :after, :reach, :who, :source, :at) ON CONFLICT DO NOTHING"""),
@@ -114,6 +114,11 @@ def _keep(connection: Connection, flow: Workflow, found: Sequence[Slip], who: st
                     ON CONFLICT DO NOTHING"""),
             notes,
         )
+
+
+def keep_before(connection: Connection, flow: Workflow, job_ids: Sequence[str]) -> None:
+    """Begin the trail of jobs that have a status and no trail yet, so that a new word finds what it comes after."""
+    connection.execute(text(_BEFORE), {"ids": list(job_ids), "first": flow.first})
 
 
 # A status that was there before there was a trail is an event too.

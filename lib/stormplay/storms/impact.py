@@ -49,6 +49,19 @@ def impact_index(hail_in: ArrayLike) -> Floats:
     return np.asarray(np.interp(sizes, anchors_in, anchors_sii), dtype=np.float64)
 
 
+def hail_of(sii: ArrayLike) -> Floats:
+    """The size of hail that an impact index stands for: `impact_index` the other way round.
+
+    Args:
+        sii: Indexes from 0 to 100, any shape; NaN where not known.
+
+    Returns:
+        Inches, same shape. An index of 0 stands for 0.5 in and less, one of 100 for 3 in and more; here for the edge.
+    """
+    anchors_in, anchors_sii = np.array(SII_ANCHORS).T
+    return np.asarray(np.interp(np.asarray(sii, dtype=np.float64), anchors_sii, anchors_in), dtype=np.float64)
+
+
 def band(hail_in: ArrayLike) -> NDArray[np.str_]:
     """Name the band of each size, one of `BANDS`, or 'not known' where the size is NaN.
 

@@ -213,11 +213,40 @@ class StreamDesk:
             found[name] = [None if pd.isna(moment) else pd.Timestamp(moment).isoformat() for moment in found[name]]
         return exports.to_csv(found)
 
-    def replay(self, letter_ids: Sequence[str | UUID]) -> str:
-        raise NotImplementedError
+    def replay(self, letter_ids: Sequence[str | UUID]) -> int:
+        """Ask that messages be applied again, each as it came: the reader of the stream does it within seconds.
 
-    def discard(self, letter_ids: Sequence[str | UUID]) -> str:
-        raise NotImplementedError
+        Returns:
+            How many wait now for that; those that are settled already are left as they are.
+
+        Raises:
+            NotAllowed: This person's role may not.
+        """
+        return self._settle("replay_asked_at = clock_timestamp()", letter_ids)
+
+    def take_back(self, letter_ids: Sequence[str | UUID]) -> int:
+        """Take such a wish back, where the reader has not fulfilled it yet. Returns how many.
+
+        Raises:
+            NotAllowed: This person's role may not.
+        """
+        return self._settle("replay_asked_at = NULL", letter_ids)
+
+    def discard(self, letter_ids: Sequence[str | UUID]) -> int:
+        """Put messages aside for good; they are kept, with the name of who did. Returns how many.
+
+        Raises:
+            NotAllowed: This person's role may not.
+        """
+        return self._settle("status = 'discarded'", letter_ids)
+
+    def _settle(self, change: str, letter_ids: Sequence[str | UUID]) -> int:
+        wanted = [str(found) for one in letter_ids if (found := tenancy.as_uuid(one)) is not None]
+        query = f"""UPDATE stream_dead_letters SET {change}
+                     WHERE tenant_id = :tenant_id AND storm_id = :storm AND status = 'open'
+                       AND letter_id = ANY (CAST(:letters AS uuid[])) RETURNING letter_id"""  # noqa: S608
+        with tenancy.session(self._tenant) as connection:
+            return len(self._asked(connection, query, letters=wanted))
 
     # ---- asking
 
