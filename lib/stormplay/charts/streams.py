@@ -43,7 +43,8 @@ def events_a_minute(minutes: Sequence[tuple[datetime, Mapping[str, int]]]) -> Ch
             "showlegend": True,
             "margin": {"t": 40},
             "xaxis": {"type": "date", "showgrid": False, "tickformat": "%H:%M", "nticks": 8},
-            "yaxis": {"rangemode": "tozero", "nticks": 4, "title": {"text": "Events"}, "range": [0, max(4, most * 1.08)]},
+            "legend": {"traceorder": "normal"},
+            "yaxis": {"nticks": 4, "title": {"text": "Events"}, "range": [0, max(4, most * 1.08)]},
         },
         alt=f"Bars of events a minute over {len(minutes)} minutes, {sum(totals):,} in all. Most in one minute: "
         f"{most:,}, at {minutes[totals.index(most)][0]:%H:%M} UTC. In the newest: {totals[-1]:,}.",

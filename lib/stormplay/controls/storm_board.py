@@ -63,8 +63,8 @@ class StormBoard:
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
         if follow is not None:
-            chosen = self._selectors
-            self.follower = follow(chosen and chosen.tenant, chosen and chosen.storm, self._changed, self._pulse)
+            tenant, storm = self._choice_now()
+            self.follower = follow(tenant, storm, self._changed, self._pulse)
         with suppress(RuntimeError):  # no event loop: a page that is built in a test
             self._ticks = asyncio.get_running_loop().create_task(self._tick())
 
@@ -113,6 +113,9 @@ class StormBoard:
         self._choice.children = (self._selectors.widget,)
         self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
         self._open(self._selectors.tenant, self._selectors.storm)
+
+    def _choice_now(self) -> tuple[str | None, str | None]:
+        return (self._selectors.tenant, self._selectors.storm) if self._selectors else (None, None)
 
     def _chosen(self, tenant: str, storm: str | None) -> None:
         self.message.clear()

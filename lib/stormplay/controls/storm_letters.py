@@ -109,8 +109,8 @@ class Letters:
         show(self.actions, is_open, "flex")
 
     def _picked(self) -> Any:
-        hit = self._found[self._found["letter_id"].astype(str) == self.table.selected] if len(self._found) else ()
-        return hit.iloc[0].to_dict() if len(hit) else None
+        letters = {str(letter["letter_id"]): letter for letter in self._found.to_dict("records")}
+        return letters.get(self.table.selected)
 
     # ---- acting
 
@@ -181,7 +181,7 @@ def rows(letters: pd.DataFrame) -> list[list[Any]]:
     """Cells in the order of `COLUMNS`."""
     return [
         [stamp(letter["received_at"]), str(letter["reason"]), str(letter["said"]),
-         str(letter["event_type"] or "not readable"), state(letter)]
+         known(letter["event_type"]), state(letter)]
         for letter in letters.to_dict("records")
     ]  # fmt: skip
 
@@ -210,12 +210,13 @@ def detail(letter: Any) -> str:
         ("What to do", sections.REASONS.get(str(letter["reason"]), "")) if letter["status"] == "open"
         else ("Settled", settled),
         ("Happened", f"{stamp(letter['event_at'])} UTC"),
-        ("Event", letter["event_id"] or "could not be read"),
+        ("Event", known(letter["event_id"])),
         ("Came from", place),
     ]  # fmt: skip
     shown = "".join(f"<dt>{markup.text(name)}</dt><dd>{markup.text(value)}</dd>" for name, value in facts if value)
+    badge = markup.badge(str(letter["reason"]), "warn")
     return (
-        f'<div class="sp-card"><strong>{markup.text(letter["said"])}</strong> {markup.badge(str(letter["reason"]), "warn")}'
+        f'<div class="sp-card"><strong>{markup.text(letter["said"])}</strong> {badge}'
         f'<dl class="sp-facts">{shown}</dl><p class="sp-note">The message, as it came:</p>'
         f'<pre class="sp-payload">{markup.text(letter["payload"])}</pre></div>'
     )
@@ -228,6 +229,11 @@ def drawn(letters: pd.DataFrame, total: int) -> str:
     table = markup.table([column["label"] for column in COLUMNS], rows(letters))
     more = total - len(letters)
     return table + (markup.note(f"{more:,} more are on the page.") if more > 0 else "")
+
+
+def known(word: Any) -> str:
+    """A word of a message, where it could be read."""
+    return word if isinstance(word, str) and word else "not readable"
 
 
 def stamp(moment: Any) -> str:

@@ -62,8 +62,6 @@ def _doing(storm: Storm) -> str:
     severe = sum(storm.homes[3:])
     reached = f"The modelled swath has reached {storm.hit:,} of {markup.count(every, 'home')}"
     strong = f", {severe:,} of them with 1 inch of hail or more" if severe else ""
-    if storm.a_minute and not clock.frozen():
-        return f"{reached}{strong}; {markup.count(storm.a_minute, 'event')} came in within the last minute."
     return f"{reached}{strong}."
 
 
@@ -115,10 +113,12 @@ def bands(storm: Storm) -> str:
             f'<li><i class="sp-dot" style="background:{band.colour}"></i>{markup.text(band.word)} '
             f"<span>{markup.text(band.inches)}</span> <strong>{count:,}</strong></li>"
         )
-    words = ", ".join(f"{count:,} {band.word.lower()}" for band, count in zip(IMPACT_BANDS, storm.homes[1:], strict=True))
+    words = ", ".join(
+        f"{count:,} {band.word.lower()}" for band, count in zip(IMPACT_BANDS, storm.homes[1:], strict=True)
+    )
     return (
         f'<div class="sp-bands"><div class="sp-bands-bar" role="img" aria-label="Homes by modelled hail: {words}">'
-        f'{"".join(pieces)}</div><ul>{"".join(keys)}</ul></div>'
+        f"{''.join(pieces)}</div><ul>{''.join(keys)}</ul></div>"
     )
 
 
@@ -144,19 +144,19 @@ def score(storm: Storm) -> str:
     standing = storm.standing
     if standing is None:
         return ""
-    lines = "".join(
-        f'<li><span>{markup.text(one.label)}</span><div class="sp-progress-track"><span style="width:{one.percent:.1f}%">'
-        f"</span></div><strong>{f'{one.points:.1f}' if one.is_measurable else 'not yet'}</strong>"
-        f"<small>of {100 * one.weight:.0f}</small></li>"
-        for one in standing.components
-    )
+    lines = "".join(_part(one) for one in standing.components)
     value = f"{standing.score:.1f}" if standing.is_measurable else "–"
-    mood = tone(standing.score) if standing.is_measurable else ""
+    mood = f" sp-{tone(standing.score)}" if standing.is_measurable else ""
     why = f"Last change: {standing.cause}." if standing.cause else "It has not changed yet."
-    return (
-        f'<div class="sp-moving"><div class="sp-moving-number sp-{mood}"><strong>{value}</strong><span>of 100</span></div>'
-        f'<ul class="sp-parts">{lines}</ul></div>{markup.note(why)}'
-    )
+    number = f'<div class="sp-moving-number{mood}"><strong>{value}</strong><span>of 100</span></div>'
+    return f'<div class="sp-moving">{number}<ul class="sp-parts">{lines}</ul></div>{markup.note(why)}'
+
+
+def _part(one: Any) -> str:
+    track = f'<div class="sp-progress-track"><span style="width:{one.percent:.1f}%"></span></div>'
+    points = f"{one.points:.1f}" if one.is_measurable else "not yet"
+    most = f"of {100 * one.weight:.0f}"
+    return f"<li><span>{markup.text(one.label)}</span>{track}<strong>{points}</strong><small>{most}</small></li>"
 
 
 # ---- the feed
@@ -167,7 +167,7 @@ def feed(storm: Storm) -> str:
     if storm.newest.empty:
         return markup.empty("Events will stand here as they come in.")
     lines = "".join(
-        f'<li><time>{pd.Timestamp(row["event_at"]).tz_convert("UTC"):%H:%M:%S}</time>'
+        f"<li><time>{pd.Timestamp(row['event_at']).tz_convert('UTC'):%H:%M:%S}</time>"
         f'<i class="sp-dot" style="background:{colour}"></i><span>{markup.text(text)}</span></li>'
         for row, (text, colour) in _told(storm.newest.to_dict("records"))
     )
@@ -204,7 +204,7 @@ def impact_of(sii_score: float) -> tuple[str, str]:
 def positions(storm: Storm) -> str:
     """Each partition: how far it is read, how far it goes, when that was told."""
     rows = [
-        [int(row["partition"]), f"{int(row['next_offset']):,}", f"{int(row['end_offset']):,}", f"{int(row['behind']):,}",
+        [int(row["partition"]), *(f"{int(row[name]):,}" for name in ("next_offset", "end_offset", "behind")),
          f"{pd.Timestamp(row['told_at']).tz_convert('UTC'):%d %b %Y, %H:%M:%S}"]
         for row in storm.stream.positions.to_dict("records")
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 import pandas as pd
@@ -71,7 +72,7 @@ _LETTERS = f"""
 SELECT letter_id, topic, partition, "offset", reason, said, event_id, event_type, payload, event_at, received_at,
        status, settled_at, settled_by, attempts, replay_asked_at, replay_asked_by
 {_OF} ORDER BY received_at DESC, letter_id DESC LIMIT :limit OFFSET :skip
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class StreamDesk:
         """
         with self._looking, tenancy.session(self._tenant) as connection:
             self._drawn = self._mark(connection)  # before reading: what comes in between is read again, not missed
-            few = self._asked(connection, _COUNT, most=MOST_HOMES).iat[0, 0] <= MOST_HOMES
+            few = int(self._one(connection, _COUNT, most=MOST_HOMES)) <= MOST_HOMES
             return tenancy.bulk_frame(
                 connection, (_EVERY_HOME if few else _HIT_HOMES) + _IN_ORDER, {"storm": self._storm_id}
             )
@@ -204,7 +205,7 @@ class StreamDesk:
             return self._count_letters(connection, status)
 
     def _count_letters(self, connection: Connection, status: str) -> int:
-        return int(self._asked(connection, f"SELECT count(*) {_OF}", status=status).iat[0, 0])  # noqa: S608
+        return int(self._one(connection, f"SELECT count(*) {_OF}", status=status))
 
     def export_letters_csv(self, status: str = "") -> str:
         """The same as CSV that is safe to open in a spreadsheet, at most the newest 50,000."""
@@ -254,6 +255,8 @@ class StreamDesk:
         known = {"storm": self._storm_id, "until": clock.frozen()} | values
         return tenancy.frame(connection, query, known)
 
-    @staticmethod
-    def _mark(connection: Connection) -> str:
-        return str(tenancy.frame(connection, _MARK).iat[0, 0])
+    def _one(self, connection: Connection, query: str, **values: object) -> Any:
+        return self._asked(connection, query, **values).iat[0, 0]
+
+    def _mark(self, connection: Connection) -> str:
+        return str(self._one(connection, _MARK))

@@ -20,7 +20,7 @@ function stormplayJobs(map, data, page) {
     west = Math.min(west, east_of); east = Math.max(east, east_of);
   }
   let chosen = -1, fresh = [], fading = 0, told = null;
-  const radius = () => Math.min(7, Math.max(n > 20000 ? 1.2 : 2.2, map.getZoom() - 10.5));
+  const radius = () => Math.min(7, Math.max(n > 20000 ? 1.2 : values ? 3 : 2.2, map.getZoom() - 10.5));
 
   const Dots = L.Layer.extend({
     onAdd() {
@@ -54,7 +54,7 @@ function stormplayJobs(map, data, page) {
         });
         ctx.fillStyle = kind.colour;
         ctx.fill();
-        if (r >= 3) { ctx.lineWidth = 1; ctx.strokeStyle = "#ffffff"; ctx.stroke(); }
+        if (r >= (values ? 5 : 3)) { /* homes lie closer than jobs: thin outlines would cover them */ ctx.lineWidth = 1; ctx.strokeStyle = "#ffffff"; ctx.stroke(); }
       });
       if (chosen < 0) return;
       const [x, y] = place(chosen);
@@ -122,6 +122,7 @@ function stormplayJobs(map, data, page) {
     bounds: n ? L.latLngBounds([[south, west], [north, east]]) : null,
     get count() { return n; },
     counts: counted,
+    moves: values !== null,
     select(id) {
       const i = id === null || id === "" ? -1 : Number(id);
       if (i === chosen || i >= n) return;

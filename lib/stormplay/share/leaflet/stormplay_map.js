@@ -193,7 +193,7 @@ function stormplayDraw(map, data) {
     zips.forEach((zip) => {
       const at = map.latLngToLayerPoint(zip.getLatLng());
       const free = placed.every((other) => Math.abs(other.x - at.x) > 52 || Math.abs(other.y - at.y) > 18);
-      zip.getElement().style.visibility = free && map.getZoom() >= 10.5 ? "" : "hidden";
+      zip.getElement().style.visibility = free && map.getZoom() >= (jobs && jobs.moves ? 12 : 10.5) ? "" : "hidden";
       if (free) placed.push(at);
     });
   }
