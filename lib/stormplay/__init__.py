@@ -24,6 +24,7 @@ Table of contents, in the order of the story:
     live              what others commit, told to a page as it happens (`live.Live`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
+    live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
     storms            pure: hail reports, modelled swath, storm impact index
     tenancy           the only door to tenant data (`tenancy.session`, `tenancy.my_tenants`)
     errors            every error, one root

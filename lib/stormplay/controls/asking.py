@@ -28,10 +28,10 @@ def look_again(act: Callable[[], object], message: Message) -> widgets.Button:
     return again
 
 
-def top(message: Message, answer: widgets.Widget) -> widgets.Widget:
+def top(message: Message, *answer: widgets.Widget) -> widgets.Widget:
     """The first section of a page: what went wrong, and the answer; its look, where no page has one."""
     look = [] if is_served() else [widgets.HTML(markup.style(), layout={"display": "none"})]
-    return widgets.VBox([*look, message.widget, answer])
+    return widgets.VBox([*look, message.widget, *answer])
 
 
 def row(*parts: widgets.Widget) -> widgets.Box:

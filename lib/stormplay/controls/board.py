@@ -10,9 +10,10 @@ import ipywidgets as widgets
 from stormplay import maps
 from stormplay.controls import markup, plan_changes, sections
 from stormplay.controls.asking import show, top
+from stormplay.controls.following import EVERYTHING, read_beside
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.handout import HandOut
-from stormplay.controls.live import MapFrame, PickTable
+from stormplay.controls.live import KeptHtml, MapFrame, PickTable
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.plan_form import PlanForm
 from stormplay.controls.record import Recorded
@@ -23,6 +24,9 @@ from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 from stormplay.units import METRES_PER_MILE
 
+# What somebody else may change of what this page shows.
+TOLD = frozenset({EVERYTHING, "storms", "property_impacts", "policy_decisions_log", "policy_outcomes", "lead_uplift",
+                  "routes", "jobs"})  # fmt: skip
 LONGEST_RUN_S = 120.0  # an address may ask for more; the storm is locked for others meanwhile
 
 # What the solver is busy with, as a reader says it.
@@ -56,7 +60,9 @@ class Board:
         self.plan: Plan | None = None
         self.selected = ""
         self.message = Message()
-        self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
+        self._drawn: list[tuple[str, bool]] = []
+        self._is_stale = False
         self._choice = widgets.VBox([])
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv, self._shorten)
@@ -69,6 +75,7 @@ class Board:
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
         checked(self.message)(self._draw)()
+        chip.following.also(self._follow)
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
@@ -80,7 +87,7 @@ class Board:
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
-        return top(self.message, self._answer)
+        return top(self.message, self._answer, *self._chip.following.marks)
 
     def generate(self) -> widgets.Widget:
         """Choose company and storm, and generate the routes, with progress and cancel."""
@@ -202,6 +209,29 @@ class Board:
         self.form.lock(running)
         if self._selectors is not None:
             self._selectors.lock(running)
+        if self._is_stale and not running:
+            self._draw()
+
+    # ---- following
+
+    async def _follow(self, changed: frozenset[str]) -> None:
+        builder = self._builder
+        if builder is None or not changed & TOLD:
+            return
+        found = await read_beside(lambda: self.plan, lambda plan: plan.again(builder))
+        before = self.plan
+        if found is None or before is None or self._builder is not builder:
+            return
+        self.plan = found
+        if before.has_way_of(found):
+            self._draw_words(found)
+            self._draw_states(found)
+            self._hand_out.show(found, self.selected)
+        elif self.work.is_running:  # the form is locked for it, and the map is drawn when it ends
+            self._is_stale = True
+            self._draw_words(found)
+        else:
+            self._draw()
 
     # ---- drawing
 
@@ -211,7 +241,7 @@ class Board:
 
     def _draw(self, *, same_routes: bool = False) -> None:
         """Show the plan in every section; `same_routes` leaves the map where the reader has moved it."""
-        plan = self.plan
+        plan, self._is_stale = self.plan, False
         self._chip.show(self._selectors if plan else None)
         shown = None if plan else "none"
         for widget in (self._map, self._table, self._ledger, self._changes, self._hand_out.widget):
@@ -226,14 +256,24 @@ class Board:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""
             return
+        self._draw_words(plan)
+        if same_routes:
+            self._draw_states(plan)
+        else:
+            drawn = sections.drawn(plan, self._timezone)
+            self._drawn, self._map.notes, self._map.stops = maps.stop_states(plan.routes, plan.stops), {}, {}
+            self._map.label, self._map.document = str(drawn.get_root().title), maps.map_document(drawn)
+        self.select(self.selected)
+
+    def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)
         self._changes.value = plan_changes.changes(plan)
         ids, rows = sections.table_rows(plan)
         self._table.empty = sections.no_routes(plan) if plan.eligible else sections.NOTHING_DECIDED
         self._table.show(ids, rows, self.selected if self.selected in ids else "")
-        if same_routes:
-            self._map.notes = maps.route_notes(plan.routes)
-        else:
-            drawn = sections.drawn(plan, self._timezone)
-            self._map.label, self._map.document = str(drawn.get_root().title), maps.map_document(drawn)
-        self.select(self.selected)
+
+    def _draw_states(self, plan: Plan) -> None:
+        """Tell the map what became of routes and stops; the reader's view of it stays."""
+        self._map.notes = maps.route_notes(plan.routes)
+        now = enumerate(zip(self._drawn, maps.stop_states(plan.routes, plan.stops), strict=True))
+        self._map.stops = {str(at): list(is_now) for at, (was, is_now) in now if was != is_now}

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from stormplay.controls import markup, sections
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import KeptHtml
 from stormplay.controls.plan import Plan
 
 
@@ -27,7 +28,7 @@ class HandOut:
     def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
         self._assign, self._csv = assign, csv
         self.message = Message()
-        self.head, self.stops = widgets.HTML(), widgets.HTML()
+        self.head, self.stops = widgets.HTML(), KeptHtml()
         self.file = widgets.HTML(layout={"width": "auto"})
         self.crew = widgets.Combobox(
             description="Crew", placeholder="Name of the crew", ensure_option=False,
@@ -47,12 +48,13 @@ class HandOut:
         self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
         self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
         self.shorten_button.on_click(checked(self.message)(lambda _: self.message.good(shorten())))
-        self._shown = ""
+        self._shown, self._crew = "", ""
 
     def show(self, plan: Plan, route_id: str) -> None:
         """Show the forms for a route, or what to do where none is picked."""
         route = plan.route(route_id)
         self.form.layout.display = "flex" if route else "none"
+        typed = self.crew.value if route_id == self._shown and self.crew.value != self._crew else None
         if route_id != self._shown:
             self.message.clear()
         self._shown = route_id
@@ -61,7 +63,12 @@ class HandOut:
             self.file.value = self.stops.value = ""
             return
         crew = route["crew_name"] if isinstance(route["crew_name"], str) else ""
-        self.crew.options, self.crew.value = plan.crews, crew
+        if typed not in (None, crew) and crew != self._crew:
+            self.message.note(
+                f"Changed meanwhile: {crew or 'no crew'} has this route now. What you typed is still here."
+            )
+        self.crew.options, self.crew.value = plan.crews, crew if typed is None else typed
+        self._crew = crew
         self.crew.layout.display = self.button.layout.display = None if plan.may_plan else "none"
         self.back_button.layout.display = None if crew and plan.may_plan else "none"
         still_to_drive = plan.may_plan and route["status"] != "done"

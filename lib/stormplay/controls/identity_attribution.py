@@ -12,6 +12,7 @@ from IPython.display import HTML
 from stormplay.controls import credit_sections, household_sections, markup, query
 from stormplay.controls.credit_state import Credit, Engines, read
 from stormplay.controls.credit_state import totals as credit_totals
+from stormplay.controls.following import MakeListener
 from stormplay.controls.household import Sources
 from stormplay.controls.household_state import Graph, Nightly, Profiles
 from stormplay.controls.identity_board import Asked, IdentityBoard, counts
@@ -69,6 +70,7 @@ def identity_attribution(
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> IdentityPage:
     """Open the page of households and of a storm's credit.
 
@@ -84,6 +86,7 @@ def identity_attribution(
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -101,7 +104,7 @@ def identity_attribution(
     )
     wanted = Asked(str(asked["tenant"]), str(asked["storm"]), str(asked["look_up"]))
     sources = Sources(graph, profiles, nightly)
-    return IdentityBoard(sources, engine, tenants, storms, wanted, complaints, ScoreChip(score))
+    return IdentityBoard(sources, engine, tenants, storms, wanted, complaints, ScoreChip(score, live=live))
 
 
 class Report:

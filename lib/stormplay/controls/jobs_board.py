@@ -11,12 +11,14 @@ import pandas as pd
 from stormplay import maps
 from stormplay.controls import jobs_sections, markup
 from stormplay.controls.asking import look_again, top
+from stormplay.controls.following import read_beside
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_card import JobCard
 from stormplay.controls.jobs_list import JobList
 from stormplay.controls.jobs_packs import PackDesk
+from stormplay.controls.jobs_seen import TOLD, look
 from stormplay.controls.jobs_state import Sources, State, Tracker
-from stormplay.controls.live import MapFrame
+from stormplay.controls.live import KeptHtml, MapFrame
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
@@ -39,7 +41,8 @@ class JobBoard:
         self.selected = ""
         self._places = pd.DataFrame()
         self.message = Message()
-        self._answer, self._progress, self._crews, self._stuck = (widgets.HTML() for _ in range(4))
+        self._answer = widgets.HTML()
+        self._progress, self._crews, self._stuck = KeptHtml(), KeptHtml(), KeptHtml()
         self._choice = widgets.VBox([])
         self._map = MapFrame()
         self.list = JobList(self.message, str(asked["find"]), self._filtered, self._picked)
@@ -51,6 +54,7 @@ class JobBoard:
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
         checked(self.message)(self._draw)()
+        chip.following.also(self._follow)
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
@@ -62,7 +66,7 @@ class JobBoard:
 
     def answer(self) -> widgets.Widget:
         """Say where the jobs stand, with the age of the data."""
-        return top(self.message, self._answer)
+        return top(self.message, self._answer, *self._chip.following.marks)
 
     def find(self) -> widgets.Widget:
         """Choose company and storm, then find a job by address, id, status or route."""
@@ -159,6 +163,41 @@ class JobBoard:
                 if job["status"] in codes:
                     self._map.notes = {**self._map.notes, str(at[0]): codes[job["status"]]}
 
+    async def _follow(self, changed: frozenset[str]) -> None:
+        """Somebody else has changed something: show it where the reader is, without moving the page."""
+        tracker, card, places = self._tracker, self.card.job, self._places
+        if tracker is None or not changed & TOLD:
+            return
+        wanted, number = self.list.wanted(), self.list.number
+        seen = await read_beside(lambda: self.state, lambda state: look(tracker, state, wanted, number, card))
+        if seen is None or self._tracker is not tracker:
+            return
+        offered, self.state = self.state, seen.state
+        self._show_state(seen.state)
+        if offered is not None and offered.named != seen.state.named:
+            self.list.offer(seen.state)
+            self.desk.show(tracker, seen.state)
+        if (self.list.wanted(), self.list.number) == (wanted, number):
+            self.list.put(seen.listed, seen.state, self.selected)
+            if self._places is places and seen.has_places_of(places):
+                self._recolour(seen.places)
+            elif self._places is places:
+                self._draw_map()
+        if seen.job is not None:
+            self.card.follow(seen.state, seen.job, seen.who)
+
+    def _recolour(self, places: pd.DataFrame) -> None:
+        """Tell the map which dots have another status now."""
+        now = places.set_index(places["job_id"].astype(str))["status"]
+        kinds = maps.known_kinds(self._places, self.state.kinds if self.state else [])
+        codes = {name: code for code, (name, _, _) in enumerate(kinds)}
+        status = self._places["job_id"].astype(str).map(now).fillna(self._places["status"])
+        moved = status[status != self._places["status"]]
+        self._places["status"] = status
+        if len(moved):
+            known = {str(at): codes[name] for at, name in moved.items() if name in codes}
+            self._map.notes = {**self._map.notes, **known}
+
     def _came_back(self) -> None:
         """Others, or a file, have changed jobs: read everything again."""
         if self.state is None or self._tracker is None:
@@ -191,12 +230,13 @@ class JobBoard:
             self._answer.value = markup.empty(jobs_sections.NO_STORM) if none_yet else ""
             self._crews.value = self._progress.value = self._stuck.value = ""
         else:
-            self._answer.value, self._stuck.value = jobs_sections.answer(state), jobs_sections.stuck(state)
-            self._crews.value = jobs_sections.progress(state, "crew")
-            self._progress.value = markup.details(
-                f"By route ({len(state.routes)})", jobs_sections.progress(state, "route")
-            )
+            self._show_state(state)
         self.desk.show(self._tracker, state)
+
+    def _show_state(self, state: State) -> None:
+        self._answer.value, self._stuck.value = jobs_sections.answer(state), jobs_sections.stuck(state)
+        self._crews.value = jobs_sections.progress(state, "crew")
+        self._progress.value = markup.details(f"By route ({len(state.routes)})", jobs_sections.progress(state, "route"))
 
     def _draw_map(self) -> None:
         state = self.state

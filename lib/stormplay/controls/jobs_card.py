@@ -12,6 +12,7 @@ from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_claim import ClaimForm
 from stormplay.controls.jobs_photos import Photos
 from stormplay.controls.jobs_state import State, Tracker
+from stormplay.controls.live import KeptHtml
 from stormplay.errors import BadInput, Conflict
 from stormplay.jobs import evidence
 
@@ -37,7 +38,7 @@ class JobCard:
         self.job: dict[str, Any] | None = None
         self._asked = ""
         self.message = Message()
-        self.head, self.evidence, self.trail = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.head, self.evidence, self.trail = widgets.HTML(), widgets.HTML(), KeptHtml()
         self.next = widgets.Box().add_class("sp-next")
         self.note = widgets.Textarea(placeholder="What happened? It is kept with your name and the time.", rows=2,
                                      layout={"width": "100%"})  # fmt: skip
@@ -70,6 +71,24 @@ class JobCard:
         self.body.layout.display, self.nothing.layout.display = (None, "none") if there else ("none", None)
         if there:
             self._draw()
+
+    def follow(self, state: State, job: dict[str, Any], who: str) -> None:
+        """Show what somebody else made of the job; where something is typed and not saved, say so instead.
+
+        Args:
+            state: The storm's jobs now.
+            job: The job now.
+            who: Who changed it last.
+        """
+        if self.job is None or job["job_id"] != self.job["job_id"] or job["row_version"] <= self.job["row_version"]:
+            return
+        label = state.workflow.label(str(job["status"]))
+        if self.note.value.strip() or self.claim.is_edited or self._asked:
+            self.message.note(f"Changed by {who} meanwhile: it is '{label}' now. What you typed is still here.")
+            return
+        self._state, self.job = state, job
+        self._draw()
+        self.message.note(f"Changed by {who}: it is '{label}' now.")
 
     # ---- drawing
 

@@ -52,6 +52,7 @@ class ClaimForm:
         grid = {"display": "grid", "grid_template_columns": "repeat(auto-fit, minmax(min(21em, 100%), 1fr))",
                 "grid_gap": "8px 16px"}  # fmt: skip
         self.fields = [*top, *self.hits.values(), self.with_photos]
+        self._as_shown = self._values()
         self.widget = widgets.VBox([
             widgets.HTML(markup.note(ABOUT)),
             widgets.Box(top, layout=grid),
@@ -82,6 +83,15 @@ class ClaimForm:
             field.value = _text(counted.get(slope))
         for field in [*self.fields, self.button]:
             field.disabled = not may_write
+        self._as_shown = self._values()
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether somebody has changed a field and not saved it."""
+        return self._values() != self._as_shown
+
+    def _values(self) -> list[Any]:
+        return [field.value for field in self.fields]
 
     def links(self, links: list[str]) -> None:
         """The job's photos have changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,22 @@ PAGE = 50
 ANY = ""
 _TALL = {"height": "40px", "width": "auto"}
 _LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(26em, 100%)"}}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One page of the list as it was read: the page's number, how many match the filters, its rows."""
+
+    number: int
+    total: int
+    found: pd.DataFrame
+
+    @staticmethod
+    def read(tracker: Tracker, wanted: dict[str, Any], number: int) -> Listed:
+        """Read a page; where there are fewer, the last one."""
+        total = tracker.count(**wanted)
+        number, _ = page_of(total, PAGE, number)
+        return Listed(number, total, tracker.find(**wanted, limit=PAGE, skip=PAGE * (number - 1)))
 
 
 class JobList:
@@ -76,6 +93,11 @@ class JobList:
         return {"address": self.address.value.strip(), "route_id": self.route.value or None,
                 "statuses": [self.status.value] if self.status.value else None}  # fmt: skip
 
+    @property
+    def number(self) -> int:
+        """Which page of the list is shown, from 1."""
+        return self._number
+
     def turn_to(self, number: int) -> None:
         """Show another page the next time it is drawn."""
         self._number = number
@@ -109,11 +131,13 @@ class JobList:
         if state is None or tracker is None:
             self._found, self._pager.value = pd.DataFrame(), ""
             return
-        wanted = self.wanted()
-        total = tracker.count(**wanted)
-        self._number, pages = page_of(total, PAGE, self._number)
+        self.put(Listed.read(tracker, self.wanted(), self._number), state, selected)
+
+    def put(self, listed: Listed, state: State, selected: str) -> None:
+        """Show a page that has been read."""
+        self._state, self._found, self._number, total = state, listed.found, listed.number, listed.total
+        _, pages = page_of(total, PAGE, self._number)
         skip = PAGE * (self._number - 1)
-        self._found = tracker.find(**wanted, limit=PAGE, skip=skip)
         ids, rows = jobs_sections.table_rows(self._found, state.workflow, datetime.now(UTC))
         self.table.empty = jobs_sections.NO_MATCH if state.counts["total"] else jobs_sections.NO_JOBS
         self._quiet = True

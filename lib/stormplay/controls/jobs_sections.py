@@ -113,7 +113,7 @@ def table_rows(found: pd.DataFrame, workflow: Workflow, now: datetime) -> tuple[
         rows.append([
             row["address"], row["zip_code"], row["route_name"], row["crew_name"],
             [workflow.label(str(row["status"])), str(row["status"]), status.colour if status else "#64748b"],
-            [f"{days:,.0f} d", days],
+            [f"{days:,.0f} d", round(days, 2)],  # finer, and each look would be another table
             ["–", -1.0] if uplift is None else [f"{uplift * 100:.1f} %", float(uplift)],
         ])  # fmt: skip
     return found["job_id"].astype(str).tolist(), rows

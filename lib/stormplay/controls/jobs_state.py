@@ -85,6 +85,12 @@ class State:
         """Name, label and colour of each status."""
         return [(status.name, status.label, status.colour) for status in self.workflow.statuses.values()]
 
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Routes and crews by key and name, as they are offered for choice."""
+        both = pd.concat([self.routes, self.crews])
+        return list(zip(both["key"].astype(str), both["name"].astype(str), strict=True))
+
     def again(self, tracker: Tracker) -> State:
         """Read what may have changed."""
         return State(**{**vars(self), **_moving(tracker)})

@@ -1,4 +1,5 @@
-"""Four small live widgets: a map in a frame, a chart, a table to pick a row from, files from the reader's device.
+"""Small live widgets: a map in a frame, a chart, a table to pick a row from, files from the reader's device, and HTML
+that changes while somebody reads it.
 
 They are anywidgets: their JavaScript comes with the kernel's messages, so nothing is fetched; Plotly alone is large,
 so our own server sends it. Map and table tell the page which route is selected, and show it when the page says so.
@@ -27,6 +28,21 @@ def source_of(name: str) -> str:
     return (_SHARE / name).read_text(encoding="utf-8")
 
 
+class KeptHtml(anywidget.AnyWidget):
+    """HTML of our own making of which other values come while somebody reads: folds and scrolling stay as they are.
+
+    Attributes:
+        value: The HTML; escaped, as `markup` does it.
+    """
+
+    _esm = source_of("kept_html.js")
+    value = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_class("sp-kept")
+
+
 class MapFrame(anywidget.AnyWidget):
     """A map document in a sandboxed frame.
 
@@ -36,6 +52,7 @@ class MapFrame(anywidget.AnyWidget):
         height: Pixels on a wide screen; a narrow one gets less.
         selected: `route_id` of the chosen route, or '' for none. What comes from the browser is unchecked.
         notes: The line under a route's name by `route_id`, where it has changed since the document was made.
+        stops: State of a stop by its place in the document, where it has changed since: its words, whether it is done.
     """
 
     _esm = source_of("map_frame.js")
@@ -44,6 +61,7 @@ class MapFrame(anywidget.AnyWidget):
     height = traitlets.Int(560).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     notes = traitlets.Dict().tag(sync=True)
+    stops = traitlets.Dict().tag(sync=True)
 
 
 class ChartFrame(anywidget.AnyWidget):

@@ -13,6 +13,7 @@ from IPython.display import HTML
 from stormplay import maps
 from stormplay.controls import markup, plan_changes, plan_form, query, sections
 from stormplay.controls.board import Board
+from stormplay.controls.following import MakeListener
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
@@ -70,6 +71,7 @@ def phase3(
     swath: Callable[[pd.DataFrame], Any],
     timezone: str = "America/Chicago",
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> Phase3:
     """Open the page of a storm's routes.
 
@@ -88,6 +90,7 @@ def phase3(
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
         timezone: Zone in which the times of hail reports are written.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -103,7 +106,7 @@ def phase3(
         "visit_type": visit_type, "shift_hours": float(shift_hours),
     })  # fmt: skip
     usable, more = _usable(asked)
-    return Board(sources, usable, complaints + more, timezone, ScoreChip(score))
+    return Board(sources, usable, complaints + more, timezone, ScoreChip(score, live=live))
 
 
 def _usable(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -12,6 +12,7 @@ from IPython.display import HTML
 
 from stormplay import maps
 from stormplay.controls import jobs_sections, markup, query
+from stormplay.controls.following import MakeListener
 from stormplay.controls.jobs_board import JobBoard
 from stormplay.controls.jobs_state import Sources, State, Tracker
 from stormplay.controls.record import Recorded
@@ -61,6 +62,7 @@ def phase4(
     reports: Callable[[date], pd.DataFrame],
     swath: Callable[[pd.DataFrame], Any],
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> Phase4:
     """Open the page of a storm's jobs.
 
@@ -75,6 +77,7 @@ def phase4(
         reports: Gives the hail reports of a day.
         swath: From reports to something with `.contours()`, GeoJSON of modelled hail size.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -86,7 +89,7 @@ def phase4(
     if not interactive:
         return Report(*sources.open(str(tenant), str(storm)), still(score, str(tenant), str(storm)))
     asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "find": find})
-    return JobBoard(sources, asked, complaints, ScoreChip(score))
+    return JobBoard(sources, asked, complaints, ScoreChip(score, live=live))
 
 
 class Report:

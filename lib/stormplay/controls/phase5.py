@@ -13,6 +13,7 @@ from stormplay.controls import markup, query
 from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls import nurture_words as say
+from stormplay.controls.following import MakeListener
 from stormplay.controls.nurture_desk import Desk
 from stormplay.controls.nurture_messages import FILE, OUTBOX, SENDING, own_messages
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
@@ -71,6 +72,7 @@ def phase5(
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> Phase5:
     """Open the page of a storm's nurture.
 
@@ -85,6 +87,7 @@ def phase5(
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -103,7 +106,7 @@ def phase5(
     })  # fmt: skip
     asked["page_size"] = min(max(int(asked["page_size"]), 1), LARGEST_PAGE)
     asked["threshold"] = min(max(float(asked["threshold"]), 0.0), 1.0)
-    return Desk(sources, asked, complaints, ScoreChip(score))
+    return Desk(sources, asked, complaints, ScoreChip(score, live=live))
 
 
 class Report:

@@ -92,6 +92,11 @@ class Plan:
         read_again = read(builder, names, self.reports, self.contours)
         return replace(read_again, is_synthetic=self.is_synthetic, may_plan=self.may_plan)
 
+    def has_way_of(self, other: Plan) -> bool:
+        """Whether both have the same routes with the same stops in the same order, at the same places."""
+        lie = ["route_id", "property_id", "sequence_order", "latitude", "longitude"]
+        return self.stops[lie].equals(other.stops[lie]) and self.routes["route_id"].equals(other.routes["route_id"])
+
     def route(self, route_id: str) -> Mapping[str, Any] | None:
         """Return a route's row, or None."""
         hit = self.routes[self.routes["route_id"].astype(str) == route_id]

@@ -11,6 +11,7 @@ from IPython.display import HTML
 
 from stormplay.controls import markup, query
 from stormplay.controls import reports_sections as sections
+from stormplay.controls.following import MakeListener
 from stormplay.controls.record import Recorded
 from stormplay.controls.reports_board import ReportsBoard
 from stormplay.controls.reports_state import Desk, Reports, Sources, totals
@@ -52,6 +53,7 @@ def reports_page(
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> ReportsPage:
     """Open the page of a storm's reports.
 
@@ -64,6 +66,7 @@ def reports_page(
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -78,7 +81,7 @@ def reports_page(
         {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)},
     )
     sources = Sources(desk, tenants, storms, float(asked["max_age_h"]))
-    return ReportsBoard(sources, asked, complaints, ScoreChip(score))
+    return ReportsBoard(sources, asked, complaints, ScoreChip(score, live=live))
 
 
 class Report:

@@ -13,6 +13,7 @@ from stormplay import charts
 from stormplay.controls import markup, query
 from stormplay.controls import score_charts as drawn
 from stormplay.controls import score_sections as sections
+from stormplay.controls.following import MakeListener
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_board import ScoreBoard
 from stormplay.controls.score_chip import ScoreChip, chip
@@ -59,6 +60,7 @@ def score(
     score: Callable[[str, str], StormScore],
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
+    live: MakeListener | None = None,
 ) -> ScorePage:
     """Open the page of a storm's score.
 
@@ -70,6 +72,7 @@ def score(
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`.
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -81,7 +84,7 @@ def score(
     if not interactive:
         return Report(sources.open(str(tenant), str(storm), str(compare_with))[1])
     asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "compare_with": str(compare_with)})
-    return ScoreBoard(sources, asked, complaints, ScoreChip(score, links=False))
+    return ScoreBoard(sources, asked, complaints, ScoreChip(score, links=False, live=live))
 
 
 class Report:

@@ -11,8 +11,9 @@ from stormplay.controls import markup
 from stormplay.controls import score_charts as drawn
 from stormplay.controls import score_sections as sections
 from stormplay.controls.asking import look_again, top
+from stormplay.controls.following import EVERYTHING, read_beside
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.score_state import Play, Sources, StormScore, totals
@@ -36,8 +37,8 @@ class ScoreBoard:
         self._score: StormScore | None = None
         self.play: Play | None = None
         self.message = Message()
-        self._html = {name: widgets.HTML() for name in ("answer", "components", "verdict", "arms", "changes",
-                                                        "compared", "steps")}  # fmt: skip
+        self._html: dict[str, Any] = {"answer": widgets.HTML()}
+        self._html |= {name: KeptHtml() for name in ("components", "verdict", "arms", "changes", "compared", "steps")}
         self.charts = {name: ChartFrame() for name in ("gauge", "waterfall", "lift", "history", "comparison")}
         self._choice = widgets.VBox([])
         self.again = look_again(self._look_again, self.message)
@@ -50,6 +51,7 @@ class ScoreBoard:
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
         checked(self.message)(self._draw)()
+        chip.following.also(self._follow)
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
 
@@ -61,7 +63,7 @@ class ScoreBoard:
 
     def answer(self) -> widgets.Widget:
         """Say what the score is, what is not measurable yet, and how old the data are."""
-        return top(self.message, self._html["answer"])
+        return top(self.message, self._html["answer"], *self._chip.following.marks)
 
     def choose(self) -> widgets.Widget:
         """Choose company and storm."""
@@ -139,6 +141,16 @@ class ScoreBoard:
             self._open(self.play.tenant, self.play.storm, other)
             self._draw()
 
+    async def _follow(self, changed: frozenset[str]) -> None:
+        if not changed & {EVERYTHING, "storms", "storm_scores"}:
+            return
+        found = await read_beside(
+            lambda: self.play, lambda play: self._sources.open(play.tenant, play.storm, play.other)
+        )
+        if found is not None:
+            self._score, self.play = found
+            self._draw_play(self.play)
+
     # ---- drawing
 
     def _draw(self) -> None:
@@ -151,6 +163,9 @@ class ScoreBoard:
             none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
             return
+        self._draw_play(play)
+
+    def _draw_play(self, play: Play) -> None:
         for name in ("answer", "components", "verdict", "arms", "changes", "steps"):
             self._html[name].value = getattr(sections, name)(play)
         for name in ("gauge", "waterfall", "lift", "history"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from IPython.display import HTML
 
 from stormplay.charts.scores import FAIR, GOOD
 from stormplay.controls import markup
+from stormplay.controls.following import EVERYTHING, Following, MakeListener
 from stormplay.controls.guard import sentence_of
 from stormplay.controls.selectors import Selectors
 
@@ -69,29 +71,47 @@ def still(score: Score | None, tenant: str, storm: str) -> HTML:
 
 
 class ScoreChip:
-    """The chip on a live page.
+    """The chip on a live page; it knows which storm is open, so the page follows others' changes through it.
 
     Args:
         score: Makes the score; None: there is none, and nothing is shown.
         links: Whether it leads to the page of the score; not on that page itself.
+        live: Makes what tells of others' changes; None: nothing moves by itself.
 
     Attributes:
         widget: What is displayed.
+        following: The page's own sections join here.
     """
 
-    def __init__(self, score: Score | None, *, links: bool = True) -> None:
+    def __init__(self, score: Score | None, *, links: bool = True, live: MakeListener | None = None) -> None:
         self._score, self._links = score, links
+        self.following = Following(live)
+        self.following.also(self._follow)
         self._of: tuple[str, str] | None = None
+        self._shown: tuple[str | None, str | None] = None, None
         self._scored: Scored | None = None
         self.widget = widgets.HTML().add_class("sp-score-place")
 
     def show(self, chosen: Selectors | None) -> None:
         """Read the score of what is chosen and show it. A score that cannot be read takes nothing else away."""
+        tenant, storm = (chosen.tenant, chosen.storm) if chosen else (None, None)
+        self.widget.value = self._readable(tenant, storm)
+        self._shown = tenant, storm
+        self.following.choose(*self._shown)
+
+    async def _follow(self, changed: frozenset[str]) -> None:
+        if changed & {EVERYTHING, "storm_scores"}:
+            shown = self._shown
+            value = await asyncio.to_thread(self._readable, *shown)
+            if shown == self._shown:
+                self.widget.value = value
+
+    def _readable(self, tenant: str | None, storm: str | None) -> str:
         try:
-            self.widget.value = self._read(chosen.tenant, chosen.storm) if chosen else ""
+            return self._read(tenant, storm)
         except Exception as error:
             sentence_of(error)  # an unexpected one is logged
-            self.widget.value = ""
+            return ""
 
     def _read(self, tenant: str | None, storm: str | None) -> str:
         if self._score is None or tenant is None or storm is None:

@@ -14,14 +14,15 @@ from stormplay import charts
 from stormplay.controls import markup
 from stormplay.controls import storm_sections as sections
 from stormplay.controls.asking import look_again, show, top
+from stormplay.controls.following import EVERYTHING
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.controls.storm_letters import Letters
 from stormplay.controls.storm_map import StormMap
-from stormplay.controls.storm_state import Desk, Follow, Follower, Sources, Storm, counted, totals
+from stormplay.controls.storm_state import Desk, Sources, Storm, counted, totals
 from stormplay.errors import StormplayError
 
 TICK_S = 5.0  # without news too: what came within the last minute grows less, and silence becomes a state
@@ -37,18 +38,14 @@ class StormBoard:
         storm: What is now shown; None where nothing could be opened.
         message: Where the page says what went wrong.
         map, chart, letters: The homes; events a minute; what could not be applied.
-        follower: What tells of changes; None: only the clock does.
     """
 
-    def __init__(
-        self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip, follow: Follow | None
-    ) -> None:
+    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
         self._sources, self._asked, self._chip = sources, dict(asked), chip
         self._desk: Desk | None = None
         self.storm: Storm | None = None
         self.message = Message()
-        self._html = {name: widgets.HTML() for name in ("answer", "score", "feed", "positions", "pulse")}
-        self._html["pulse"].add_class("sp-pulse-place")
+        self._html = {name: KeptHtml() for name in ("answer", "score", "feed", "positions")}
         self._choice = widgets.VBox([])
         self.again = look_again(self._look_again, self.message)
         self.map, self.chart = StormMap(), ChartFrame()
@@ -56,15 +53,12 @@ class StormBoard:
         self._charted_s = 0.0
         self._turn = asyncio.Lock()
         self._ticks: asyncio.Task[None] | None = None
-        self.follower: Follower | None = None
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
         checked(self.message)(self._draw)()
         if complaints:
             self.message.error(" ".join([*complaints, self.message.text]).strip())
-        if follow is not None:
-            tenant, storm = self._choice_now()
-            self.follower = follow(tenant, storm, self._changed, self._pulse)
+        chip.following.also(self._changed)
         with suppress(RuntimeError):  # no event loop: a page that is built in a test
             self._ticks = asyncio.get_running_loop().create_task(self._tick())
 
@@ -76,7 +70,7 @@ class StormBoard:
 
     def answer(self) -> widgets.Widget:
         """Say what the storm is doing, whether we keep up, and what could not be applied."""
-        return top(self.message, widgets.VBox([self._html["pulse"], self._html["answer"]]))
+        return top(self.message, *self._chip.following.marks, self._html["answer"])
 
     def choose(self) -> widgets.Widget:
         """Choose company and storm."""
@@ -114,17 +108,12 @@ class StormBoard:
         self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
         self._open(self._selectors.tenant, self._selectors.storm)
 
-    def _choice_now(self) -> tuple[str | None, str | None]:
-        return (self._selectors.tenant, self._selectors.storm) if self._selectors else (None, None)
-
     def _chosen(self, tenant: str, storm: str | None) -> None:
         self.message.clear()
         try:
             self._open(tenant, storm)
         finally:
             self._draw()  # after a failure too: the former choice must not stay in view
-            if self.follower is not None:
-                self.follower.follow(tenant, storm)
 
     def _open(self, tenant: str | None, storm: str | None) -> None:
         self._desk, self.storm = None, None
@@ -147,7 +136,7 @@ class StormBoard:
 
     async def _changed(self, tables: frozenset[str]) -> None:
         """Something of this storm was committed."""
-        await self._follow(with_letters=bool(tables & {"stream_dead_letters", "*"}))
+        await self._follow(with_letters=bool(tables & {EVERYTHING, "stream_dead_letters"}))
 
     async def _tick(self) -> None:
         while True:
@@ -177,15 +166,11 @@ class StormBoard:
         if with_letters or before is None or before.stream.open_letters != storm.stream.open_letters:
             self.letters.show(self._desk, storm)
 
-    def _pulse(self) -> None:
-        """Whether the page moves by itself."""
-        state, said = (self.follower.state, self.follower.said) if self.follower is not None else ("off", "")
-        self._html["pulse"].value = sections.pulse(state, said) if self.storm else ""
-
     # ---- drawing
 
     def _draw(self) -> None:
         storm = self.storm
+        self._chip.show(self._selectors if storm else None)
         for widget in (self.map, self.chart, self.again, self.letters.widget):
             show(widget, storm is not None)
         self.letters.show(self._desk, storm)
@@ -194,7 +179,6 @@ class StormBoard:
             for widget in self._html.values():
                 widget.value = ""
             self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
-            self._chip.show(None)
             return
         self._charted_s = 0.0
         self._draw_figures(storm)
@@ -202,7 +186,6 @@ class StormBoard:
     def _draw_figures(self, storm: Storm) -> None:
         for name in ("answer", "score", "feed", "positions"):
             self._html[name].value = getattr(sections, name)(storm)
-        self._chip.show(self._selectors)
         now = storm.stream.at.timestamp()
         if now - self._charted_s >= CHART_S:
             self._charted_s = now

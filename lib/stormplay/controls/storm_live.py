@@ -12,10 +12,11 @@ from IPython.display import HTML
 from stormplay import charts, maps
 from stormplay.controls import markup, query, storm_letters
 from stormplay.controls import storm_sections as sections
+from stormplay.controls.following import MakeListener
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
 from stormplay.controls.storm_board import StormBoard
-from stormplay.controls.storm_state import DRAWN, Desk, Follow, Sources, Storm, totals
+from stormplay.controls.storm_state import DRAWN, Desk, Sources, Storm, totals
 from stormplay.errors import BadInput
 
 
@@ -60,7 +61,7 @@ def storm_live(
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
     score: Score | None = None,
-    follow: Follow | None = None,
+    live: MakeListener | None = None,
 ) -> StormPage:
     """Open the page of a storm that comes in.
 
@@ -73,8 +74,8 @@ def storm_live(
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
-        follow: Tells of changes as they are committed, such as `stormplay.live.Live`; None: the page only looks
-            every five seconds.
+        live: Makes what tells of changes as they are committed, such as `stormplay.live.Live`; None: the page only
+            looks every five seconds.
 
     Returns:
         The page; each of its sections is a call.
@@ -91,7 +92,7 @@ def storm_live(
     except BadInput as error:
         shown = 30
         complaints = [*complaints, str(error)]
-    return StormBoard(Sources(desk, tenants, storms, score, shown), asked, complaints, ScoreChip(score), follow)
+    return StormBoard(Sources(desk, tenants, storms, score, shown), asked, complaints, ScoreChip(score, live=live))
 
 
 def _checked(minutes: Any) -> int:

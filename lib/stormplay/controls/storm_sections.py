@@ -216,17 +216,6 @@ def positions(storm: Storm) -> str:
     return f'<div class="sp-newest">{table}</div>{markup.note(more)}'
 
 
-def pulse(state: str, said: str) -> str:
-    """Whether the page moves by itself just now."""
-    words, look = {
-        "live": ("Live: this page moves by itself", "sp-good"),
-        "paused": ("The database does not answer; trying again", "sp-warn"),
-        "stopped": ("Live updates have stopped", "sp-bad"),
-    }.get(state, ("Connecting", ""))
-    why = f" · {markup.text(said)}" if said else ""
-    return f'<p class="sp-pulse {look}"><i></i>{words}{why}</p>'
-
-
 def _ago(storm: Storm, moment: Any) -> str:
     seconds = (storm.stream.at - moment).total_seconds()
     return markup.ago(seconds) if seconds >= 60 else f"{max(0, seconds):.0f} seconds ago"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -36,25 +36,6 @@ class Desk(Protocol):
     def replay(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
     def take_back(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
     def discard(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102
-
-
-class Follower(Protocol):
-    """What the page needs of a `stormplay.live.Live`."""
-
-    @property
-    def state(self) -> str: ...  # noqa: D102
-    @property
-    def said(self) -> str: ...  # noqa: D102
-    def follow(self, tenant: str | None, storm: str | None) -> None: ...  # noqa: D102
-
-
-class Follow(Protocol):
-    """Makes a follower, such as `stormplay.live.Live`."""
-
-    def __call__(  # noqa: D102
-        self, tenant: str | None, storm: str | None, on_change: Callable[[frozenset[str]], Awaitable[None] | None],
-        on_state: Callable[[], None],
-    ) -> Follower: ...  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -195,8 +176,10 @@ class Sources:
 
 
 def counted(sii_score: Any) -> tuple[int, ...]:
-    """Homes in each band of hail, those that the storm has not reached first."""
-    found = np.bincount(impact_band(np.asarray(sii_score, dtype=float)).ravel() + 1, minlength=1 + len(BANDS))
+    """Homes in each band of hail, those that the storm has not reached first: without an index, or with one of 0."""
+    scores = np.asarray(sii_score, dtype=float)
+    reached = impact_band(np.where(scores > 0, scores, np.nan))
+    found = np.bincount(reached.ravel() + 1, minlength=1 + len(BANDS))
     return tuple(int(count) for count in found)
 
 

@@ -14,6 +14,7 @@ from stormplay import charts
 from stormplay.controls import markup, query
 from stormplay.controls import treatment_board as board
 from stormplay.controls import treatment_policy as policy
+from stormplay.controls.following import MakeListener
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
 from stormplay.controls.treatment_sources import Models, Policy, Scorer, Sources, Trying
@@ -71,6 +72,7 @@ def treatment(
     tenants: Callable[[], pd.DataFrame],
     storms: Callable[[str], pd.DataFrame],
     score: Score | None = None,
+    live: MakeListener | None = None,
 ) -> TreatmentPage:
     """Open the page of a storm's treatment.
 
@@ -87,6 +89,7 @@ def treatment(
         tenants: Gives the tenants open to this person: `tenant_id`, `slug`, `org_name`, `role`, `is_synthetic`.
         storms: Gives a tenant's storms: `storm_id`, `slug`, `name`, `status`, `event_date`.
         score: Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`; None: no score is shown.
+        live: Makes what tells of others' changes, such as `stormplay.live.Live`; None: nothing moves by itself.
 
     Returns:
         The page; each of its sections is a call.
@@ -103,7 +106,7 @@ def treatment(
     })  # fmt: skip
     wanted = _wanted(float(asked["crew_days"]), float(asked["uplift_min"]))
     return board.TreatmentBoard(
-        sources, (str(asked["tenant"]), str(asked["storm"]), wanted), complaints, ScoreChip(score)
+        sources, (str(asked["tenant"]), str(asked["storm"]), wanted), complaints, ScoreChip(score, live=live)
     )
 
 

@@ -8,12 +8,13 @@ labels, the modelled hail bands and the real reports are the ground.
 
 from __future__ import annotations
 
-from stormplay.maps.columns import route_notes
+from stormplay.maps.columns import route_notes, stop_states
 from stormplay.maps.drawing import map_document, map_html, route_map
 from stormplay.maps.impacts import IMPACT_BANDS, NOT_REACHED, addresses, impact_bytes, impact_map
 from stormplay.maps.jobs import job_map, known_kinds
 from stormplay.maps.palette import route_colours
 
+<<<<<<< HEAD
 __all__ = [
     "IMPACT_BANDS",
     "NOT_REACHED",
@@ -28,3 +29,7 @@ __all__ = [
     "route_map",
     "route_notes",
 ]
+=======
+__all__ = ["job_map", "known_kinds", "map_document", "map_html", "route_colours", "route_map", "route_notes",
+           "stop_states"]  # fmt: skip
+>>>>>>> part-live

@@ -22,12 +22,7 @@ def frame(frame: pd.DataFrame | None, columns: tuple[str, ...]) -> pd.DataFrame:
 def columns(routes: pd.DataFrame, stops: pd.DataFrame, reports: pd.DataFrame, zone: str) -> dict[str, Any]:
     """Pack routes, stops, ZIP labels and reports into what `stormplayDraw` reads."""
     ids = routes["route_id"].astype(str)
-    placed = stops.dropna(subset=["latitude", "longitude"])
-    position = pd.Series(np.arange(len(ids)), index=ids.to_numpy()).reindex(placed["route_id"].astype(str)).to_numpy()
-    kept = ~np.isnan(position.astype(float))
-    placed, position = placed[kept], position[kept].astype(int)
-    order = np.lexsort((placed["sequence_order"].to_numpy(dtype=int), position))
-    placed, position = placed.iloc[order], position[order]
+    placed, position = _in_order(ids, stops)
     return {
         "routes": {
             "id": ids.tolist(),
@@ -97,8 +92,28 @@ def route_notes(routes: pd.DataFrame) -> dict[str, str]:
     return dict(zip(routes["route_id"].astype(str), lines, strict=True))
 
 
+<<<<<<< HEAD
 def zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
     """Where each ZIP code is written: in the middle of its stops."""
+=======
+def stop_states(routes: pd.DataFrame, stops: pd.DataFrame) -> list[tuple[str, bool]]:
+    """What a map of these stops says of each, in the order in which it holds them: its words, whether it is done."""
+    placed, _ = _in_order(routes["route_id"].astype(str), stops)
+    return [(status or "planned", status in DONE) for status in _texts(placed, "job_status")]
+
+
+def _in_order(ids: pd.Series[str], stops: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
+    """The stops that can be drawn, by route and number, and the place of each one's route."""
+    placed = stops.dropna(subset=["latitude", "longitude"])
+    position = pd.Series(np.arange(len(ids)), index=ids.to_numpy()).reindex(placed["route_id"].astype(str)).to_numpy()
+    kept = ~np.isnan(position.astype(float))
+    placed, position = placed[kept], position[kept].astype(int)
+    order = np.lexsort((placed["sequence_order"].to_numpy(dtype=int), position))
+    return placed.iloc[order], position[order]
+
+
+def _zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+>>>>>>> part-live
     if "zip_code" not in stops:
         return {"zip": [], "lat": [], "lon": []}
     centre = stops.groupby(stops["zip_code"].astype(str))[["latitude", "longitude"]].median().round(4)

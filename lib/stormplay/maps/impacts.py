@@ -35,10 +35,13 @@ IMPACT_BANDS: tuple[ImpactBand, ...] = tuple(
 
 
 def impact_bytes(sii_score: ArrayLike) -> NDArray[np.uint8]:
-    """Pack storm impact indices as the map takes them: whole points, so that each stays in its band; 255 for none."""
-    scores = np.asarray(sii_score, dtype=float)
-    whole = np.floor(np.clip(np.nan_to_num(scores), 0, 100)).astype(np.uint8)
-    return np.where(np.isnan(scores), np.uint8(NOT_REACHED), whole).astype(np.uint8)
+    """Pack storm impact indices as the map takes them: whole points, so that each stays in its band; 255 for none.
+
+    An index of 0 is none: so little hail that the modelled storm has not come.
+    """
+    scores = np.nan_to_num(np.asarray(sii_score, dtype=float))
+    whole = np.floor(np.clip(scores, 0, 100)).astype(np.uint8)
+    return np.where(scores > 0, whole, np.uint8(NOT_REACHED)).astype(np.uint8)
 
 
 def impact_map(homes: pd.DataFrame | None, *, height: int = 560) -> folium.Map:

@@ -82,6 +82,7 @@ function stormplayDraw(map, data) {
       ctx.fillText(this.number, this._point.x, this._point.y + 0.5);
     },
   });
+  const ring = (route, done) => ({ color: done ? route.colour : "#ffffff", fillColor: done ? "#ffffff" : route.colour });
   let chosen = -1, cursor = 0, lat = 0, lon = 0;
   const legs = L.featureGroup(), paths = L.featureGroup(), stops = L.featureGroup();
   const routes = R.id.map((id, index) => {
@@ -92,7 +93,7 @@ function stormplayDraw(map, data) {
       points.push([lat / 1e5, lon / 1e5]);
       const done = S.statuses[S.status[cursor]].done;
       const stop = new Stop(points[i], { renderer: canvas, radius: 3, bubblingMouseEvents: false,
-        color: done ? route.colour : "#ffffff", fillColor: done ? "#ffffff" : route.colour, fillOpacity: 1, opacity: 1 });
+        ...ring(route, done), fillOpacity: 1, opacity: 1 });
       Object.assign(stop, { route, done, cursor, number: S.seq ? S.seq[cursor] : i + 1 });
       route.stops.push(stop);
     }
@@ -367,6 +368,13 @@ function stormplayDraw(map, data) {
     else if (e.data.stormplay === "select") select(e.data.route);
     else if (e.data.stormplay === "notes") {
       routes.forEach((route) => { route.note = String(e.data.notes[route.id] ?? route.note); });
+      routes.forEach((route) => route.stops.forEach((stop) => {
+        const now = (e.data.stops ?? {})[stop.cursor];
+        if (!now) return;
+        S.status[stop.cursor] = S.statuses.push({ text: String(now[0]), done: !!now[1] }) - 1;
+        stop.done = !!now[1];
+        stop.setStyle(ring(route, stop.done));
+      }));
       paint();
     }
   });

@@ -15,11 +15,11 @@ function render({ model, el }) {
   };
   const post = (message) => frame.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
-  const note = () => post({ stormplay: "notes", notes: model.get("notes") });
+  const note = () => post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
   const hear = (event) => {
     if (event.source !== frame.contentWindow || !event.data) return;
     if (event.data.stormplay === "ready") {
-      if (Object.keys(model.get("notes")).length) note(); /* what was said while it was not listening yet */
+      if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note(); /* what was said while it was not listening yet */
       tell();
       if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
     }
@@ -40,12 +40,14 @@ function render({ model, el }) {
   model.on("change:selected", tell);
   model.on("change:notes", note);
   model.on("msg:custom", move);
+  model.on("change:stops", note);
   return () => {
     window.removeEventListener("message", hear);
     model.off("change:document", load);
     model.off("change:selected", tell);
     model.off("change:notes", note);
     model.off("msg:custom", move);
+    model.off("change:stops", note);
   };
 }
 export default { render };

@@ -72,13 +72,14 @@ function render({ model, el }) {
   }
   function draw() {
     const columns = model.get("columns"), rows = model.get("rows"), ids = model.get("ids"), selected = model.get("selected");
-    const body = make("tbody"), top = box.scrollTop;
+    const body = make("tbody"), top = box.scrollTop, held = table.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
     order(rows).forEach((i) => body.append(line(columns, rows[i], ids[i], ids[i] === selected)));
     if (body.firstChild && !body.querySelector("[tabindex='0']")) body.firstChild.tabIndex = 0;
     table.setAttribute("role", "grid");
     table.setAttribute("aria-label", model.get("label"));
     table.replaceChildren(headings(columns), body);
     box.scrollTop = top;
+    if (held) body.querySelector(`[data-id="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
     search.hidden = rows.length < 8 || !model.get("has_search");
     box.hidden = !rows.length;
     nothing.hidden = !!rows.length || !model.get("empty");
