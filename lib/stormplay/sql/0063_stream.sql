@@ -26,7 +26,7 @@ SET LOCAL ROLE stormplay_owner;
 CREATE TABLE stream_events (
     tenant_id      uuid NOT NULL DEFAULT sec.tenant(),
     storm_id       uuid NOT NULL,
-    event_id       text NOT NULL CHECK (length(event_id) BETWEEN 1 AND 200),
+    event_id       text COLLATE "C" NOT NULL CHECK (length(event_id) BETWEEN 1 AND 200),
     event_type     text NOT NULL CHECK (event_type IN ('property_impacted', 'job_completed', 'conversion')),
     property_id    uuid,
     job_id         uuid,

@@ -25,17 +25,16 @@ from stormplay.streaming.staging import Values, array, ask, texts
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
-_EFFECTS: tuple[tuple[str, effects.Effect], ...] = (
-    ("property_impacted", effects.impacts), ("job_completed", completions), ("conversion", effects.conversions),
-)  # fmt: skip
+# Kind, its effect, and whether the ledger is asked first: a job that was completed may be in another status by now.
+_EFFECTS: tuple[tuple[str, effects.Effect, bool], ...] = (
+    ("property_impacted", effects.impacts, False),
+    ("job_completed", completions, True),
+    ("conversion", effects.conversions, False),
+)
 
-# The staged rows are few and by index; of tables that the planner knows nothing of, it would read the whole.
 _CHOOSE = """SELECT set_config('app.tenant_id', %(tenant_id)s, true),
                     set_config('app.score_cause', 'Event stream: {what}', true),
-                    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
                     set_config('jit', 'off', true)"""
-_PLAIN = """SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true),
-                   set_config('app.tenant_id', '', true)"""
 _MOVE = """SELECT sec.move_stream_offset(%(group)s, %(topic)s::text[], %(partition)s::int[], %(expected)s::bigint[],
                                          %(moved)s::bigint[])"""
 _STORMS = "SELECT storm_id::text, status FROM storms WHERE storm_id = ANY (%(storms)s::uuid[])"
@@ -104,7 +103,6 @@ def apply(
         mine = {place: end for place, end in moved.items() if storms.get(topics[place[0]] or "") == tenant_id}
         _apply_tenant(connection, tenant_id, found, records, done)
         keep_positions(connection, tenant_id, topics, mine, end_offsets or {})
-    ask(connection, _PLAIN, {})
     done.strays = keep_strays(connection, strays, topics)
     done.tenants, done.storms = tuple(by_tenant), tuple(sorted(storms))
     return done
@@ -144,9 +142,9 @@ def apply_events(connection: Connection, tenant_id: str, found: Sequence[Event |
     by_type: dict[str, list[Event]] = {kind: [] for kind in events.TYPES}
     for event in once.values():
         by_type[event.type].append(event)
-    for kind, effect in _EFFECTS:
+    for kind, effect, asks_first in _EFFECTS:
         if by_type[kind]:
-            became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind])
+            became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind], asks_first=asks_first)
             done.applied[kind] += became.applied
             done.superseded += became.superseded
             done.duplicates += len(by_type[kind]) - became.applied - len(became.refused)

@@ -1,14 +1,14 @@
 """What events do, kind by kind: one statement for all events of a company, effects of those alone that are new.
 
-Each kind has one function. It gets events of which no two have one id in one storm, in a transaction that has chosen
-their company, and returns what became of each. The newest word wins by the time of the event; of two of one moment the
-one that says more (a higher index, a higher value), never the one that came later: so neither the order of arrival nor
-the cut of the batches is in the result.
+Each kind has one function. It gets events that the ledger does not know, no two of one id in one storm, in the order of
+storms and subjects, in a transaction that has chosen their company, and returns what became of each. The newest word
+wins by the time of the event; of two of one moment the one that says more (a higher index, a higher value), never the
+one that came later: so neither the order of arrival nor the cut of the batches is in the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,11 @@ from sqlalchemy.engine import Connection
 
 from stormplay.storms.impact import hail_of
 from stormplay.streaming.events import Event
-from stormplay.streaming.staging import array, ask, columns, texts
+from stormplay.streaming.staging import Values, array, ask, columns, texts
+
+
+class AppliedMeanwhile(Exception):
+    """The ledger knows one of the events: ask it which, take back what was done, and go on with the others."""
 
 
 @dataclass
@@ -33,6 +37,16 @@ class Outcome:
     superseded: int = 0
     refused: dict[int, tuple[str, str]] = field(default_factory=dict)
 
+    def checked(self, events: Sequence[Event]) -> Outcome:
+        """This outcome, if each event is new in the ledger or refused.
+
+        Raises:
+            AppliedMeanwhile: The ledger has taken fewer.
+        """
+        if self.applied + len(self.refused) != len(events):
+            raise AppliedMeanwhile
+        return self
+
     def add(self, other: Outcome) -> None:
         """Take in what became of others."""
         self.applied += other.applied
@@ -42,92 +56,91 @@ class Outcome:
 
 Effect = Callable[[Connection, str, Sequence[Event]], Outcome]
 
-# New in the ledger: neither known from before nor of a home that there is not. The lock is on what will be changed, in
-# one order for everybody; who waited for it reads what the other has written.
-_GIVEN = """
-given AS MATERIALIZED (
-    SELECT g.* FROM unnest(%(place)s::int[], %(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[],
-                           %(at)s::timestamptz[]{types}) AS g (place, storm_id, event_id, property_id, at{names})
-), home AS MATERIALIZED (
-    SELECT p.property_id FROM (SELECT DISTINCT property_id FROM given) g
-      JOIN properties p ON p.tenant_id = %(tenant_id)s::uuid AND p.property_id = g.property_id
-), fresh AS MATERIALIZED (
-    SELECT g.* FROM given g JOIN home USING (property_id)
-     WHERE NOT EXISTS (SELECT FROM stream_events e WHERE e.tenant_id = %(tenant_id)s::uuid
-                          AND e.storm_id = g.storm_id AND e.event_id = g.event_id)
+# What is there of each home, one look in an index a home, in the order of the ids: what will be changed is locked in
+# one order for everybody, and who waited for it reads what the other has written. A LIMIT keeps the planner, which
+# knows no sizes here, from reading whole tables instead.
+_SEEN = """
+WITH seen AS MATERIALIZED (
+    SELECT g.*, p.found IS NOT NULL AS is_home, {newer} AS is_newer
+      FROM unnest(%(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[], %(at)s::timestamptz[],
+                  %(place)s::int[], %(best)s::boolean[]{types})
+           AS g (storm_id, event_id, property_id, at, place, is_best{names})
+      LEFT JOIN LATERAL (SELECT true AS found FROM properties p
+           WHERE p.tenant_id = %(tenant_id)s::uuid AND p.property_id = g.property_id LIMIT 1) p ON true
+      LEFT JOIN LATERAL (SELECT {known} FROM {table} t
+           WHERE t.tenant_id = %(tenant_id)s::uuid AND t.storm_id = g.storm_id AND t.property_id = g.property_id
+             AND g.is_best LIMIT 1 FOR UPDATE) h ON true
+), ledger AS (
+    INSERT INTO stream_events (tenant_id, storm_id, event_id, event_type, property_id, {column}, event_at,
+                               is_superseded)
+    SELECT %(tenant_id)s::uuid, storm_id, event_id, {type}, property_id, {column}, at, NOT (is_best AND is_newer)
+      FROM seen WHERE is_home ON CONFLICT DO NOTHING RETURNING is_superseded
 )"""
 
 _ANSWER = """
 SELECT (SELECT count(*) FROM ledger), (SELECT count(*) FROM ledger WHERE is_superseded),
-       (SELECT array_agg(g.place) FROM given g
-         WHERE NOT EXISTS (SELECT FROM home h WHERE h.property_id = g.property_id))
+       (SELECT array_agg(place) FROM seen WHERE NOT is_home)
 """
 
-_IMPACTS = f"""
-WITH {_GIVEN.format(types=", %(sii)s::float8[], %(hail)s::float8[]", names=", sii_score, hail_in")},
-held AS MATERIALIZED (
-    SELECT i.storm_id, i.property_id, i.event_at, i.sii_score, i.hail_in
-      FROM (SELECT DISTINCT storm_id, property_id FROM fresh) f
-      JOIN property_impacts i ON i.tenant_id = %(tenant_id)s::uuid AND i.storm_id = f.storm_id
-       AND i.property_id = f.property_id
-     ORDER BY i.storm_id, i.property_id FOR UPDATE OF i
-), ranked AS MATERIALIZED (
-    SELECT f.*, row_number() OVER (PARTITION BY f.storm_id, f.property_id
-                                   ORDER BY f.at DESC, f.sii_score DESC, f.hail_in DESC, f.place) AS rank,
-           h.event_at IS NULL OR (f.at, f.sii_score, f.hail_in) > (h.event_at, h.sii_score, h.hail_in) AS is_newer
-      FROM fresh f LEFT JOIN held h ON h.storm_id = f.storm_id AND h.property_id = f.property_id
-), ledger AS (
-    INSERT INTO stream_events (tenant_id, storm_id, event_id, event_type, property_id, sii_score, event_at,
-                               is_superseded)
-    SELECT %(tenant_id)s::uuid, storm_id, event_id, 'property_impacted', property_id, sii_score, at,
-           NOT (rank = 1 AND is_newer)
-      FROM ranked ON CONFLICT DO NOTHING RETURNING storm_id, event_id, is_superseded
-), written AS (
+_IMPACTS = (
+    _SEEN.format(
+        types=", %(sii)s::float8[], %(hail)s::float8[]", names=", sii_score, hail_in", table="property_impacts",
+        known="t.event_at, t.sii_score, t.hail_in", column="sii_score", type="'property_impacted'",
+        newer="h.event_at IS NULL OR (g.at, g.sii_score, g.hail_in) > (h.event_at, h.sii_score, h.hail_in)",
+    )
+    + """, written AS (
     INSERT INTO property_impacts AS i (tenant_id, storm_id, property_id, hail_in, sii_score, event_at, updated_at)
-    SELECT %(tenant_id)s::uuid, r.storm_id, r.property_id, r.hail_in, r.sii_score, r.at, now()
-      FROM ranked r JOIN ledger l ON l.storm_id = r.storm_id AND l.event_id = r.event_id AND NOT l.is_superseded
-     ORDER BY r.storm_id, r.property_id
+    SELECT %(tenant_id)s::uuid, storm_id, property_id, hail_in, sii_score, at, now()
+      FROM seen WHERE is_home AND is_best AND is_newer
     ON CONFLICT (tenant_id, storm_id, property_id) DO UPDATE
        SET hail_in = excluded.hail_in, sii_score = excluded.sii_score, event_at = excluded.event_at,
            updated_at = excluded.updated_at
      WHERE i.event_at IS NULL
         OR (excluded.event_at, excluded.sii_score, excluded.hail_in) > (i.event_at, i.sii_score, i.hail_in)
-){_ANSWER}"""  # noqa: S608 - own words
+)"""
+    + _ANSWER
+)  # fmt: skip
 
-_CONVERSIONS = f"""
-WITH {_GIVEN.format(types=", %(value)s::bigint[], %(channel)s::text[]", names=", value_cents, channel")},
-held AS MATERIALIZED (
-    SELECT o.storm_id, o.property_id, o.actual_converted, o.observed_at, coalesce(o.value_cents, -1) AS value_cents
-      FROM (SELECT DISTINCT storm_id, property_id FROM fresh) f
-      JOIN policy_outcomes o ON o.tenant_id = %(tenant_id)s::uuid AND o.storm_id = f.storm_id
-       AND o.property_id = f.property_id
-     ORDER BY o.storm_id, o.property_id FOR UPDATE OF o
-), ranked AS MATERIALIZED (
-    SELECT f.*, row_number() OVER (PARTITION BY f.storm_id, f.property_id
-                                   ORDER BY f.at DESC, f.value_cents DESC, f.place) AS rank,
-           h.actual_converted IS NULL OR (f.at, f.value_cents) > (h.observed_at, h.value_cents) AS is_newer
-      FROM fresh f LEFT JOIN held h ON h.storm_id = f.storm_id AND h.property_id = f.property_id
-), ledger AS (
-    INSERT INTO stream_events (tenant_id, storm_id, event_id, event_type, property_id, value_cents, event_at,
-                               is_superseded)
-    SELECT %(tenant_id)s::uuid, storm_id, event_id, 'conversion', property_id, value_cents, at,
-           NOT (rank = 1 AND is_newer)
-      FROM ranked ON CONFLICT DO NOTHING RETURNING storm_id, event_id, is_superseded
-), written AS (
+_CONVERSIONS = (
+    _SEEN.format(
+        types=", %(value)s::bigint[], %(channel)s::text[]", names=", value_cents, channel", table="policy_outcomes",
+        known="t.actual_converted, t.observed_at, coalesce(t.value_cents, -1) AS value_cents", column="value_cents",
+        type="'conversion'",
+        newer="h.actual_converted IS NULL OR (g.at, g.value_cents) > (h.observed_at, h.value_cents)",
+    )
+    + """, written AS (
     INSERT INTO policy_outcomes AS o (tenant_id, storm_id, property_id, actual_converted, value_cents, observed_at)
-    SELECT %(tenant_id)s::uuid, r.storm_id, r.property_id, true, r.value_cents, r.at
-      FROM ranked r JOIN ledger l ON l.storm_id = r.storm_id AND l.event_id = r.event_id AND NOT l.is_superseded
-     ORDER BY r.storm_id, r.property_id
+    SELECT %(tenant_id)s::uuid, storm_id, property_id, true, value_cents, at
+      FROM seen WHERE is_home AND is_best AND is_newer
     ON CONFLICT (tenant_id, storm_id, property_id) DO UPDATE
        SET actual_converted = true, value_cents = excluded.value_cents, observed_at = excluded.observed_at
      WHERE o.actual_converted IS NULL
         OR (excluded.observed_at, excluded.value_cents) > (o.observed_at, coalesce(o.value_cents, -1))
 ), touched AS (  -- a journey gets the touch that the message names, and none that it does not
     INSERT INTO customer_journeys (tenant_id, property_id, storm_id, channel, "timestamp")
-    SELECT %(tenant_id)s::uuid, r.property_id, r.storm_id, r.channel, r.at
-      FROM ranked r JOIN ledger l ON l.storm_id = r.storm_id AND l.event_id = r.event_id
-     WHERE r.channel IS NOT NULL
-){_ANSWER}"""  # noqa: S608 - own words
+    SELECT %(tenant_id)s::uuid, property_id, storm_id, channel, at FROM seen WHERE is_home AND channel IS NOT NULL
+)"""
+    + _ANSWER
+)  # fmt: skip
+
+# What the ledger knows already.
+_KNOWN = """
+SELECT g.place
+  FROM unnest(%(place)s::int[], %(storm_id)s::uuid[], %(event_id)s::text[]) AS g (place, storm_id, event_id)
+ WHERE (SELECT true FROM stream_events e
+         WHERE e.tenant_id = %(tenant_id)s::uuid AND e.storm_id = g.storm_id AND e.event_id = g.event_id LIMIT 1)
+"""
+
+
+def known(connection: Connection, tenant_id: str, events: Sequence[Event]) -> set[int]:
+    """The places of the events that have been applied before."""
+    values = {
+        "tenant_id": tenant_id,
+        "place": array([event.place for event in events]),
+        "storm_id": array([event.storm_id for event in events]),
+        "event_id": texts([event.event_id for event in events]),
+    }
+    return {place for (place,) in ask(connection, _KNOWN, values)}
 
 
 def impacts(connection: Connection, tenant_id: str, events: Sequence[Event]) -> Outcome:
@@ -137,28 +150,39 @@ def impacts(connection: Connection, tenant_id: str, events: Sequence[Event]) -> 
     are two views of one thing, and a policy that looks at the hail must not disagree with a model that looks at both.
     """
     derived = iter(hail_of([event.sii_score for event in events if event.hail_in is None]).tolist())
-    values = columns(tenant_id, events) | {
-        "sii": array([event.sii_score for event in events]),
-        "hail": array([next(derived) if event.hail_in is None else event.hail_in for event in events]),
+    full = [event if event.hail_in is not None else event._replace(hail_in=next(derived)) for event in events]
+    values = _columns(tenant_id, full, lambda event: (event.at, event.sii_score, event.hail_in or 0.0)) | {
+        "sii": array([event.sii_score for event in full]),
+        "hail": array([event.hail_in for event in full]),
     }
     return _answered(ask(connection, _IMPACTS, values), events)
 
 
 def conversions(connection: Connection, tenant_id: str, events: Sequence[Event]) -> Outcome:
     """Homes that signed: their outcome, and a touch where the message names the channel."""
-    values = columns(tenant_id, events) | {
+    values = _columns(tenant_id, events, lambda event: (event.at, event.value_cents)) | {
         "value": array([event.value_cents for event in events]),
         "channel": texts([event.channel for event in events]),
     }
     return _answered(ask(connection, _CONVERSIONS, values), events)
 
 
+def _columns(tenant_id: str, events: Sequence[Event], newness: Callable[[Event], tuple[object, ...]]) -> Values:
+    """The columns of all events, with which of them is the newest word about its home."""
+    newest: dict[tuple[str, str], Event] = {}
+    for event in events:
+        home = (event.storm_id, event.subject)
+        if home not in newest or newness(event) > newness(newest[home]):
+            newest[home] = event
+    best = {event.place for event in newest.values()}
+    return columns(tenant_id, events) | {"best": array(["t" if event.place in best else "f" for event in events])}
+
+
 def _answered(rows: list[tuple[Any, ...]], events: Sequence[Event]) -> Outcome:
     ((applied, superseded, unknown),) = rows
-    return Outcome(applied, superseded, dict(_unknown(events, set(unknown or ()))))
-
-
-def _unknown(events: Sequence[Event], places: set[int]) -> Iterator[tuple[int, tuple[str, str]]]:
-    for event in events:
-        if event.place in places:
-            yield event.place, ("unknown property", f"This company has no home {event.subject}.")
+    places = set(unknown or ())
+    found = Outcome(applied, superseded, {
+        event.place: ("unknown property", f"This company has no home {event.subject}.")
+        for event in events if event.place in places
+    })  # fmt: skip
+    return found.checked(events)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -147,7 +147,8 @@ class _Conversion(msgspec.Struct, tag_field="type", tag="conversion", gc=False):
                      value_cents=cents(self.value), channel=self.channel)  # fmt: skip
 
 
-_decode = msgspec.json.Decoder(_Impacted | _Completed | _Conversion).decode
+_Message = _Impacted | _Completed | _Conversion
+_decode: Callable[[bytes], _Message] = msgspec.json.Decoder(_Message).decode
 
 
 def storm_of(topic: str) -> str | None:
