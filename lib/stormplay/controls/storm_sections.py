@@ -11,7 +11,7 @@ from stormplay import clock
 from stormplay.controls import markup
 from stormplay.controls.score_chip import tone
 from stormplay.controls.storm_state import Reading, Storm
-from stormplay.maps import IMPACT_BANDS
+from stormplay.maps import IMPACT_BANDS, UNREACHED_COLOUR
 from stormplay.storms import impact_band
 
 NO_STORM = "This company has no storm yet."
@@ -194,6 +194,8 @@ def event(row: Any) -> tuple[str, str]:
 
 def impact_of(sii_score: float) -> tuple[str, str]:
     """An index in words, and the colour of its band."""
+    if not sii_score > 0:
+        return "no hail modelled", UNREACHED_COLOUR
     band = IMPACT_BANDS[int(impact_band(sii_score))]
     return f"{band.word.lower()} hail modelled", band.colour
 

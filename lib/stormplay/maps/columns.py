@@ -92,10 +92,6 @@ def route_notes(routes: pd.DataFrame) -> dict[str, str]:
     return dict(zip(routes["route_id"].astype(str), lines, strict=True))
 
 
-<<<<<<< HEAD
-def zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
-    """Where each ZIP code is written: in the middle of its stops."""
-=======
 def stop_states(routes: pd.DataFrame, stops: pd.DataFrame) -> list[tuple[str, bool]]:
     """What a map of these stops says of each, in the order in which it holds them: its words, whether it is done."""
     placed, _ = _in_order(routes["route_id"].astype(str), stops)
@@ -112,8 +108,8 @@ def _in_order(ids: pd.Series[str], stops: pd.DataFrame) -> tuple[pd.DataFrame, n
     return placed.iloc[order], position[order]
 
 
-def _zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
->>>>>>> part-live
+def zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+    """Where each ZIP code is written: in the middle of its stops."""
     if "zip_code" not in stops:
         return {"zip": [], "lat": [], "lon": []}
     centre = stops.groupby(stops["zip_code"].astype(str))[["latitude", "longitude"]].median().round(4)

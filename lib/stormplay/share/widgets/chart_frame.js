@@ -41,15 +41,9 @@ function render({ model, el }) {
     const mine = (turn += 1);
     stop();
     stop = () => {};
-<<<<<<< HEAD
-    const unfolded = el.querySelector("details")?.open; /* a chart that moves must not fold its numbers away */
-    el.innerHTML = model.get("block"); /* made and escaped by the kernel */
-    if (unfolded) el.querySelector("details")?.setAttribute("open", "");
-=======
     const isOpen = !!el.querySelector("details")?.open;
     el.innerHTML = model.get("block"); /* made and escaped by the kernel */
     if (isOpen && el.querySelector("details")) el.querySelector("details").open = true;
->>>>>>> part-live
     const place = el.querySelector(".sp-chart");
     if (!place) return;
     try {
