@@ -13,7 +13,7 @@ import pytest
 from site_up import sign_in
 from sqlalchemy import text
 
-from stormplay import accounts, tenancy
+from stormplay import RouteBuilder, accounts, tenancy
 
 sys.path.insert(0, str(Path(__file__).parent / "streaming_page"))
 from storm_feed import done, feeding, hit, signed
@@ -35,6 +35,13 @@ def tonight(site):
     accounts.add_person("onlooker", "On Looker", "hailstorm-1")
     accounts.add_member("onlooker", "lone-star", "viewer")
     return added("tonight", "active")
+
+
+@pytest.fixture(scope="module")
+def planned(site):
+    """The demo's storm with routes, so that there are jobs to be completed; its id."""
+    RouteBuilder("lone-star", "2021-04-28").generate_routes(time_limit_s=0.5)
+    return asked("SELECT storm_id::text FROM storms WHERE slug = '2021-04-28'")[0]
 
 
 def added(slug, status):
@@ -72,8 +79,8 @@ def card(page, label):
     return page.locator(".sp-kpi", has=page.get_by_text(label, exact=True)).locator(".sp-kpi-value").first
 
 
-def test_map_and_score_move_while_nobody_touches_the_page(visit, site, feeds):
-    storm_id = asked("SELECT storm_id::text FROM storms WHERE slug = '2021-04-28'")[0]
+def test_map_and_score_move_while_nobody_touches_the_page(visit, site, feeds, planned):
+    storm_id = planned
     homes = asked(
         """SELECT p.property_id::text FROM properties p WHERE p.latitude IS NOT NULL AND NOT EXISTS (
         SELECT FROM property_impacts i WHERE i.storm_id = :s AND i.property_id = p.property_id) LIMIT 120""",

@@ -83,6 +83,13 @@ PLANTED = {
     "audit log readable": "GRANT SELECT ON sec.audit_entry TO stormplay_kernel",
     "a kernel in the owner's role": "CREATE ROLE planted; GRANT stormplay_owner TO planted",
     "somebody else in the kernels' role": "CREATE ROLE planted; GRANT stormplay_kernel TO planted",
+    "somebody else in the stream's role": "CREATE ROLE planted; GRANT stormplay_stream TO planted",
+    "a kernel writes the stream's ledger": "GRANT INSERT ON stream_events TO stormplay_kernel",
+    "a kernel moves a position": "GRANT UPDATE (next_offset) ON stream_positions TO stormplay_kernel",
+    "a kernel mends a letter's reason": "GRANT UPDATE (reason) ON stream_dead_letters TO stormplay_kernel",
+    "the stream writes elsewhere": "GRANT INSERT ON storms TO stormplay_stream",
+    "offsets readable by the stream": "GRANT SELECT ON sec.stream_offset TO stormplay_stream",
+    "minting a service granted": "GRANT EXECUTE ON FUNCTION sec.open_service(text, interval) TO stormplay_kernel",
     "renewing granted": "GRANT EXECUTE ON FUNCTION sec.renew(name[], interval) TO stormplay_kernel",
 }
 

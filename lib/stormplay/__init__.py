@@ -21,7 +21,7 @@ Table of contents, in the order of the story:
     BehavioralProfileService   what a household has done with us, over all its homes and storms
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
-    live              what others commit, told to a page as it happens (`live.Live`)
+    stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
     from stormplay.streaming import StreamDesk
+    from stormplay.streaming.updates import stream_storm_updates
 
 __all__ = [
     "AttributionEngine",
@@ -91,6 +92,7 @@ __all__ = [
     "routing",
     "score",
     "storms",
+    "stream_storm_updates",
     "tenancy",
     "uplift",
 ]
@@ -110,6 +112,7 @@ _HOME = {
     "calculate_storm_play_score": "stormplay.score",
     "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",
+    "stream_storm_updates": "stormplay.streaming.updates",
 }
 
 

@@ -53,6 +53,7 @@ def add_person(username: str, display_name: str, password: str | None = None) ->
         BadInput: The user name has signs that are not allowed, or the password is too short or too long.
     """
     hashed = broker.hashed(password) if password is not None else None
+    _refuse_service(username)
     with database.transaction(database.admin_url()) as connection:
         try:
             found = connection.execute(
@@ -74,6 +75,7 @@ def set_password(username: str, password: str) -> None:
     Raises:
         BadInput: No such person, or the password is too short or too long.
     """
+    _refuse_service(username)
     _change(username, "password_hash = :value", "set the password of", broker.hashed(password))
 
 
@@ -102,7 +104,7 @@ def enable(username: str) -> None:
 
 
 def people() -> list[Account]:
-    """All accounts, by user name."""
+    """All accounts of people, by user name; a built-in service is none."""
     with database.transaction(database.admin_url()) as connection:
         rows = connection.execute(
             text("""SELECT p.username, p.display_name, p.disabled_at IS NOT NULL, p.password_hash IS NOT NULL,
@@ -110,7 +112,7 @@ def people() -> list[Account]:
                                        FROM sec.membership m JOIN sec.tenant_entry t USING (tenant_id)
                                       WHERE m.person_id = p.person_id), '{}'),
                            (SELECT count(*) FROM sec.login l WHERE l.person_id = p.person_id AND l.expires_at > now())
-                      FROM sec.person p ORDER BY p.username""")
+                      FROM sec.person p WHERE NOT p.is_service ORDER BY p.username""")
         )
         return [Account(*row) for row in rows]
 
@@ -159,7 +161,9 @@ def tenants() -> list[Tenant]:
     """All tenants, by slug."""
     with database.transaction(database.admin_url()) as connection:
         rows = connection.execute(
-            text("""SELECT t.slug, t.org_name, (SELECT count(*) FROM sec.membership m WHERE m.tenant_id = t.tenant_id),
+            text("""SELECT t.slug, t.org_name,
+                           (SELECT count(*) FROM sec.membership m JOIN sec.person p USING (person_id)
+                             WHERE m.tenant_id = t.tenant_id AND NOT p.is_service),
                            t.created_at FROM sec.tenant_entry t ORDER BY t.slug""")
         )
         return [Tenant(*row) for row in rows]
@@ -172,6 +176,7 @@ def add_member(username: str, tenant_slug: str, role: str = "analyst") -> None:
         BadInput: No such role, person or tenant.
     """
     check_members(role, [])
+    _refuse_service(username)
     with database.transaction(database.admin_url()) as connection:
         done = connection.execute(
             text("""INSERT INTO sec.membership (person_id, tenant_id, role)
@@ -207,6 +212,7 @@ def remove_member(username: str, tenant_slug: str) -> None:
     Raises:
         BadInput: The person is no member there.
     """
+    _refuse_service(username)
     with database.transaction(database.admin_url()) as connection:
         done = connection.execute(
             text("""DELETE FROM sec.membership m USING sec.person p, sec.tenant_entry t
@@ -217,6 +223,18 @@ def remove_member(username: str, tenant_slug: str) -> None:
         if not done.rowcount:
             raise BadInput(f"'{username}' is no member of '{tenant_slug}'.")
         _note(connection, "removed a member", username, tenant=tenant_slug)
+
+
+def _refuse_service(username: str) -> None:
+    """A service is made by a migration, works for every company and has no password."""
+    with database.transaction(database.admin_url()) as connection:
+        query = text("SELECT true FROM sec.person WHERE username = :who AND is_service")
+        if connection.execute(query, {"who": username}).scalar_one_or_none():
+            raise BadInput(
+                f"'{username}' is a built-in service, not a person.",
+                "It works for every company, and nobody signs in as it.",
+                "To stop it, disable it.",
+            )
 
 
 def _change(username: str, assignment: str, act: str, value: object = None) -> None:

@@ -23,7 +23,11 @@ CHECKS: dict[str, str] = {
         SELECT m.member::regrole || ' in ' || m.roleid::regrole FROM pg_auth_members m
          WHERE m.roleid::regrole::text IN ('stormplay_owner', 'stormplay_sec', 'stormplay_broker')
             OR m.roleid::regrole::text = 'stormplay_kernel' AND m.member::regrole::text NOT LIKE 'k\\_%'
-               AND m.member <> 'stormplay_sec'::regrole""",
+               AND m.member <> 'stormplay_sec'::regrole
+            OR m.roleid::regrole::text = 'stormplay_stream' AND m.member <> 'stormplay_sec'::regrole
+               AND (m.member::regrole::text NOT LIKE 'k\\_%' OR EXISTS (
+                    SELECT FROM sec.login l JOIN sec.person p USING (person_id)
+                     WHERE l.login = m.member::regrole::name AND NOT p.is_service))""",
     "{} has no tenant_id that is uuid and NOT NULL": f"""WITH {_TABLES}
         SELECT relname FROM tenant_table t WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid
            AND a.attname = 'tenant_id' AND a.attnotnull AND a.atttypid = 'uuid'::regtype)""",
@@ -59,7 +63,16 @@ CHECKS: dict[str, str] = {
         SELECT t.relname || ': ' || g.privilege_type || ' to ' || g.grantee::regrole FROM tenant_table t
           JOIN pg_class c ON c.oid = t.oid CROSS JOIN aclexplode(c.relacl) g
          WHERE g.grantee <> c.relowner
-           AND (g.grantee <> 'stormplay_kernel'::regrole OR g.privilege_type NOT IN ('SELECT', 'INSERT'))""",
+           AND (g.grantee <> 'stormplay_kernel'::regrole OR g.privilege_type NOT IN ('SELECT', 'INSERT'))
+           AND (g.grantee <> 'stormplay_stream'::regrole OR g.privilege_type <> 'INSERT'
+                OR t.relname NOT LIKE 'stream\\_%')""",
+    "a kernel may say what the stream has done: {}": f"""WITH {_TABLES}
+        SELECT t.relname || '.' || a.attname FROM tenant_table t JOIN pg_attribute a ON a.attrelid = t.oid
+         WHERE t.relname LIKE 'stream\\_%' AND a.attnum > 0 AND NOT a.attisdropped
+           AND (has_column_privilege('stormplay_kernel', t.oid, a.attnum, 'INSERT')
+             OR has_column_privilege('stormplay_kernel', t.oid, a.attnum, 'UPDATE')
+                AND (t.relname, a.attname) NOT IN (('stream_dead_letters', 'status'),
+                                                   ('stream_dead_letters', 'replay_asked_at')))""",
     "a key is granted for update: {}": f"""WITH {_TABLES}
         SELECT t.relname || '.' || a.attname FROM tenant_table t JOIN pg_attribute a ON a.attrelid = t.oid
          CROSS JOIN aclexplode(a.attacl) g WHERE g.privilege_type = 'UPDATE' AND (a.attname = 'tenant_id'
@@ -81,11 +94,12 @@ CHECKS: dict[str, str] = {
            AND has_function_privilege('public', p.oid, 'EXECUTE')""",
     "a kernel may call {}": """
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
-           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm', 'audit_trail',
-                                 'same', 'picture_key', 'model_key', 'live_channel')
+           AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm',
+                                 'tenants_of_storms', 'audit_trail', 'same', 'picture_key', 'model_key', 'live_channel')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
-        SELECT c.oid::regclass::text FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker']) who
+        SELECT c.oid::regclass::text
+          FROM pg_class c, unnest(ARRAY['stormplay_kernel', 'stormplay_broker', 'stormplay_stream']) who
          WHERE c.relnamespace = 'sec'::regnamespace AND c.relkind IN ('r', 'v', 'm')
            AND has_any_column_privilege(who, c.oid, 'SELECT, INSERT, UPDATE')""",
     "the first condition of a policy, {}, is not what it was": """

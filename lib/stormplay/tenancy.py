@@ -35,11 +35,12 @@ _minting = threading.Lock()
 
 
 @contextmanager
-def session(tenant: str | UUID) -> Iterator[Connection]:
+def session(tenant: str | UUID, login: URL | None = None) -> Iterator[Connection]:
     """One transaction in one tenant. Commits at the end, rolls back on any exception.
 
     Args:
         tenant: The tenant's slug or id.
+        login: The login to ask as, such as a service's; None: this process's own.
 
     Yields:
         A SQLAlchemy connection that sees and writes this tenant's rows alone.

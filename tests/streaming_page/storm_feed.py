@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from stormplay import broker
 from stormplay import database as db
-from stormplay.streaming import applying
+from stormplay.streaming import applying, letters
 from stormplay.streaming.events import Record
 
 
@@ -33,6 +33,11 @@ class Feed:
         self.offset += len(records)
         with db.transaction(make_url(self.url)) as connection:
             return applying.apply(connection, self.group, records, {(topic, 0): self.offset + behind})
+
+    def take_replays(self):
+        """Apply what somebody has asked for again, as the service does every second."""
+        with db.transaction(make_url(self.url)) as connection:
+            return letters.take_replays(connection)
 
 
 def hit(home, sii, event_id="", **more):

@@ -7,6 +7,7 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,7 @@ from world import guests, make_world
 
 from stormplay import StreamDesk, tenancy
 from stormplay import database as db
-from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
+from stormplay.errors import BadInput, NotAllowed, UnknownStorm, UnknownTenant
 from stormplay.streaming import applying
 from stormplay.streaming.events import Record
 from stormplay.streaming.tally import Tally
@@ -131,11 +132,14 @@ def letters(feed):
 
 def test_what_could_not_be_applied_is_there_with_its_reason_and_as_it_came(storm, feeds):
     storm_id, desk = storm
-    letters(feeds(storm_id))
+    feed = feeds(storm_id)
+    letters(feed)
     found = desk.get_letters().set_index("reason")
     assert set(found.index) == {"malformed", "unknown property", "unknown job"} and desk.count_letters() == 3
     assert found.loc["malformed", "payload"] == "=cmd|' /C calc'!A0" and (found["said"].str.len() > 10).all()
     csv = desk.export_letters_csv()
+    feed.give(b'{"event_id": "\xe2\x80\xae\x00turned"')
+    assert desk.get_letters("open", limit=1)["payload"].tolist() == ['{"event_id": "\ufffd\ufffdturned"']
     assert "'=cmd|' /C calc'!A0" in csv and ",'=1+1," in csv and "\n=" not in csv
     assert len(desk.get_letters(limit=2)) == 2 and len(desk.get_letters(limit=2, skip=2)) == 1
 
@@ -145,13 +149,35 @@ def test_a_message_is_discarded_once_and_a_wish_can_be_taken_back(storm, feeds):
     letters(feeds(storm_id))
     one, two, three = desk.get_letters()["letter_id"]
     assert desk.discard([one]) == 1 and desk.discard([one]) == 0
-    assert desk.replay([one, two, three, "../../etc/passwd"]) == 2
+    assert desk.replay([one, two, three]) == 2
+    with pytest.raises(BadInput, match="no letter's id"):
+        desk.replay([two, "../../etc/passwd"])
     row = desk.get_letters().set_index("letter_id").loc[two]
     assert row["status"] == "open" and row["replay_asked_by"] == "Ana Torres"
     assert desk.take_back([two]) == 1 and desk.get_letters()["replay_asked_at"].notna().sum() == 1
     gone = desk.get_letters("discarded")
     assert gone["letter_id"].tolist() == [one] and gone["settled_by"].tolist() == ["Ana Torres"]
     assert desk.get_state().open_letters == 2
+
+
+def test_a_replay_is_applied_by_the_stream_once_its_reason_is_gone(storm, world, feeds):
+    storm_id, desk = storm
+    late = str(uuid4())
+    feed = feeds(storm_id)
+    feed.give(hit(late, 55, "late"))
+    (letter,) = desk.get_letters()["letter_id"]
+    assert desk.replay([letter]) == 1
+    feed.take_replays()
+    (row,) = desk.get_letters().to_dict("records")
+    assert row["attempts"] == 1 and row["replay_asked_at"] is None and row["reason"] == "unknown property"
+    with tenancy.session(world.tenant) as connection:
+        connection.execute(text("""INSERT INTO properties (property_id, address, latitude, longitude)
+                                   VALUES (:id, '2 New Lane', 32.9, -97.2)"""), {"id": late})  # fmt: skip
+    desk.get_homes()
+    assert desk.replay([letter]) == 1
+    feed.take_replays()
+    assert desk.get_changes()["sii_score"].tolist() == [55] and desk.get_state().open_letters == 0
+    assert desk.get_letters("replayed")["settled_by"].tolist() == ["Ana Torres"]
 
 
 def test_a_viewer_reads_and_does_not_settle(storm, world, feeds, as_person):

@@ -122,7 +122,7 @@ GRANT INSERT ON stream_events, stream_dead_letters, stream_positions, stream_res
 GRANT UPDATE (next_offset, end_offset, told_at) ON stream_positions TO stormplay_stream;
 GRANT UPDATE (done_until, homes, model_version, rescored_at) ON stream_rescores TO stormplay_stream;
 GRANT UPDATE (event_at) ON property_impacts TO stormplay_stream;
-GRANT UPDATE (attempts, reason, said, settled_at, settled_by) ON stream_dead_letters TO stormplay_stream;
+GRANT UPDATE (attempts, reason, said, settled_at, settled_by, replay_asked_by) ON stream_dead_letters TO stormplay_stream;
 -- Who reads a letter may discard it, or ask for its replay; the trigger below signs both, and lets nobody but the
 -- service say that something was replayed.
 GRANT UPDATE (status, replay_asked_at) ON stream_dead_letters TO stormplay_kernel;
@@ -365,6 +365,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
      WHERE d.status = 'open' AND d.replay_asked_at IS NOT NULL ORDER BY 1;
 $$;
 
+-- The storms of which something was applied that no belief rests on yet.
+CREATE FUNCTION sec.stream_due() RETURNS TABLE (tenant_id uuid, storm_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT p.tenant_id, p.storm_id
+      FROM (SELECT DISTINCT x.tenant_id, x.storm_id FROM public.stream_positions x) p
+      LEFT JOIN public.stream_rescores r ON r.tenant_id = p.tenant_id AND r.storm_id = p.storm_id
+       AND r.done_until <= pg_snapshot_xmax(pg_current_snapshot())
+     WHERE EXISTS (SELECT FROM public.stream_events e WHERE e.tenant_id = p.tenant_id AND e.storm_id = p.storm_id
+                      AND e.transaction_id >= coalesce(r.done_until, '0'::xid8)
+                      AND e.event_type = 'property_impacted' AND NOT e.is_superseded);
+$$;
+
 -- Forget what is older, of all companies: the ledger, letters that are settled, strays. Returns how many rows.
 -- The ledger is what a second delivery is known by. A record that the broker still has can come again (an offset set
 -- back, a producer that repeats itself), so the ledger is kept for longer than the broker keeps records: a week by
@@ -391,11 +403,12 @@ BEGIN
 END $$;
 
 REVOKE EXECUTE ON FUNCTION sec.admit_services(), sec.mint(uuid, interval, text), sec.open_service(text, interval),
-    sec.tenants_of_storms(uuid[]), sec.stream_offsets(text), sec.stream_asked(), sec.retire_stream(interval),
+    sec.tenants_of_storms(uuid[]), sec.stream_offsets(text), sec.stream_asked(), sec.stream_due(),
+    sec.retire_stream(interval),
     sec.move_stream_offset(text, text[], integer[], bigint[], bigint[]), sec.stream_strays(integer),
     sec.keep_stray(text[], integer[], bigint[], text[], bytea[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sec.open_service(text, interval), sec.retire_stream(interval) TO stormplay_broker;
 GRANT EXECUTE ON FUNCTION sec.tenants_of_storms(uuid[]) TO stormplay_kernel;
-GRANT EXECUTE ON FUNCTION sec.stream_offsets(text), sec.stream_asked(),
+GRANT EXECUTE ON FUNCTION sec.stream_offsets(text), sec.stream_asked(), sec.stream_due(),
     sec.move_stream_offset(text, text[], integer[], bigint[], bigint[]),
     sec.keep_stray(text[], integer[], bigint[], text[], bytea[]) TO stormplay_stream;

@@ -111,46 +111,61 @@ def apply(
 def _apply_tenant(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], records: Sequence[Record],
                   done: Applied) -> None:  # fmt: skip
     """Apply what is one company's; the rest of its records becomes dead letters."""
-    connection.info["tenant_id"] = tenant_id
-    refused, _ = apply_events(connection, tenant_id, found, done)
+    refused = _apply_events(connection, tenant_id, found, done)
     keep_letters(connection, tenant_id, refused, records)
     done.dead.update(refusal.reason for refusal in refused)
-    connection.info.pop("tenant_id", None)
 
 
-def apply_events(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], done: Applied
-                 ) -> tuple[list[Refusal], list[Event]]:  # fmt: skip
-    """Apply one company's events, each kind apart, and choose the company for this transaction.
+def apply_letters(connection: Connection, tenant_id: str, records: Sequence[Record], done: Applied) -> list[Refusal]:
+    """Apply records of one company that were dead letters; no offset moves. Returns those that are refused again."""
+    now = datetime.now(UTC)
+    found = [events.decode(place, events.storm_of(record.topic) or "", record, now)
+             for place, record in enumerate(records)]  # fmt: skip
+    return _apply_events(connection, tenant_id, found, done)
 
-    Returns:
-        What was refused, and the events that there were.
-    """
+
+def _apply_events(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], done: Applied
+                  ) -> list[Refusal]:  # fmt: skip
+    """Choose the company for this transaction, and apply its events, each kind apart. Returns what was refused."""
     ask(connection, _CHOOSE, {"tenant_id": tenant_id})
     refused = [one for one in found if isinstance(one, Refusal)]
     storm_ids = sorted({one.storm_id for one in found})
     closed = {storm_id for storm_id, status in ask(connection, _STORMS, {"storms": array(storm_ids)})
               if status == "closed"}  # fmt: skip
-    once: dict[tuple[str, str], Event] = {}
+    waiting: list[Event] = []
     for one in found:
-        if isinstance(one, Refusal):
-            continue
-        if one.storm_id in closed:
-            said = "The storm is closed. Open it again, then replay this letter."
-            refused.append(_refusal(one, "late", said))
-        elif once.setdefault((one.storm_id, one.event_id), one) is not one:
-            done.duplicates += 1
+        if not isinstance(one, Refusal):
+            if one.storm_id in closed:
+                refused.append(_refusal(one, "late", "The storm is closed. Open it again, then replay this letter."))
+            else:
+                waiting.append(one)
+    while waiting:
+        waiting = _apply_round(connection, tenant_id, waiting, refused, done)
+    return refused
+
+
+def _apply_round(connection: Connection, tenant_id: str, found: Sequence[Event], refused: list[Refusal], done: Applied
+                 ) -> list[Event]:  # fmt: skip
+    """Apply the first event of each id. Returns the others whose first one was refused: they have their own turn, as
+    they would in the next batch."""
+    once: dict[tuple[str, str], Event] = {}
+    others = [event for event in found if once.setdefault((event.storm_id, event.event_id), event) is not event]
     by_type: dict[str, list[Event]] = {kind: [] for kind in events.TYPES}
     for event in once.values():
         by_type[event.type].append(event)
+    refused_now: set[int] = set()
     for kind, effect, asks_first in _EFFECTS:
         if by_type[kind]:
             became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind], asks_first=asks_first)
-            done.applied[kind] += became.applied
+            done.applied += Counter({kind: became.applied})
             done.superseded += became.superseded
             done.duplicates += len(by_type[kind]) - became.applied - len(became.refused)
+            refused_now |= became.refused.keys()
             refused += [_refusal(event, *became.refused[event.place]) for event in by_type[kind]
                         if event.place in became.refused]  # fmt: skip
-    return refused, list(once.values())
+    again = [event for event in others if once[event.storm_id, event.event_id].place in refused_now]
+    done.duplicates += len(others) - len(again)
+    return again
 
 
 def _refusal(event: Event, reason: str, said: str) -> Refusal:

@@ -18,6 +18,7 @@ import pandas as pd
 from sqlalchemy.engine import Connection
 
 from stormplay import clock, exports, tenancy
+from stormplay.streaming import letters
 from stormplay.streaming.tally import KEPT, STEP, Tally
 
 MOST_HOMES = 60_000  # on one map; a company with more sees those that the storm has reached
@@ -188,7 +189,8 @@ class StreamDesk:
         """Messages that could not be applied, the newest first.
 
         Columns: letter_id, topic, partition, offset, reason, said (the reason in a sentence), event_id, event_type,
-        payload (text; what is not UTF-8 is escaped), event_at, received_at, status, settled_at, settled_by, attempts.
+        payload (text; signs that cannot be shown are replaced), event_at, received_at, status, settled_at, settled_by,
+        attempts (replays), replay_asked_at, replay_asked_by.
 
         Args:
             status: 'open', 'replayed', 'discarded'; '' all.
@@ -196,7 +198,7 @@ class StreamDesk:
         """
         with tenancy.session(self._tenant) as connection:
             found = self._asked(connection, _LETTERS, status=status, limit=limit, skip=skip)
-        found["payload"] = [bytes(payload).decode("utf-8", "backslashreplace") for payload in found["payload"]]
+        found["payload"] = [_text(payload) for payload in found["payload"]]
         return found
 
     def count_letters(self, status: str = "open") -> int:
@@ -222,32 +224,25 @@ class StreamDesk:
 
         Raises:
             NotAllowed: This person's role may not.
+            BadInput: What was given is no letter's id.
         """
-        return self._settle("replay_asked_at = clock_timestamp()", letter_ids)
+        return letters.replay(self._tenant, letter_ids)["asked"]
 
     def take_back(self, letter_ids: Sequence[str | UUID]) -> int:
         """Take such a wish back, where the reader has not fulfilled it yet. Returns how many.
 
         Raises:
-            NotAllowed: This person's role may not.
+            NotAllowed, BadInput: As `replay`.
         """
-        return self._settle("replay_asked_at = NULL", letter_ids)
+        return letters.take_back(self._tenant, letter_ids)["waiting"]
 
     def discard(self, letter_ids: Sequence[str | UUID]) -> int:
         """Put messages aside for good; they are kept, with the name of who did. Returns how many.
 
         Raises:
-            NotAllowed: This person's role may not.
+            NotAllowed, BadInput: As `replay`.
         """
-        return self._settle("status = 'discarded'", letter_ids)
-
-    def _settle(self, change: str, letter_ids: Sequence[str | UUID]) -> int:
-        wanted = [str(found) for one in letter_ids if (found := tenancy.as_uuid(one)) is not None]
-        query = f"""UPDATE stream_dead_letters SET {change}
-                     WHERE tenant_id = :tenant_id AND storm_id = :storm AND status = 'open'
-                       AND letter_id = ANY (CAST(:letters AS uuid[])) RETURNING letter_id"""  # noqa: S608
-        with tenancy.session(self._tenant) as connection:
-            return len(self._asked(connection, query, letters=wanted))
+        return letters.discard(self._tenant, letter_ids)["discarded"]
 
     # ---- asking
 
@@ -260,3 +255,9 @@ class StreamDesk:
 
     def _mark(self, connection: Connection) -> str:
         return str(self._one(connection, _MARK))
+
+
+def _text(payload: bytes | memoryview) -> str:
+    """A message as a person may see it: neither control signs nor such as turn the direction of reading."""
+    words = bytes(payload).decode("utf-8", "replace")
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in words)

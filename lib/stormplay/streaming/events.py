@@ -30,11 +30,11 @@ _LAST_MS = 1 << 47  # in the year 6429; above, no calendar has it
 _CENT = Decimal("0.01")
 
 _Id = Annotated[
-    str, Meta(pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", max_length=36)
+    str, Meta(pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\\Z", max_length=36)
 ]
 _EventId = Annotated[str, Meta(min_length=1, max_length=200)]
 _Moment = Annotated[datetime, Meta(tz=True)] | None
-_Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9_ -]{0,39}$", max_length=40)] | None
+_Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9_ -]{0,39}\\Z", max_length=40)] | None
 
 
 @dataclass(frozen=True, slots=True)

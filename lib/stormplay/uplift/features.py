@@ -110,6 +110,7 @@ SELECT {_COLUMNS}, (length(translate(p.phone, translate(p.phone, '0123456789', '
   FROM hit
   {_JOINS}
   LEFT JOIN refuses ON refuses.property_id = hit.property_id
+ WHERE CAST(:homes AS uuid[]) IS NULL OR p.property_id = ANY (CAST(:homes AS uuid[]))
 """  # noqa: S608 - own words
 
 _ARMS = """
@@ -198,9 +199,10 @@ def past(connection: Connection, storms: Sequence[tuple[str, str]], now: datetim
                 rows["storm"], rows["property_id"])  # fmt: skip
 
 
-def present(connection: Connection, storm_id: str, now: datetime) -> Present:
-    """Every home in a storm's swath."""
-    rows = _read(connection, SCORING, storm_id, now, channels=list(CHANNELS))
+def present(connection: Connection, storm_id: str, now: datetime, homes: Sequence[str] | None = None) -> Present:
+    """The homes in a storm's swath: every one, or those of these ids."""
+    wanted = None if homes is None else bulk.array_text(homes)
+    rows = _read(connection, SCORING, storm_id, now, channels=list(CHANNELS), homes=wanted)
     bits = rows["refuses"].to_numpy(dtype=np.int64)
     refused = {channel: (bits >> place) % 2 == 1 for place, channel in enumerate(CHANNELS)}
     return Present(rows["property_id"], _features(rows), rows["has_phone"].to_numpy() == 1,
