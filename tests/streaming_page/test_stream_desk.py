@@ -141,7 +141,7 @@ def test_what_could_not_be_applied_is_there_with_its_reason_and_as_it_came(storm
     feed.give(b'{"event_id": "\xe2\x80\xae\x00turned"')
     assert desk.get_letters("open", limit=1)["payload"].tolist() == ['{"event_id": "\ufffd\ufffdturned"']
     assert "'=cmd|' /C calc'!A0" in csv and ",'=1+1," in csv and "\n=" not in csv
-    assert len(desk.get_letters(limit=2)) == 2 and len(desk.get_letters(limit=2, skip=2)) == 1
+    assert len(desk.get_letters(limit=2)) == 2 and len(desk.get_letters(limit=3, skip=2)) == 2
 
 
 def test_a_message_is_discarded_once_and_a_wish_can_be_taken_back(storm, feeds):

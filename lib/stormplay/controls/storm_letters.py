@@ -203,12 +203,11 @@ def state(letter: Any) -> str:
 def detail(letter: Any) -> str:
     """All that is known of one message, as it came."""
     place = f"{letter['topic']}, partition {letter['partition']}, offset {int(letter['offset']):,}"
-    settled = f"{letter['status']} by {letter['settled_by']}, {stamp(letter['settled_at'])} UTC"
     asked = f"by {letter['replay_asked_by']}, {stamp(letter['replay_asked_at'])} UTC" if is_asked(letter) else ""
+    advice = ("What to do", sections.REASONS.get(str(letter["reason"]), ""))
     facts = [
         ("Replay asked", asked),
-        ("What to do", sections.REASONS.get(str(letter["reason"]), "")) if letter["status"] == "open"
-        else ("Settled", settled),
+        advice if letter["status"] == "open" else ended(letter),
         ("Happened", f"{stamp(letter['event_at'])} UTC"),
         ("Event", known(letter["event_id"])),
         ("Came from", place),
@@ -220,6 +219,11 @@ def detail(letter: Any) -> str:
         f'<dl class="sp-facts">{shown}</dl><p class="sp-note">The message, as it came:</p>'
         f'<pre class="sp-payload">{markup.text(letter["payload"])}</pre></div>'
     )
+
+
+def ended(letter: Any) -> tuple[str, str]:
+    """How a letter was settled."""
+    return "Settled", f"{letter['status']} by {letter['settled_by']}, {stamp(letter['settled_at'])} UTC"
 
 
 def drawn(letters: pd.DataFrame, total: int) -> str:
