@@ -21,6 +21,7 @@
     ├── Cancelled              the person stopped it; nothing changed
     ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
+    ├── BrokerUnavailable      no Kafka broker answers              exit 1
     ├── MigrationChanged       an applied migration was edited      exit 1
     ├── PortTaken              the server's port is in use          exit 1
     ├── ReportFailed           a notebook did not run to its end    exit 1
@@ -139,6 +140,10 @@ class ArtifactRefused(StormplayError):
 
 class DatabaseUnavailable(StormplayError):
     """No database answers at the address in use."""
+
+
+class BrokerUnavailable(StormplayError):
+    """No Kafka broker answers at the addresses in use, or none of those that do lets us in."""
 
 
 class MigrationChanged(StormplayError):
