@@ -98,7 +98,7 @@ def test_map_and_score_move_while_nobody_touches_the_page(visit, site, feeds, pl
         frame.wait_for_function(f"stormplayMap.jobCounts()[5] === {before[5] + 10 * (k + 1)}", polling=20)
         waits.append(time.monotonic() - began)
     sys.stderr.write(f"\ncommit to map, s: median {statistics.median(waits):.2f}, most {max(waits):.2f}\n")
-    assert statistics.median(waits) < 1.5  # at most two messages a second, and whoever comes just after one waits
+    assert statistics.median(waits) < 2  # 0.5 s where nothing else runs, since the page moves twice a second at most
     after = frame.evaluate(MAP)
     assert after[0] == before[0] - 120 and sum(after) == sum(before)
     assert frame.evaluate("[stormplayMap.map.getZoom(), window.mine]") == [12.5, True], "the map is the one it was"
@@ -164,5 +164,5 @@ def test_a_viewer_on_a_phone_sees_it_move_and_settles_nothing(visit, site, feeds
     assert page.get_by_role("button", name="Discard").is_disabled()
     home = asked("SELECT property_id::text FROM properties WHERE latitude IS NOT NULL LIMIT 1")[0]
     feeds(tonight).give(hit(home, 35))
-    frame.wait_for_function("stormplayMap.jobCounts()[3] === 1")
+    frame.wait_for_function("stormplayMap.jobCounts()[3] === 1", polling=50)  # out of view no frame is painted
     assert page.evaluate("document.documentElement.scrollWidth") == 390
