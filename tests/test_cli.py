@@ -119,7 +119,8 @@ def test_a_night_from_the_command_line_says_what_it_did(database):
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "migrate", "demo", "report", "audit", "identity nightly", "user add", "user list", "tenant add"]
+    "command",
+    ["up", "migrate", "demo", "report", "stream", "audit", "identity nightly", "user add", "user list", "tenant add"],
 )
 def test_help_tells_what_it_does_and_its_exit_codes(demo, command):
     told = in_process(*command.split(), "--help", home=demo).stdout

@@ -107,6 +107,10 @@ class Chaos:
         self._producing: list[threading.Thread] = []
         self._moments = iter(range(1, 10_000_000))
         self._replayable: list[tuple[str, bytes, bytes]] = []
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Ask the database as its administrator, who sees all."""
         self._database = psycopg2.connect(embedded.url("postgres"))
         self._database.autocommit = True
 

@@ -1,4 +1,4 @@
-"""Commands: `stormplay up | lab | migrate | demo | report | user | tenant | identity | audit | backup | restore`.
+"""Commands: `stormplay up | lab | migrate | demo | report | stream | user | tenant | identity | audit | ...`.
 
 Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else, 130 stopped by hand; `report` has
 more. An error is one sentence on standard error, never a traceback.
@@ -8,6 +8,7 @@ data      migrate, demo, backup, restore, audit
 people    user and tenant
 identity  identity nightly
 headless  report; hand_over: its mails
+streaming stream
 say       consoles, progress bar, tables
 """
 
@@ -17,11 +18,11 @@ import sys
 
 import typer
 
-from stormplay.cli import data, headless, identity, people, say, serve
+from stormplay.cli import data, headless, identity, people, say, serve, streaming
 from stormplay.errors import StormplayError
 
 app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
-for module in (serve, headless, data):
+for module in (serve, headless, streaming, data):
     app.registered_commands += module.commands.registered_commands
 app.add_typer(people.users, name="user")
 app.add_typer(people.companies, name="tenant")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
@@ -48,3 +49,24 @@ class bar:  # noqa: N801 - used like a function
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+
+class ticker:  # noqa: N801 - used like a function
+    """One line that is written anew on a terminal; elsewhere a line now and then, for a log."""
+
+    def __init__(self, every_s: float = 30.0) -> None:
+        self._every_s, self._said_at = every_s, 0.0
+
+    def __enter__(self) -> Callable[[str], None]:
+        return self._show
+
+    def _show(self, text: str) -> None:
+        if _err.is_terminal:
+            _err.print(text[: _err.width - 1].ljust(_err.width - 1), end="\r", markup=False)
+        elif time.monotonic() - self._said_at >= self._every_s:
+            self._said_at = time.monotonic()
+            _err.print(text, markup=False)
+
+    def __exit__(self, *_: object) -> None:
+        if _err.is_terminal:
+            _err.print()

@@ -72,7 +72,7 @@ class Settings:
         """Keyword arguments of `kafka.KafkaConsumer`. Offsets are ours: Kafka's are never read."""
         ours = {
             "bootstrap_servers": list(self.servers),
-            "group_id": self.group,
+            "group_id": self.group or None,
             "group_instance_id": self.instance or None,
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",  # an offset that is gone: all that is left, for the ledger knows the rest
@@ -90,6 +90,10 @@ class Settings:
             )
             | ours
         )
+
+    def for_asking(self) -> Settings:
+        """The settings of a client that joins no group and gives up in seconds."""
+        return replace(self, instance="", group="", kafka={"bootstrap_timeout_ms": 5_000, **self.kafka})
 
     def producer(self) -> dict[str, Any]:
         """Keyword arguments of `kafka.KafkaProducer`: nothing is sent twice or half."""

@@ -35,7 +35,7 @@ Positions = Callable[[], Mapping[Place, int]]
 
 AHEAD = 2
 CLOSE_MS = 1_500
-_SHORT_MS, _PATIENT_MS, _JOINING_MS, _PATIENT_EVERY_S = 2, 150, 1_000, 1.0
+_SHORT_MS, _PATIENT_MS, _PATIENT_EVERY_S = 2, 150, 1.0
 _IDLE_S = 0.005  # between two looks that found nothing: a stand-in answers at once, and would be asked without end
 _LONGEST_PAUSE_S = 5.0
 
@@ -215,9 +215,7 @@ class Source(threading.Thread):
         """
         now = time.monotonic()
         wait_ms = _SHORT_MS
-        if not self._is_member:
-            wait_ms = _JOINING_MS
-        elif now - self._polled_at >= _PATIENT_EVERY_S:
+        if not self._is_member or now - self._polled_at >= _PATIENT_EVERY_S:
             wait_ms, self._polled_at = _PATIENT_MS, now
         found: Mapping[TopicPartition, list[ConsumerRecord]] = client.poll(timeout_ms=wait_ms, max_records=most)
         return found

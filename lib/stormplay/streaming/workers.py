@@ -53,13 +53,15 @@ def run_here(
     return consumer.run(settings, stop, once=once, is_first=number == 0, meters=meters, tell=tell)
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; `END_S` seconds later the process has ended in any case."""
+def stop_on_signals(*, is_hard: bool = True) -> threading.Event:
+    """An event that SIGTERM and SIGINT set; `END_S` seconds later the process has ended in any case, if `is_hard`."""
     stop = threading.Event()
 
     def told(*_: object) -> None:
         if not stop.is_set():
             stop.set()
+            if not is_hard:
+                return
             hard = threading.Timer(END_S - 0.5, os._exit, [0])
             hard.daemon = True
             hard.start()

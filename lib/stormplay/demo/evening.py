@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from stormplay.experiments.assignment import hash_share
 from stormplay.storms import Swath, impact_index
+from stormplay.storms.reports import STORM_EVENTS_ZONE
 
 Floats = NDArray[np.float64]
 
+CLOCK = STORM_EVENTS_ZONE  # what NOAA's reports are dated by
 SMALLEST_STEP = 1.0  # of SII, below which a home gets no word before the last report
 WORK_MINUTES = 20.0  # into which the crews' day is pressed, after the last report
 VISITS = 100  # jobs of one day, at most: of a storm's plan some are left for the next play
@@ -60,6 +62,15 @@ def beginning(homes: pd.DataFrame) -> Act:
     return Act(0.0, f"Before the storm: {len(messages):,} homes at 0", messages=messages)
 
 
+def ending(reports: pd.DataFrame, homes: pd.DataFrame) -> list[dict[str, Any]]:
+    """The last word on every home: what the model says of all reports."""
+    hail_in, sii = modelled(reports, homes)
+    return [
+        _impacted(one, float(index), float(size))
+        for one, index, size in zip(homes["property_id"], sii, hail_in, strict=True)
+    ]
+
+
 def evening(reports: pd.DataFrame, homes: pd.DataFrame) -> Iterator[Act]:
     """The storm, report by report.
 
@@ -84,7 +95,8 @@ def evening(reports: pd.DataFrame, homes: pd.DataFrame) -> Iterator[Act]:
         told[changed] = sii[changed]
         ids = homes["property_id"].to_numpy()
         messages = [_impacted(ids[i], float(sii[i]), float(hail_in[i])) for i in changed]
-        sizes = ", ".join(f"{size:g} in {place}" for size, place in zip(new["hail_in"], new["location"], strict=True))
+        told = zip(new["hail_in"], new["location"], strict=True)
+        sizes = ", ".join(f"{size:g} in at {place.title()}" for size, place in told)
         yield Act((moment - first).total_seconds() / 60, f"Hail of {sizes}", moment.to_pydatetime(), messages)
 
 
