@@ -20,6 +20,7 @@ Table of contents, in the order of the story:
     identity          how that is found out (`identity.nightly`)
     BehavioralProfileService   what a household has done with us, over all its homes and storms
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
+    StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from stormplay.reports import ReportDesk
     from stormplay.routes import RouteBuilder, list_storms
     from stormplay.score import StormPlayScore, calculate_storm_play_score, get_score_breakdown
+    from stormplay.streaming import StreamDesk
     from stormplay.streaming.updates import stream_storm_updates
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "ReportDesk",
     "RouteBuilder",
     "StormPlayScore",
+    "StreamDesk",
     "TreatmentPolicy",
     "attribution",
     "calculate_storm_play_score",
@@ -105,6 +108,7 @@ _HOME = {
     "RouteBuilder": "stormplay.routes",
     "TreatmentPolicy": "stormplay.policy",
     "StormPlayScore": "stormplay.score",
+    "StreamDesk": "stormplay.streaming",
     "calculate_storm_play_score": "stormplay.score",
     "get_score_breakdown": "stormplay.score",
     "list_storms": "stormplay.routes",

@@ -113,7 +113,15 @@ def journeys():
     return told, touches.assign(timestamp=pd.to_datetime(touches["timestamp"]))
 
 
+def minutes(n=30):
+    start = pd.Timestamp("2021-04-29 00:50", tz="UTC")
+    return [((start + pd.Timedelta(minutes=k)).to_pydatetime(),
+             {"property_impacted": 40 * k % 700, "job_completed": k % 4, "conversion": int(k % 9 == 0)})
+            for k in range(n)]  # fmt: skip
+
+
 EXAMPLES = {
+    "events_a_minute": lambda: charts.events_a_minute(minutes()),
     "method_dots": lambda: charts.method_dots(credit()),
     "credit_beside_cause": lambda: charts.credit_beside_cause(199, 157.1, 103.5, 210.8, of_treated=191),
     "journey_timeline": lambda: charts.journey_timeline(*journeys()),

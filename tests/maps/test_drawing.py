@@ -260,3 +260,53 @@ def test_one_finger_is_the_page_and_two_are_the_map(opened):
     frame.wait_for_function("!stormplayMap.map.dragging.enabled()")
     assert frame.evaluate("stormplayMap.map.touchZoom.enabled()") is True
     assert frame.evaluate("getComputedStyle(stormplayMap.map.getContainer()).touchAction") == "pan-x pan-y"
+
+
+MOVE = """({values, at, ...rest}) => document.querySelector('iframe').contentWindow.postMessage(
+    {stormplay: 'dots', values: Uint8Array.from(values), at: at && Uint32Array.from(at), ...rest}, '*')"""
+
+
+def homes(n=40):
+    rng = np.random.default_rng(1)
+    return pd.DataFrame({
+        "latitude": 32.86 + rng.random(n) * 0.08, "longitude": -97.3 + rng.random(n) * 0.1,
+        "address": [f"{k} Elm Street" for k in range(n)], "zip_code": "76137", "sii_score": np.nan,
+    })  # fmt: skip
+
+
+def test_homes_change_their_colour_on_the_map_that_is_there(opened):
+    page, frame = opened(maps.impact_map(homes().assign(sii_score=[30.0, 29.96, 0.0, *[np.nan] * 37])))
+    assert frame.evaluate("stormplayMap.jobCounts()") == [38, 0, 1, 1, 0, 0], (
+        "an index on an edge is of the larger band"
+    )
+    frame.evaluate("stormplayMap.map.setView([32.9, -97.25], 13.25, {animate: false}); window.mine = true")
+    page.evaluate(MOVE, {"values": [85, 65, 255], "at": [5, 6, 1]})
+    frame.wait_for_function("stormplayMap.jobCounts()[5] === 1")
+    assert frame.evaluate("stormplayMap.jobCounts()") == [37, 0, 0, 1, 1, 1]
+    legend = frame.locator(".sp-legend").inner_text()
+    assert "Extreme, 2 in and more: 1" in legend and "Small, under 0.75 in: 0" in legend
+    assert frame.evaluate("[stormplayMap.map.getZoom(), window.mine]") == [13.25, True]
+    # Homes that were not known before; told twice, as to a map that has just been opened, they are there once.
+    more = {"lat": [32.9], "lon": [-97.25], "text": [XSS]}
+    for message in ({"values": [90], "at": [40], "first": 40, "added": more},
+                    {"values": [255] * 40 + [90], "first": 40, "added": more}):  # fmt: skip
+        page.evaluate(MOVE, message)
+    frame.wait_for_function("stormplayMap.jobCounts()[0] === 40")
+    assert frame.evaluate("[stormplayMap.jobs, stormplayMap.jobCounts()[5]]") == [41, 1]
+    box = page.locator("iframe.sp-map").bounding_box()
+    at = frame.evaluate("stormplayMap.map.latLngToContainerPoint([32.9, -97.25])")
+    page.mouse.click(box["x"] + at["x"], box["y"] + at["y"])
+    popup = frame.locator(".leaflet-popup-content")
+    popup.wait_for()
+    assert XSS in popup.inner_text() and "Storm impact index: 90 of 100" in popup.inner_text()
+    page.evaluate(MOVE, {"values": [35], "at": [40]})  # the popup stays, and says what is now
+    popup.get_by_text("Storm impact index: 35 of 100").wait_for()
+    assert "Severe hail modelled: 1-1.5 in" in popup.inner_text() and frame.evaluate("window.hacked") is None
+
+
+def test_what_is_no_byte_of_a_home_changes_nothing(opened):
+    page, frame = opened(maps.impact_map(homes(3)))
+    page.evaluate(MOVE, {"values": [85, 85], "at": [3, 4_000_000_000]})
+    page.evaluate(MOVE, {"values": [10], "at": [0]})
+    frame.wait_for_function("stormplayMap.jobCounts()[2] === 1")
+    assert frame.evaluate("stormplayMap.jobCounts()") == [2, 0, 1, 0, 0, 0]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stormplay.charts.palette import COLOURS, SERIES
     from stormplay.charts.scores import gauge, score_history, storm_comparison, waterfall
     from stormplay.charts.script import FOLDER, address, block, bundle, html, source
+    from stormplay.charts.streams import events_a_minute
 
 __all__ = [
     "COLOURS",
@@ -33,6 +34,7 @@ __all__ = [
     "bundle",
     "calibration",
     "credit_beside_cause",
+    "events_a_minute",
     "gauge",
     "html",
     "journey_timeline",
@@ -57,5 +59,6 @@ _ROOMS = {
     "palette": "COLOURS, SERIES",
     "scores": "gauge, score_history, storm_comparison, waterfall",
     "script": "FOLDER, address, block, bundle, html, source",
+    "streams": "events_a_minute",
 }
 __getattr__ = lazy.names(__name__, _ROOMS)

@@ -19,6 +19,7 @@ from stormplay.controls.reports import ReportsPage, reports_page
 from stormplay.controls.score import ScorePage, score
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
+from stormplay.controls.storm_live import StormPage, storm_live
 from stormplay.controls.treatment import TreatmentPage, treatment
 from stormplay.controls.work import Work
 
@@ -37,6 +38,7 @@ __all__ = [
     "ScoreChip",
     "ScorePage",
     "Selectors",
+    "StormPage",
     "TreatmentPage",
     "Upload",
     "Work",
@@ -49,5 +51,6 @@ __all__ = [
     "phase5",
     "reports_page",
     "score",
+    "storm_live",
     "treatment",
 ]

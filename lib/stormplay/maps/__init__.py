@@ -10,8 +10,23 @@ from __future__ import annotations
 
 from stormplay.maps.columns import route_notes, stop_states
 from stormplay.maps.drawing import map_document, map_html, route_map
+from stormplay.maps.impacts import IMPACT_BANDS, NOT_REACHED, UNREACHED_COLOUR, addresses, impact_bytes, impact_map
 from stormplay.maps.jobs import job_map, known_kinds
 from stormplay.maps.palette import route_colours
 
-__all__ = ["job_map", "known_kinds", "map_document", "map_html", "route_colours", "route_map", "route_notes",
-           "stop_states"]  # fmt: skip
+__all__ = [
+    "IMPACT_BANDS",
+    "NOT_REACHED",
+    "UNREACHED_COLOUR",
+    "addresses",
+    "impact_bytes",
+    "impact_map",
+    "job_map",
+    "known_kinds",
+    "map_document",
+    "map_html",
+    "route_colours",
+    "route_map",
+    "route_notes",
+    "stop_states",
+]

@@ -32,7 +32,7 @@ def columns(routes: pd.DataFrame, stops: pd.DataFrame, reports: pd.DataFrame, zo
             "count": np.bincount(position, minlength=len(ids)).tolist(),
         },
         "stops": _stop_columns(placed, position),
-        "zips": _zip_labels(placed),
+        "zips": zip_labels(placed),
         "reports": _report_columns(reports, zone),
     }
 
@@ -108,7 +108,8 @@ def _in_order(ids: pd.Series[str], stops: pd.DataFrame) -> tuple[pd.DataFrame, n
     return placed.iloc[order], position[order]
 
 
-def _zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+def zip_labels(stops: pd.DataFrame) -> dict[str, list[Any]]:
+    """Where each ZIP code is written: in the middle of its stops."""
     if "zip_code" not in stops:
         return {"zip": [], "lat": [], "lon": []}
     centre = stops.groupby(stops["zip_code"].astype(str))[["latitude", "longitude"]].median().round(4)

@@ -16,6 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,80}")
 
 # The story's order, with the words of the navigation. Only what exists is shown.
 ACTS = {
+    "storm_live": "Live",
     "treatment": "Treatment",
     "phase3_routes": "Routes",
     "phase4_jobs": "Jobs",

@@ -6,7 +6,7 @@ never mean that hail hit a particular roof.
 
 from __future__ import annotations
 
-from stormplay.storms.impact import BAND_EDGES_IN, BANDS, SII_ANCHORS, UNKNOWN_BAND, band, impact_index
+from stormplay.storms.impact import BAND_EDGES_IN, BANDS, SII_ANCHORS, UNKNOWN_BAND, band, impact_band, impact_index
 from stormplay.storms.motion import Motion
 from stormplay.storms.reports import read_reports, read_zip_centroids, spc_day
 from stormplay.storms.swath import LEVELS_IN, Swath
@@ -20,6 +20,7 @@ __all__ = [
     "Motion",
     "Swath",
     "band",
+    "impact_band",
     "impact_index",
     "read_reports",
     "read_zip_centroids",

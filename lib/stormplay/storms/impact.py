@@ -77,6 +77,19 @@ def band(hail_in: ArrayLike) -> NDArray[np.str_]:
     return np.asarray(names[place])
 
 
+def impact_band(sii_score: ArrayLike) -> NDArray[np.intp]:
+    """Place each storm impact index in the band of hail that it stands for.
+
+    Args:
+        sii_score: From 0 to 100, any shape; NaN where not known.
+
+    Returns:
+        Positions in `BANDS`, same shape; -1 where the index is NaN. An index on an edge belongs to the larger band.
+    """
+    scores = np.asarray(sii_score, dtype=np.float64)
+    return np.where(np.isnan(scores), -1, np.digitize(scores, impact_index(BAND_EDGES_IN)))
+
+
 def _sizes(hail_in: ArrayLike) -> Floats:
     try:
         sizes = np.asarray(hail_in, dtype=np.float64)

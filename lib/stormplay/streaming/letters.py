@@ -110,6 +110,15 @@ def discard(tenant: str | UUID, letter_ids: Iterable[str | UUID]) -> dict[str, i
     return _mark(tenant, letter_ids, "status = 'discarded', replay_asked_at = NULL", "discarded")
 
 
+def take_back(tenant: str | UUID, letter_ids: Iterable[str | UUID]) -> dict[str, int]:
+    """Ask no more for letters to be replayed. For operators.
+
+    Returns:
+        'waiting': how many stay as they are; 'settled': how many were settled already, or are not there.
+    """
+    return _mark(tenant, letter_ids, "replay_asked_at = NULL", "waiting")
+
+
 def _mark(tenant: str | UUID, letter_ids: Iterable[str | UUID], assignments: str, word: str) -> dict[str, int]:
     ids = list(dict.fromkeys(_id(one) for one in letter_ids))
     statement = f"""UPDATE stream_dead_letters SET {assignments}

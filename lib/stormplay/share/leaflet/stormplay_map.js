@@ -194,7 +194,7 @@ function stormplayDraw(map, data) {
     zips.forEach((zip) => {
       const at = map.latLngToLayerPoint(zip.getLatLng());
       const free = placed.every((other) => Math.abs(other.x - at.x) > 52 || Math.abs(other.y - at.y) > 18);
-      zip.getElement().style.visibility = free && map.getZoom() >= 10.5 ? "" : "hidden";
+      zip.getElement().style.visibility = free && map.getZoom() >= (jobs && jobs.moves ? 12 : 10.5) ? "" : "hidden";
       if (free) placed.push(at);
     });
   }
@@ -364,6 +364,7 @@ function stormplayDraw(map, data) {
     if (e.source !== window.parent || !e.data) return;
     if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
+    else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
     else if (e.data.stormplay === "select") select(e.data.route);
     else if (e.data.stormplay === "notes") {
       routes.forEach((route) => { route.note = String(e.data.notes[route.id] ?? route.note); });
@@ -385,7 +386,7 @@ function stormplayDraw(map, data) {
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,
-    stops: stops.getLayers().length, jobs: jobs ? jobs.count : 0, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
+    stops: stops.getLayers().length, get jobs() { return jobs ? jobs.count : 0; }, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
     get territories() { return map.hasLayer(territories) ? territories.getLayers().length : 0; },
     get selected() { return chosen < 0 ? null : R.id[chosen]; } };
   post({ stormplay: "ready" });

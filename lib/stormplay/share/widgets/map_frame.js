@@ -1,4 +1,4 @@
-/* A map document in a sandboxed frame; the selected route goes in and out by messages. */
+/* A map document in a sandboxed frame; the selected route goes in and out by messages, and so do dots that change. */
 function render({ model, el }) {
   let frame;
   const load = () => {
@@ -21,23 +21,32 @@ function render({ model, el }) {
     if (event.data.stormplay === "ready") {
       if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note(); /* what was said while it was not listening yet */
       tell();
+      if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
     }
     if (event.data.stormplay === "selected") {
       model.set("selected", typeof event.data.route === "string" ? event.data.route : "");
       model.save_changes();
     }
   };
+  const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const move = (content, buffers) => {
+    if (content?.dots === undefined) return;
+    const values = bytes(buffers[0]).slice(), at = buffers[1] ? new Uint32Array(bytes(buffers[1]).slice().buffer) : null;
+    post({ stormplay: "dots", values, at, first: content.first, added: content.added });
+  };
   load();
   window.addEventListener("message", hear);
   model.on("change:document", load);
   model.on("change:selected", tell);
   model.on("change:notes", note);
+  model.on("msg:custom", move);
   model.on("change:stops", note);
   return () => {
     window.removeEventListener("message", hear);
     model.off("change:document", load);
     model.off("change:selected", tell);
     model.off("change:notes", note);
+    model.off("msg:custom", move);
     model.off("change:stops", note);
   };
 }
