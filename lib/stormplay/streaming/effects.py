@@ -56,24 +56,24 @@ class Outcome:
 
 Effect = Callable[[Connection, str, Sequence[Event]], Outcome]
 
-# What is there of each home, one look in an index a home, in the order of the ids: what will be changed is locked in
-# one order for everybody, and who waited for it reads what the other has written. A LIMIT keeps the planner, which
-# knows no sizes here, from reading whole tables instead.
-_SEEN = """
+# Each home is looked up by itself, in the order of the ids: what is changed is locked in one order for everybody, and who
+# waited for it compares with what the other has written. A LIMIT keeps the planner, which knows no sizes here, from
+# reading whole tables instead. What `written` has not written, something newer stood in the way of.
+_EACH = """
 WITH seen AS MATERIALIZED (
-    SELECT g.*, p.found IS NOT NULL AS is_home, {newer} AS is_newer
+    SELECT g.*, p.found IS NOT NULL AS is_home
       FROM unnest(%(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[], %(at)s::timestamptz[],
                   %(place)s::int[], %(best)s::boolean[]{types})
            AS g (storm_id, event_id, property_id, at, place, is_best{names})
       LEFT JOIN LATERAL (SELECT true AS found FROM properties p
            WHERE p.tenant_id = %(tenant_id)s::uuid AND p.property_id = g.property_id LIMIT 1) p ON true
-      LEFT JOIN LATERAL (SELECT {known} FROM {table} t
-           WHERE t.tenant_id = %(tenant_id)s::uuid AND t.storm_id = g.storm_id AND t.property_id = g.property_id
-             AND g.is_best LIMIT 1 FOR UPDATE) h ON true
+), written AS ({written}
+    RETURNING storm_id, property_id
 ), ledger AS (
     INSERT INTO stream_events (tenant_id, storm_id, event_id, event_type, property_id, {column}, event_at,
                                is_superseded)
-    SELECT %(tenant_id)s::uuid, storm_id, event_id, {type}, property_id, {column}, at, NOT (is_best AND is_newer)
+    SELECT %(tenant_id)s::uuid, storm_id, event_id, {type}, property_id, {column}, at,
+           NOT (is_best AND (storm_id, property_id) IN (SELECT storm_id, property_id FROM written))
       FROM seen WHERE is_home ON CONFLICT DO NOTHING RETURNING is_superseded
 )"""
 
@@ -82,46 +82,33 @@ SELECT (SELECT count(*) FROM ledger), (SELECT count(*) FROM ledger WHERE is_supe
        (SELECT array_agg(place) FROM seen WHERE NOT is_home)
 """
 
-_IMPACTS = (
-    _SEEN.format(
-        types=", %(sii)s::float8[], %(hail)s::float8[]", names=", sii_score, hail_in", table="property_impacts",
-        known="t.event_at, t.sii_score, t.hail_in", column="sii_score", type="'property_impacted'",
-        newer="h.event_at IS NULL OR (g.at, g.sii_score, g.hail_in) > (h.event_at, h.sii_score, h.hail_in)",
-    )
-    + """, written AS (
+_IMPACTS = _EACH.format(
+    types=", %(sii)s::float8[], %(hail)s::float8[]", names=", sii_score, hail_in", column="sii_score",
+    type="'property_impacted'", written="""
     INSERT INTO property_impacts AS i (tenant_id, storm_id, property_id, hail_in, sii_score, event_at, updated_at)
     SELECT %(tenant_id)s::uuid, storm_id, property_id, hail_in, sii_score, at, now()
-      FROM seen WHERE is_home AND is_best AND is_newer
+      FROM seen WHERE is_home AND is_best
     ON CONFLICT (tenant_id, storm_id, property_id) DO UPDATE
        SET hail_in = excluded.hail_in, sii_score = excluded.sii_score, event_at = excluded.event_at,
            updated_at = excluded.updated_at
      WHERE i.event_at IS NULL
-        OR (excluded.event_at, excluded.sii_score, excluded.hail_in) > (i.event_at, i.sii_score, i.hail_in)
-)"""
-    + _ANSWER
-)  # fmt: skip
+        OR (excluded.event_at, excluded.sii_score, excluded.hail_in) > (i.event_at, i.sii_score, i.hail_in)""",
+) + _ANSWER  # fmt: skip
 
-_CONVERSIONS = (
-    _SEEN.format(
-        types=", %(value)s::bigint[], %(channel)s::text[]", names=", value_cents, channel", table="policy_outcomes",
-        known="t.actual_converted, t.observed_at, coalesce(t.value_cents, -1) AS value_cents", column="value_cents",
-        type="'conversion'",
-        newer="h.actual_converted IS NULL OR (g.at, g.value_cents) > (h.observed_at, h.value_cents)",
-    )
-    + """, written AS (
+_CONVERSIONS = _EACH.format(
+    types=", %(value)s::bigint[], %(channel)s::text[]", names=", value_cents, channel", column="value_cents",
+    type="'conversion'", written="""
     INSERT INTO policy_outcomes AS o (tenant_id, storm_id, property_id, actual_converted, value_cents, observed_at)
     SELECT %(tenant_id)s::uuid, storm_id, property_id, true, value_cents, at
-      FROM seen WHERE is_home AND is_best AND is_newer
+      FROM seen WHERE is_home AND is_best
     ON CONFLICT (tenant_id, storm_id, property_id) DO UPDATE
        SET actual_converted = true, value_cents = excluded.value_cents, observed_at = excluded.observed_at
      WHERE o.actual_converted IS NULL
-        OR (excluded.observed_at, excluded.value_cents) > (o.observed_at, coalesce(o.value_cents, -1))
-), touched AS (  -- a journey gets the touch that the message names, and none that it does not
+        OR (excluded.observed_at, excluded.value_cents) > (o.observed_at, coalesce(o.value_cents, -1))""",
+) + """, touched AS (  -- a journey gets the touch that the message names, and none that it does not
     INSERT INTO customer_journeys (tenant_id, property_id, storm_id, channel, "timestamp")
     SELECT %(tenant_id)s::uuid, property_id, storm_id, channel, at FROM seen WHERE is_home AND channel IS NOT NULL
-)"""
-    + _ANSWER
-)  # fmt: skip
+)""" + _ANSWER  # fmt: skip
 
 # What the ledger knows already.
 _KNOWN = """
