@@ -3,7 +3,7 @@
 From Kafka:
 
 settings     which Kafka, and how it is read
-source       records of all storms in batches, of partitions that are ours
+source       records of all storms in batches, of partitions that are ours; client, batch, watch: its parts
 consumer     the loop: a batch, one transaction, the next batch
 workers      one loop or several, each a process
 chores       once a second: positions, replays, beliefs that are due
