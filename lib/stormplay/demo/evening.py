@@ -95,8 +95,8 @@ def evening(reports: pd.DataFrame, homes: pd.DataFrame) -> Iterator[Act]:
         told[changed] = sii[changed]
         ids = homes["property_id"].to_numpy()
         messages = [_impacted(ids[i], float(sii[i]), float(hail_in[i])) for i in changed]
-        told = zip(new["hail_in"], new["location"], strict=True)
-        sizes = ", ".join(f"{size:g} in at {place.title()}" for size, place in told)
+        reported = zip(new["hail_in"], new["location"], strict=True)
+        sizes = ", ".join(f"{size:g} in at {place.title()}" for size, place in reported)
         yield Act((moment - first).total_seconds() / 60, f"Hail of {sizes}", moment.to_pydatetime(), messages)
 
 
