@@ -23,7 +23,7 @@ from site_up import serving, sign_in, wait_for_lines  # noqa: E402
 
 # As tall as the page, so that the map's frame is painted with the rest.
 SIZES = {1440: 2_900, 390: 3_700}
-SPEED = 240  # times as fast as the storm was
+SPEED = 150  # times as fast as the storm was
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def _take(page: object, name: str, last: int) -> None:
     path = ROOT / "docs" / f"{name}.png"
     width = page.viewport_size["width"]  # type: ignore[attr-defined]
     page.screenshot(path=path, clip=_until(page, width, last))  # type: ignore[attr-defined]
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _until(page: object, width: int, last: int) -> dict[str, float]:
