@@ -23,7 +23,7 @@ from site_up import serving, sign_in, wait_for_lines  # noqa: E402
 
 # As tall as the page, so that the map's frame is painted with the rest.
 SIZES = {1440: 2_900, 390: 3_700}
-SPEED = 240  # times as fast as the storm was
+SPEED = 150  # times as fast as the storm was
 
 
 def main() -> None:
@@ -55,8 +55,8 @@ def storm(browser: object, url: str, home: Path) -> None:
     wide, phone = (_signed_in(browser, url, width, height) for width, height in ((1440, 2_300), (390, 1_700)))
     command = [Path(sys.executable).with_name("stormplay"), "stream", "--simulate", "--speed", str(SPEED)]
     with subprocess.Popen(command, env={**os.environ, "STORMPLAY_HOME": str(home)}) as play:
-        for number, (least, most) in enumerate(((0, 0), (600, 2_000), (2_200, 3_900)), start=1):
-            _wait_for_homes(wide, least, most)
+        for number, (least, most) in enumerate(((0, 900), (1_000, 2_800), (2_900, 3_956)), start=1):
+            _wait_for_homes(wide, play, least, most)
             _take(wide, f"live-{number}", 1)
         _take(phone, "live-390", 1)
         assert play.wait() == 0, "the play did not come to its end"
@@ -74,13 +74,14 @@ def _signed_in(browser: object, url: str, width: int, height: int) -> object:
     return page
 
 
-def _wait_for_homes(page: object, least: int, most: int) -> None:
+def _wait_for_homes(page: object, play: subprocess.Popen[bytes], least: int, most: int) -> None:
     """Wait until the map shows so many homes that the storm has reached."""
     count = "window.stormplayMap ? stormplayMap.jobCounts().slice(1).reduce((a, b) => a + b) : -1"
     for _ in range(3_000):
         found = [frame.evaluate(count) for frame in page.frames[1:] if not frame.is_detached()]  # type: ignore[attr-defined]
         if any(least <= one <= most for one in found):
             return
+        assert play.poll() is None, "the play has ended"
         page.wait_for_timeout(100)  # type: ignore[attr-defined]
     raise AssertionError(f"the map never showed {least} to {most} homes")
 
@@ -90,7 +91,7 @@ def _take(page: object, name: str, last: int) -> None:
     path = ROOT / "docs" / f"{name}.png"
     width = page.viewport_size["width"]  # type: ignore[attr-defined]
     page.screenshot(path=path, clip=_until(page, width, last))  # type: ignore[attr-defined]
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _until(page: object, width: int, last: int) -> dict[str, float]:
