@@ -56,7 +56,7 @@ class Outcome:
 
 Effect = Callable[[Connection, str, Sequence[Event]], Outcome]
 
-# Each home is looked up by itself, in the order of the ids: what is changed is locked in one order for everybody, and who
+# Each home is looked up by itself, in the order of the ids: what is changed is locked in one order for all, and who
 # waited for it compares with what the other has written. A LIMIT keeps the planner, which knows no sizes here, from
 # reading whole tables instead. What `written` has not written, something newer stood in the way of.
 _EACH = """
