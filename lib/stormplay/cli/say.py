@@ -55,7 +55,7 @@ class ticker:  # noqa: N801 - used like a function
     """One line that is written anew on a terminal; elsewhere a line now and then, for a log."""
 
     def __init__(self, every_s: float = 30.0) -> None:
-        self._every_s, self._said_at = every_s, 0.0
+        self._every_s, self._said_at = every_s, time.monotonic()
 
     def __enter__(self) -> Callable[[str], None]:
         return self._show

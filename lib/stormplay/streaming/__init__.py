@@ -1,31 +1,29 @@
 """Events of a storm as they happen: read, checked, applied once, and kept aside with the reason where that cannot be.
 
-From Kafka:
+What an event does, as one transaction:
 
-settings     which Kafka, and how it is read
-source       records of all storms in batches, of partitions that are ours; client, batch, watch: its parts
-consumer     the loop: a batch, one transaction, the next batch
-workers      one loop or several, each a process
-chores       once a second: positions, replays, beliefs that are due
-service      as whom the database is asked
-metrics      figures for Prometheus
-refusal      why a broker lets nobody in
-producing    events sent, for the simulation
-stand_in     the development broker; keeper: it ends with the last who uses it
+    events       what a message says (pure)
+    applying     a batch of records, its dead letters and its offsets as one transaction: `apply`
+    effects      homes that were hit or have signed, by one statement a kind
+    completions  jobs that were completed, through the company's status machine
+    isolating    a row that the database refuses, found and set apart
+    staging      events as arrays of a statement
+    keeping      dead letters, strays and positions
+    letters      dead letters for people: shown, discarded, asked to be replayed; `take_replays` for the service
+    updates      what was applied, as it happens: `stream_storm_updates`
+    dependents   beliefs that rest on what was applied: what is due, and `rescore`
+    desk         what a page shows of all this, and asks; `tally` counts each event once
 
-Into Postgres:
+Where events come from:
 
-events       what a message says (pure)
-applying     a batch of records, its dead letters and its offsets as one transaction: `apply`
-effects      homes that were hit or have signed, by one statement a kind
-completions  jobs that were completed, through the company's status machine
-isolating    a row that the database refuses, found and set apart
-staging      events as arrays of a statement
-keeping      dead letters, strays and positions
-letters      dead letters for people: shown, discarded, asked to be replayed; `take_replays` for the service
-updates      what was applied, as it happens: `stream_storm_updates`
-dependents   beliefs that rest on what was applied: what is due, and `rescore`
-desk         what a page shows of all this, and asks
+    settings     which Kafka, from the environment
+    client       kafka-python's client: made, and refused in a sentence (`refusal`); `watch` tells when it has stalled
+    source       batches, fetched in a thread, of partitions that are ours (`batch`)
+    consumer     the loop: a batch, one transaction of the `service`, the next
+    chores       replays and beliefs, beside the batches; `metrics` for Prometheus
+    workers      the loop as one process or several
+    producing    events, sent
+    stand_in     the broker of the demo and of tests, ended with its last user by its `keeper`
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ Positions = Callable[[], Mapping[Place, int]]
 AHEAD = 2
 CLOSE_MS = 1_500
 _SHORT_MS, _PATIENT_MS, _PATIENT_EVERY_S = 2, 150, 1.0
-_IDLE_S = 0.005  # between two looks that found nothing: a stand-in answers at once, and would be asked without end
+# Between two looks that found nothing, and where nothing has come for a while: a stand-in answers at once, and would be
+# asked without end.
+_IDLE_S, _LULL_IDLE_S, _LULL_S = 0.005, 0.02, 1.0
 _LONGEST_PAUSE_S = 5.0
 
 _log = logging.getLogger("stormplay.stream")
@@ -188,7 +190,7 @@ class Source(threading.Thread):
             if found:
                 self._moved_at, until = now, until or now + self._settings.fill_s
             elif not batch.records:
-                time.sleep(_IDLE_S)
+                time.sleep(_IDLE_S if now - self._moved_at < _LULL_S else _LULL_IDLE_S)
                 return None
             if len(batch.records) >= most or (now >= until and self._batches.empty()):
                 break
