@@ -218,6 +218,11 @@ class Board:
         builder = self._builder
         if builder is None or not changed & TOLD:
             return
+        # How far the routes are is read in a moment, all the rest takes longer.
+        quick = await read_beside(lambda: self.plan, lambda plan: plan.with_routes(builder))
+        if quick is not None and self._builder is builder:
+            self.plan = quick
+            self._draw_words(quick)
         found = await read_beside(lambda: self.plan, lambda plan: plan.again(builder))
         before = self.plan
         if found is None or before is None or self._builder is not builder:

@@ -92,6 +92,11 @@ class Plan:
         read_again = read(builder, names, self.reports, self.contours)
         return replace(read_again, is_synthetic=self.is_synthetic, may_plan=self.may_plan)
 
+    def with_routes(self, builder: Builder) -> Plan:
+        """Read the routes alone: who has them and how far they are. The same plan where there are others."""
+        routes = builder.get_routes()
+        return replace(self, routes=routes) if routes["route_id"].equals(self.routes["route_id"]) else self
+
     def has_way_of(self, other: Plan) -> bool:
         """Whether both have the same routes with the same stops in the same order, at the same places."""
         lie = ["route_id", "property_id", "sequence_order", "latitude", "longitude"]

@@ -144,6 +144,12 @@ class ScoreBoard:
     async def _follow(self, changed: frozenset[str]) -> None:
         if not changed & {EVERYTHING, "storms", "storm_scores"}:
             return
+        # The number is read in a moment; whether treating worked, and what would raise the number, takes longer.
+        score = self._score
+        quick = None if score is None else await read_beside(lambda: self.play, lambda play: play.with_standing(score))
+        if quick is not None and self._score is score:
+            self.play = quick
+            self._draw_number(quick)
         found = await read_beside(
             lambda: self.play, lambda play: self._sources.open(play.tenant, play.storm, play.other)
         )
@@ -166,11 +172,17 @@ class ScoreBoard:
         self._draw_play(play)
 
     def _draw_play(self, play: Play) -> None:
-        for name in ("answer", "components", "verdict", "arms", "changes", "steps"):
+        self._draw_number(play)
+        for name in ("verdict", "arms", "steps"):
             self._html[name].value = getattr(sections, name)(play)
-        for name in ("gauge", "waterfall", "lift", "history"):
-            self.charts[name].show(getattr(drawn, name)(play))
+        self.charts["lift"].show(drawn.lift(play))
         self._draw_comparison(play)
+
+    def _draw_number(self, play: Play) -> None:
+        for name in ("answer", "components", "changes"):
+            self._html[name].value = getattr(sections, name)(play)
+        for name in ("gauge", "waterfall", "history"):
+            self.charts[name].show(getattr(drawn, name)(play))
 
     def _draw_comparison(self, play: Play) -> None:
         self._html["compared"].value = sections.compared(play)

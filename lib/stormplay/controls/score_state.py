@@ -65,6 +65,10 @@ class Play:
         names = [name for name in dict.fromkeys(self.days["storm"].astype(str)) if name != self.this]
         return names[0] if names else ""
 
+    def with_standing(self, score: StormScore) -> Play:
+        """Read the number alone, and how it came to be."""
+        return replace(self, standing=score.current(), history=score.history())
+
     def against(self, score: StormScore, other: str) -> Play:
         """Compared with another storm."""
         return replace(self, days=score.compare(other or None), other=other)

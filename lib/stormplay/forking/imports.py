@@ -21,6 +21,7 @@ PAGES = (
     "stormplay.controls",
     "stormplay.experiments.experiment",
     "stormplay.identity.graph",
+    "stormplay.live",
     "stormplay.maps",
     "stormplay.policy",
     "stormplay.profiles",

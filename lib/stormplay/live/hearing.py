@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from stormplay import tenancy
-from stormplay.errors import StormplayError, UnknownTenant
+from stormplay.errors import NotAllowed, StormplayError, UnknownTenant
 
 EVERYTHING = "*"
 """In place of a table's name: it is not known what has changed, so all of it is to be read again."""
@@ -25,6 +25,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 0.5  # before another attempt to connect; th
 CONNECT_S = 5.0  # until an attempt is given up
 RENEW_S = 0.25  # between two questions for the channel's name, at least: who floods it may not keep us busy
 _LONGEST_PAYLOAD = 200
+# A refusal to connect carries no SQLSTATE; a login that has ended never comes back.
+_ENDED = re.compile(r"authentication failed|not permitted to log in|role \S+ does not exist")
 
 # A dead network is noticed within half a minute; sockets of this machine tell at once.
 _KEEPALIVE: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -59,6 +61,7 @@ async def subscribe(tenant: str | UUID, on_pause: Callable[[], None] = lambda: N
 
     Raises:
         UnknownTenant: The company is not, or no longer, open to this person.
+        NotAllowed: The login of this process has ended.
     """
     wait = FIRST_WAIT_S
     while True:
@@ -72,7 +75,9 @@ async def subscribe(tenant: str | UUID, on_pause: Callable[[], None] = lambda: N
             continue
         except psycopg2.errors.InsufficientPrivilege:
             raise UnknownTenant(f"There is no tenant '{tenant}' open to you.") from None
-        except (psycopg2.Error, OSError, TimeoutError, StormplayError):
+        except (psycopg2.Error, OSError, TimeoutError, StormplayError) as error:
+            if _ENDED.search(str(error)):
+                raise NotAllowed("This page's database login has ended.", remedy="Open the page again.") from None
             on_pause()
             await asyncio.sleep(wait * random.uniform(0.7, 1.0))  # noqa: S311 - so that not all come at once
             wait = min(LONGEST_WAIT_S, 2 * wait)
@@ -153,8 +158,8 @@ async def _writable(connection: extensions.connection) -> None:
 
 
 def _heard(connection: extensions.connection) -> list[Change]:
-    """What has come in, each change once. A payload is unchecked: members of the company can send what they like."""
-    payloads = dict.fromkeys(notice.payload for notice in connection.notifies)
+    """What has come in. A payload is unchecked: members of the company can send what they like."""
+    payloads = [notice.payload for notice in connection.notifies]
     connection.notifies.clear()
     return [change for payload in payloads if (change := read(payload)) is not None]
 
