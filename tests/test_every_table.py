@@ -14,6 +14,7 @@ import pytest
 from photos import photo
 from psycopg2 import sql
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from world import make_world
 
 from stormplay import (
@@ -34,6 +35,8 @@ from stormplay.nurture import Rules
 from stormplay.reports import history
 from stormplay.reports.orders import orders
 from stormplay.roads import estimated, keeping
+from stormplay.streaming.applying import apply
+from stormplay.streaming.events import Record
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "score.ipynb"
 
@@ -97,10 +100,25 @@ def made(tmp):
     history.begin(order, login.login, datetime.now(UTC))
     broker.close_kernel(login.login)
     ReportDesk(world.tenant, world.storm).request("score")
+    stream(world)
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip
         return {"slug": world.tenant, "id": found.scalar_one()}
+
+
+def stream(world):
+    """An event, a letter, a position, and a mark of what was scored."""
+    service = broker.open_service("stream", 60)
+    topic, home = f"storm_events_{world.storm_id}", world.properties["property_id"].iloc[0]
+    message = f'{{"event_id": "1", "type": "property_impacted", "property_id": "{home}", "sii_score": 70}}'
+    values = [Record(topic, 0, number, 0, None, value) for number, value in enumerate((message.encode(), b"ours"))]
+    with db.transaction(make_url(service.url)) as connection:
+        assert apply(connection, "every table", values).dead == {"malformed": 1}
+        connection.execute(text("INSERT INTO stream_rescores (storm_id, done_until) VALUES (:storm, '1'::xid8)"),
+                           {"storm": world.storm_id})  # fmt: skip
+    db.engine(make_url(service.url)).dispose()
+    broker.close_kernel(service.login)
 
 
 def tables():

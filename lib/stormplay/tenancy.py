@@ -51,7 +51,7 @@ def session(tenant: str | UUID, login: URL | None = None) -> Iterator[Connection
         HeldOut, ArmFixed: A home of the control group would be visited, or an arm changed.
         DatabaseUnavailable: Nothing answers.
     """
-    own = address()
+    own = login or address()
     try:
         with database.transaction(own) as connection:
             chosen = connection.info  # the pool keeps it with the connection, and this one may be dead at the end

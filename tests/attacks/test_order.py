@@ -13,6 +13,7 @@ SAMPLES = {
     "integer": "7", "date": "'2021-04-28'", "timestamp with time zone": "'2021-04-28'",
     "jsonb": "'{\"a\": 1}'",
     "bytea": "'\\\\x00'",
+    "xid8": "'7'",
 }  # fmt: skip
 COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

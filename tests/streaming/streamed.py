@@ -97,9 +97,10 @@ def service(database) -> Iterator[URL]:
     broker.close_kernel(login.login)
 
 
-def records(topic: str, messages: list[dict | bytes | None], first: int = 0, at: datetime = NOON) -> list[Record]:
+def records(topic: str, messages: list[dict | bytes | None], first: int = 0, at: datetime = NOON, partition: int = 0
+            ) -> list[Record]:  # fmt: skip
     """Messages as records of one partition, one after the other."""
-    return [Record(topic, 0, first + number, int(at.timestamp() * 1_000), None,
+    return [Record(topic, partition, first + number, int(at.timestamp() * 1_000), None,
                    json.dumps(message).encode() if isinstance(message, dict) else message)
             for number, message in enumerate(messages)]  # fmt: skip
 

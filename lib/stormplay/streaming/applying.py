@@ -25,11 +25,10 @@ from stormplay.streaming.staging import Values, array, ask, texts
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
-# Kind, its effect, and whether the ledger is asked first: a job that was completed may be in another status by now.
-_EFFECTS: tuple[tuple[str, effects.Effect, bool], ...] = (
-    ("property_impacted", effects.impacts, False),
-    ("job_completed", completions, True),
-    ("conversion", effects.conversions, False),
+_EFFECTS: tuple[tuple[str, effects.Effect], ...] = (
+    ("property_impacted", effects.impacts),
+    ("job_completed", completions),
+    ("conversion", effects.conversions),
 )
 
 _CHOOSE = """SELECT set_config('app.tenant_id', %(tenant_id)s, true),
@@ -154,9 +153,9 @@ def _apply_round(connection: Connection, tenant_id: str, found: Sequence[Event],
     for event in once.values():
         by_type[event.type].append(event)
     refused_now: set[int] = set()
-    for kind, effect, asks_first in _EFFECTS:
+    for kind, effect in _EFFECTS:
         if by_type[kind]:
-            became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind], asks_first=asks_first)
+            became = isolating.apply_apart(connection, effect, tenant_id, by_type[kind])
             done.applied += Counter({kind: became.applied})
             done.superseded += became.superseded
             done.duplicates += len(by_type[kind]) - became.applied - len(became.refused)

@@ -6,8 +6,9 @@ the trail, as one from a crew's file does, and changes the status only where not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -15,7 +16,7 @@ from stormplay.errors import BadInput
 from stormplay.jobs import field
 from stormplay.jobs.reading import workflow
 from stormplay.jobs.workflow import REACHES, Workflow
-from stormplay.streaming.effects import Outcome
+from stormplay.streaming.effects import AppliedMeanwhile, Outcome
 from stormplay.streaming.events import Event
 from stormplay.streaming.staging import array, ask, columns, texts
 
@@ -27,14 +28,17 @@ SOURCE = "stream"
 _LOCK = """
 SELECT g.place
   FROM unnest(%(place)s::int[], %(storm_id)s::uuid[], %(subject)s::uuid[]) AS g (place, storm_id, job_id)
- CROSS JOIN LATERAL (SELECT true FROM jobs j WHERE j.tenant_id = %(tenant_id)s::uuid AND j.job_id = g.job_id
-                        AND j.storm_id = g.storm_id LIMIT 1 FOR UPDATE) j
+ CROSS JOIN LATERAL (SELECT j.storm_id FROM jobs j WHERE j.tenant_id = %(tenant_id)s::uuid AND j.job_id = g.job_id
+                      LIMIT 1 FOR UPDATE) j
+ WHERE j.storm_id = g.storm_id
 """
 
-# The status in force at a moment: by the last word until then; before the first word, what that one changed; without a
-# trail, what the job says of itself and since when.
+# After the locks, for a trail that somebody else was writing. The status in force at a moment: by the last word until
+# then; before the first word, what that one changed; without a trail, what the job says of itself and since when.
 _BEFORE = """
 SELECT g.place,
+       (SELECT true FROM stream_events e WHERE e.tenant_id = %(tenant_id)s::uuid AND e.storm_id = g.storm_id
+           AND e.event_id = g.event_id LIMIT 1) IS NOT NULL,
        coalesce((SELECT e.to_status FROM job_events e
                   WHERE e.tenant_id = %(tenant_id)s::uuid AND e.job_id = g.job_id AND e.undone_at IS NULL
                     AND e.happened_at <= g.at
@@ -46,27 +50,37 @@ SELECT g.place,
                 CASE WHEN j.status_since <= g.at THEN j.status ELSE %(first)s END),
        coalesce((SELECT true FROM job_events e WHERE e.tenant_id = %(tenant_id)s::uuid AND e.job_id = g.job_id
                     AND e.undone_at IS NULL AND e.happened_at > g.at LIMIT 1),
-                j.status <> %(first)s AND j.status_since > g.at)
-  FROM unnest(%(place)s::int[], %(subject)s::uuid[], %(at)s::timestamptz[]) AS g (place, job_id, at)
+                j.status <> %(first)s AND j.status_since > g.at),
+       j.status
+  FROM unnest(%(place)s::int[], %(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[], %(at)s::timestamptz[])
+       AS g (place, storm_id, event_id, job_id, at)
  CROSS JOIN LATERAL (SELECT j.status, j.status_since FROM jobs j
                       WHERE j.tenant_id = %(tenant_id)s::uuid AND j.job_id = g.job_id LIMIT 1) j
 """
 
-_LEDGER = """
-WITH ledger AS (
+# What `field.settle` makes of a job is known beforehand where the new word is the only one and the last: `is_plain`.
+_COMPLETE = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(%(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[], %(at)s::timestamptz[],
+                         %(superseded)s::boolean[], %(before)s::text[], %(plain)s::boolean[])
+               AS g (storm_id, event_id, job_id, at, is_superseded, before, is_plain)
+), ledger AS (
     INSERT INTO stream_events (tenant_id, storm_id, event_id, event_type, job_id, event_at, is_superseded)
-    SELECT %(tenant_id)s::uuid, g.storm_id, g.event_id, 'job_completed', g.job_id, g.at, g.is_superseded
-      FROM unnest(%(storm_id)s::uuid[], %(event_id)s::text[], %(subject)s::uuid[], %(at)s::timestamptz[],
-                  %(superseded)s::boolean[]) AS g (storm_id, event_id, job_id, at, is_superseded)
-    ON CONFLICT DO NOTHING RETURNING is_superseded)
+    SELECT %(tenant_id)s::uuid, storm_id, event_id, 'job_completed', job_id, at, is_superseded FROM given
+    ON CONFLICT DO NOTHING RETURNING is_superseded
+), trail AS (
+    INSERT INTO job_events (tenant_id, job_id, from_status, to_status, reach, said_by, source, happened_at)
+    SELECT %(tenant_id)s::uuid, job_id, before, %(done)s, %(reach)s, %(who)s, %(source)s, at FROM given
+    ON CONFLICT DO NOTHING
+), completed AS (
+    UPDATE jobs j SET status = %(done)s, status_since = g.at, completed_at = g.at, row_version = j.row_version + 1,
+           furthest = (%(reaches)s::text[])[greatest(array_position(%(reaches)s::text[], %(reach)s),
+                                                     array_position(%(reaches)s::text[], j.furthest))],
+           updated_at = now()
+      FROM (SELECT job_id, at FROM given WHERE is_plain OFFSET 0) g
+     WHERE j.tenant_id = %(tenant_id)s::uuid AND j.job_id = g.job_id
+)
 SELECT count(*), count(*) FILTER (WHERE is_superseded) FROM ledger
-"""
-
-_TRAIL = """
-INSERT INTO job_events (tenant_id, job_id, from_status, to_status, reach, said_by, source, happened_at)
-SELECT %(tenant_id)s::uuid, g.job_id, g.before, %(done)s, %(reach)s, %(who)s, %(source)s, g.at
-  FROM unnest(%(subject)s::uuid[], %(before)s::text[], %(at)s::timestamptz[]) AS g (job_id, before, at)
-ON CONFLICT DO NOTHING
 """
 
 
@@ -81,42 +95,55 @@ def completions(connection: Connection, tenant_id: str, events: Sequence[Event])
     if there:
         flow = workflow(connection)
         standing = _standing(connection, flow, tenant_id, there)
+        if any(one.is_known for one in standing.values()):
+            raise AppliedMeanwhile
         legal = [event for event in there if _is_legal(flow, event, standing, found)]
         if legal:
             _complete(connection, flow, tenant_id, legal, standing, found)
     return found.checked(events)
 
 
-Standing = dict[int, tuple[str, bool]]
-"""Place -> the status of its job when it happened, and whether something newer is known."""
+class Standing(NamedTuple):
+    """A job when it happened: whether the ledger knows the event, the status then, whether something newer is known,
+    and the status now."""
+
+    is_known: bool
+    before: str
+    is_late: bool
+    status: str
 
 
-def _standing(connection: Connection, flow: Workflow, tenant_id: str, events: Sequence[Event]) -> Standing:
+def _standing(connection: Connection, flow: Workflow, tenant_id: str, events: Sequence[Event]) -> dict[int, Standing]:
     values = columns(tenant_id, events) | {"first": flow.first, "reaches": texts(REACHES)}
-    return {place: (before, is_late) for place, before, is_late in ask(connection, _BEFORE, values)}
+    return {row[0]: Standing(*row[1:]) for row in ask(connection, _BEFORE, values)}
 
 
-def _is_legal(flow: Workflow, event: Event, standing: Standing, found: Outcome) -> bool:
+def _is_legal(flow: Workflow, event: Event, standing: Mapping[int, Standing], found: Outcome) -> bool:
     try:
-        flow.check(standing[event.place][0], DONE)
+        flow.check(standing[event.place].before, DONE)
     except BadInput as error:  # IllegalTransition is one
         found.refused[event.place] = ("illegal transition", str(error))
         return False
     return True
 
 
-def _complete(connection: Connection, flow: Workflow, tenant_id: str, events: Sequence[Event], standing: Standing,
-              found: Outcome) -> None:  # fmt: skip
-    newest: dict[str, datetime] = {}
-    for event in events:
-        newest[event.subject] = max(event.at, newest.get(event.subject, event.at))
-    late = ["t" if standing[event.place][1] or newest[event.subject] > event.at else "f" for event in events]
-    values = columns(tenant_id, events)
-    ((found.applied, found.superseded),) = ask(connection, _LEDGER, values | {"superseded": array(late)})
-    jobs = sorted(newest)
-    field.keep_before(connection, flow, jobs)
-    ask(connection, _TRAIL, values | {
-        "before": texts([standing[event.place][0] for event in events]), "done": DONE, "who": SAID_BY, "source": SOURCE,
-        "reach": flow.statuses[DONE].reach,
-    })  # fmt: skip
-    field.settle(connection, flow, jobs, SAID_BY)
+def _complete(connection: Connection, flow: Workflow, tenant_id: str, events: Sequence[Event],
+              standing: Mapping[int, Standing], found: Outcome) -> None:  # fmt: skip
+    words = Counter(event.subject for event in events)
+    newest = {event.subject: event.at for event in sorted(events, key=lambda event: event.at)}
+    late = {event.place for event in events if standing[event.place].is_late or newest[event.subject] > event.at}
+    plain = {event.place for event in events if event.place not in late and words[event.subject] == 1
+             and standing[event.place].status == flow.first != DONE and not flow.statuses[DONE].suppresses}  # fmt: skip
+    again = {event.place for event in events if event.place not in late and words[event.subject] == 1
+             and standing[event.place].status == standing[event.place].before == DONE}  # fmt: skip
+    others = sorted({event.subject for event in events if event.place not in plain | again})
+    if others:
+        field.keep_before(connection, flow, others)
+    values = columns(tenant_id, events) | {
+        "superseded": array(["t" if event.place in late else "f" for event in events]),
+        "plain": array(["t" if event.place in plain else "f" for event in events]),
+        "before": texts([standing[event.place].before for event in events]),
+        "done": DONE, "who": SAID_BY, "source": SOURCE, "reach": flow.statuses[DONE].reach, "reaches": texts(REACHES),
+    }  # fmt: skip
+    ((found.applied, found.superseded),) = ask(connection, _COMPLETE, values)
+    field.settle(connection, flow, others, SAID_BY)

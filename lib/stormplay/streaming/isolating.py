@@ -20,8 +20,8 @@ _CLASSES = ("22", "23", "54", "P0")
 _OWN = ("SP001", "SP002", "SP003")
 
 
-def apply_apart(connection: Connection, effect: Effect, tenant_id: str, events: Sequence[Event], *, asks_first: bool
-                ) -> Outcome:  # fmt: skip
+def apply_apart(connection: Connection, effect: Effect, tenant_id: str, events: Sequence[Event], *,
+                asks_first: bool = False) -> Outcome:  # fmt: skip
     """Apply events; where the database refuses, halve them until the row stands alone, and refuse that.
 
     Args:
@@ -29,8 +29,8 @@ def apply_apart(connection: Connection, effect: Effect, tenant_id: str, events: 
         effect: Of one kind.
         tenant_id: The company.
         events: Of that kind, no two of one id in one storm.
-        asks_first: Whether the ledger is asked before, since what an event finds may have changed after it was applied.
-            Else it is asked where it takes fewer events than it was given: they are all new as a rule.
+        asks_first: Whether the ledger is asked before. Else it is asked where it takes fewer events than it was given:
+            they are all new as a rule.
 
     Returns:
         What became of them; what the ledger knew already is in no count of it.
