@@ -28,6 +28,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg2
+from consuming import consume
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from kafka_up import Broker
@@ -41,18 +42,6 @@ _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([
     "kafka", "pandas", "sqlalchemy.dialects.postgresql.psycopg2", "stormplay.streaming.workers",
 ])  # fmt: skip
-
-
-def consume(environment: dict[str, str], settings: Settings, number: int) -> None:
-    """What a consumer's process does: the same as the command."""
-    from stormplay.errors import StormplayError
-    from stormplay.streaming import workers
-
-    os.environ.update(environment)
-    try:
-        workers.run_here(settings, number=number)
-    except StormplayError as error:
-        os._exit(error.exit_code)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from stormplay.errors import BadInput, BrokerUnavailable
-from stormplay.streaming import settings, source
+from stormplay.streaming import client, settings
 
 SECRET = "geheim-17"
 
@@ -72,7 +72,7 @@ def test_a_batch_and_a_group_that_cannot_be(more):
 def test_a_broker_that_does_not_answer_is_one_sentence():
     nobody = settings.read({"STORMPLAY_KAFKA": "127.0.0.1:1", "STORMPLAY_KAFKA_BOOTSTRAP_TIMEOUT_MS": "300"})
     with pytest.raises(BrokerUnavailable) as told:
-        source.connect(nobody)
+        client.connect(nobody)
     assert str(told.value).startswith("No Kafka broker answers at 127.0.0.1:1")
 
 
@@ -84,5 +84,5 @@ def test_settings_that_the_client_refuses_say_no_secret(tmp_path):
         STORMPLAY_KAFKA_SSL_PASSWORD=SECRET, STORMPLAY_KAFKA_BOOTSTRAP_TIMEOUT_MS="300",
     )  # fmt: skip
     with pytest.raises((BadInput, BrokerUnavailable)) as told:
-        source.connect(refused)
+        client.connect(refused)
     assert SECRET not in str(told.value) and not isinstance(told.value, ssl.SSLError)

@@ -99,9 +99,9 @@ def _settings(group: str, batch: int) -> Settings:
 
 
 def _consume(settings: Settings, *, once: bool, count: int, metrics_port: int | None) -> None:
-    from stormplay.streaming import source, workers  # noqa: PLC0415
+    from stormplay.streaming import client, workers  # noqa: PLC0415
 
-    source.connect(settings.for_asking()).close()  # who cannot be reached is said at once, not tried for ever
+    client.connect(settings.for_asking()).close()  # who cannot be reached is said at once, not tried for ever
     if count > 1:
         say.line(f"{count} workers read as group '{settings.group}'. Stop them with Ctrl-C.")
         workers.run_many(settings, count, metrics_port=metrics_port)

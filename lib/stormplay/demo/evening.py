@@ -83,16 +83,16 @@ def evening(reports: pd.DataFrame, homes: pd.DataFrame) -> Iterator[Act]:
     """
     whole = Swath.from_reports(reports)
     first, last = reports["reported_at"].min(), reports["reported_at"].max()
-    told = np.zeros(len(homes))
+    told, told_in = np.zeros(len(homes)), np.zeros(len(homes))
     for moment in sorted(set(reports["reported_at"])):
         new = reports[reports["reported_at"] == moment]
         so_far = (reports["reported_at"] <= moment).to_numpy()
         # The motion of the whole storm from the start: guessed from two reports it would turn about.
         known = Swath(whole.latitude[so_far], whole.longitude[so_far], whole.report_in[so_far], whole.motion)
         hail_in, sii = _impact(whole if moment == last else known, homes)
-        step = 0.05 if moment == last else SMALLEST_STEP
-        changed = np.flatnonzero(np.abs(sii - told) >= step)
-        told[changed] = sii[changed]
+        differs = (sii != told) | (hail_in != told_in) if moment == last else np.abs(sii - told) >= SMALLEST_STEP
+        changed = np.flatnonzero(differs)
+        told[changed], told_in[changed] = sii[changed], hail_in[changed]
         ids = homes["property_id"].to_numpy()
         messages = [_impacted(ids[i], float(sii[i]), float(hail_in[i])) for i in changed]
         reported = zip(new["hail_in"], new["location"], strict=True)

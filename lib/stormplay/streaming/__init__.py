@@ -11,6 +11,9 @@ letters      dead letters for people: shown, discarded, asked to be replayed; `t
 updates      what was applied, as it happens: `stream_storm_updates`
 dependents   beliefs that rest on what was applied: what is due, and `rescore`
 desk         what a page shows of all this, and asks: `StreamDesk`; `tally` counts for it
+consumer     the loop: a batch from Kafka (source), one transaction (service), the next; chores beside it
+workers      the loop as one process or several
+producing    events, sent; stand_in: the broker of the demo and of tests
 """
 
 from __future__ import annotations

@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 
 from stormplay.errors import DatabaseUnavailable, Fenced
 from stormplay.streaming.applying import Applied, apply, offsets_of
+from stormplay.streaming.batch import Batch
 from stormplay.streaming.chores import Chores
 from stormplay.streaming.events import Record
 from stormplay.streaming.metrics import Meters
 from stormplay.streaming.service import Service
 from stormplay.streaming.settings import Settings
-from stormplay.streaming.source import Batch, Source
+from stormplay.streaming.source import Source
 
 END_S = 5.0  # within which a consumer that is told to stop has ended
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0  # between two tries

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stormplay.errors import BrokerUnavailable
+from stormplay.streaming.client import unavailable
 from stormplay.streaming.settings import Settings
-from stormplay.streaming.source import unavailable
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer

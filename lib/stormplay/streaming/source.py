@@ -16,19 +16,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stormplay.errors import BadInput, BrokerUnavailable, Busy, DatabaseUnavailable, StormplayError
+from stormplay.errors import Busy, DatabaseUnavailable, StormplayError
+from stormplay.streaming.batch import Batch, Place
+from stormplay.streaming.client import connect, listener
 from stormplay.streaming.events import Record
-from stormplay.streaming.settings import PREFIX, TOPIC_PATTERN, Settings
+from stormplay.streaming.settings import TOPIC_PATTERN, Settings
+from stormplay.streaming.watch import StalledClientError, Watch
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
     from kafka.consumer.fetcher import ConsumerRecord
-
-Place = tuple[str, int]
-"""A topic and the number of a partition."""
 
 Positions = Callable[[], Mapping[Place, int]]
 """Reads from the database from which offset each place is to be read; a place that is missing, from its beginning."""
@@ -40,23 +39,6 @@ _IDLE_S = 0.005  # between two looks that found nothing: a stand-in answers at o
 _LONGEST_PAUSE_S = 5.0
 
 _log = logging.getLogger("stormplay.stream")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Records in the order of their partitions.
-
-    Attributes:
-        records: What came.
-        claims: Place -> number of the claim under which it was fetched.
-        expected: Place -> where the group's offset must stand when the batch is applied; None: nowhere yet.
-        ends: Place -> offset after its last record, as far as the broker told.
-    """
-
-    records: list[Record]
-    claims: dict[Place, int]
-    expected: dict[Place, int | None]
-    ends: dict[Place, int]
 
 
 class Source(threading.Thread):
@@ -87,7 +69,7 @@ class Source(threading.Thread):
         self._is_member = self._has_reached_all = False
         self._pause_s = 0.1
         self._moved_at = self._polled_at = time.monotonic()
-        self._stood: dict[Place, int] = {}  # what was not read on at the last look for a stall
+        self._watch = Watch()
 
     # Asked by whoever applies the batches
 
@@ -163,7 +145,7 @@ class Source(threading.Thread):
     def _consume(self) -> None:
         client = connect(self._settings)
         try:
-            client.subscribe(pattern=TOPIC_PATTERN, listener=_listener(self, client))
+            client.subscribe(pattern=TOPIC_PATTERN, listener=listener(client, self.claimed, self.given_away))
             self._moved_at = time.monotonic()
             while not self._leaving.is_set():
                 self._turn(client)
@@ -184,9 +166,12 @@ class Source(threading.Thread):
             self._pause_s = 0.1
             self._hand_over(client, batch)
         elif time.monotonic() - self._moved_at > self._settings.stall_s:
+            self._moved_at = time.monotonic()
             if not self._is_member:
                 raise StalledClientError("It has not come back into its group.")
-            self._look_for_a_stall(client)
+            ends = self._watch.look(client, client.assignment() - self._unsought)
+            with self._lock:
+                self._ends |= ends
         if self._to_end and self._is_member and not self._unsought and not self._reseek.is_set():
             self._look_for_the_end(client)
 
@@ -261,7 +246,7 @@ class Source(threading.Thread):
                 client.seek(one, 0)  # so that nobody asks Kafka for offsets that are not kept there
         self._is_member = True
 
-    def given_away(self, partitions: Iterable[TopicPartition]) -> None:
+    def given_away(self, _client: KafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
         """Partitions have gone: what was fetched of them is not applied."""
         gone = set(partitions)
         with self._lock:
@@ -307,74 +292,6 @@ class Source(threading.Thread):
         with self._lock:
             self._has_reached_all = has_reached and not (self._reseek.is_set() or self._unsought)
 
-    def _look_for_a_stall(self, client: KafkaConsumer) -> None:
-        """A client can go on polling and never fetch again (dpkp/kafka-python issue 3131): then it is made anew."""
-        self._moved_at = time.monotonic()
-        held = [one for one in client.assignment() if one not in self._unsought]
-        stands: dict[Place, int] = {}
-        for one, end in (client.end_offsets(held, timeout_ms=5_000) if held else {}).items():
-            place = (one.topic, one.partition)
-            self._ends[place] = end
-            position = client.position(one, timeout_ms=1_000)
-            if position is not None and position < end:
-                stands[place] = position
-        if stalled := stands.items() & self._stood.items():  # twice at the same offset, with more to read
-            self._stood = {}
-            raise StalledClientError(f"{len(stalled)} partitions were not read on, though they go on.")
-        self._stood = stands
-
 
 def _record(one: ConsumerRecord) -> Record:
     return Record(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value)
-
-
-class StalledClientError(Exception):
-    """The client polls and fetches nothing, though there is more."""
-
-
-def connect(settings: Settings) -> KafkaConsumer:
-    """A client of Kafka's that has reached a broker.
-
-    Raises:
-        BadInput: It refuses its settings; what it says is not repeated, for it may hold a password.
-        BrokerUnavailable: Nobody answers, or who answers does not let us in.
-    """
-    from kafka import KafkaConsumer  # noqa: PLC0415 - heavy
-    from kafka.errors import KafkaConfigurationError, KafkaError  # noqa: PLC0415
-
-    try:
-        return KafkaConsumer(**settings.consumer())
-    except (KafkaConfigurationError, AssertionError, ValueError, TypeError, OSError):
-        raise BadInput(
-            "kafka-python refuses these settings.",
-            "Expected settings that go together, and files that are what they should be.",
-            f"Check the variables {PREFIX}*.",
-        ) from None
-    except KafkaError as error:
-        raise unavailable(settings, error) from None
-
-
-def unavailable(settings: Settings, error: BaseException) -> BrokerUnavailable:
-    """The sentence for a Kafka that does not answer, or does not let us in."""
-    return BrokerUnavailable(
-        f"No Kafka broker answers at {', '.join(settings.servers)} ({type(error).__name__}).",
-        "Expected an Apache Kafka, or what speaks its protocol, and settings that it lets in.",
-        f"Start it, or check STORMPLAY_KAFKA and {PREFIX}*; unset, the development broker is used.",
-    )
-
-
-def _listener(source: Source, client: KafkaConsumer) -> Any:
-    """Tells a source of its partitions. Called in the client's own thread, where nothing may block."""
-    from kafka import ConsumerRebalanceListener  # noqa: PLC0415 - heavy
-
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-        def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-            source.claimed(client, assigned)
-
-        def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-            # A join that new topics began, and that outlasts the poll in which it began, is never ended by itself:
-            # the client forgets that it wanted one. There is no public way to say so.
-            client._coordinator.request_rejoin()
-            source.given_away(revoked)
-
-    return Listener()

@@ -1,0 +1,27 @@
+"""Records on their way from Kafka to the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stormplay.streaming.events import Record
+
+Place = tuple[str, int]
+"""A topic and the number of a partition."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records in the order of their partitions.
+
+    Attributes:
+        records: What came.
+        claims: Place -> number of the claim under which it was fetched.
+        expected: Place -> where the group's offset must stand when the batch is applied; None: nowhere yet.
+        ends: Place -> offset after its last record, as far as the broker told.
+    """
+
+    records: list[Record]
+    claims: dict[Place, int]
+    expected: dict[Place, int | None]
+    ends: dict[Place, int]
