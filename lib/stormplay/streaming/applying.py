@@ -31,8 +31,8 @@ _EFFECTS: tuple[tuple[str, effects.Effect], ...] = (
     ("conversion", effects.conversions),
 )
 
-# Not waiting for the disk loses nothing: a batch and its offsets come back from a crash together or not at all, and what
-# is not there is read from Kafka again.
+# Not to wait for the disk loses nothing: after a crash a batch and its offsets are both there or both not, and what is
+# not there is read from Kafka again.
 _CHOOSE = """SELECT set_config('app.tenant_id', %(tenant_id)s, true),
                     set_config('synchronous_commit', 'off', true),
                     set_config('app.score_cause', 'Event stream: {what}', true),
