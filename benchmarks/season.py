@@ -87,10 +87,11 @@ def _read(connection: object, tenant_id: str, storm_id: str) -> Side:
     return Side(tenant_id, storm_id, list(homes.scalars()), list(jobs.scalars()))
 
 
-def messages(sides: list[Side], count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
+def messages(sides: list[Side], count: int, seed: int = 0, impacts: float = IMPACTS) -> Iterator[tuple[str, bytes]]:
     """So many events in the order in which they come in: topic and value; each company has its share by turns.
 
-    No event is a duplicate, and each job is completed once, as long as there are jobs.
+    `impacts` is the share of homes that are hit. No event is a duplicate, and each job is completed once, as long as
+    there are jobs.
     """
     rng = np.random.default_rng(seed)
     now = datetime.now(UTC).isoformat()
@@ -101,10 +102,10 @@ def messages(sides: list[Side], count: int, seed: int = 0) -> Iterator[tuple[str
         side, jobs = sides[number % len(sides)], open_jobs[number % len(sides)]
         home = side.homes[places[number] % len(side.homes)]
         event: dict[str, object] = {"event_id": str(uuid4()), "occurred_at": now}
-        job = next(jobs, None) if IMPACTS <= kinds[number] < IMPACTS + COMPLETIONS else None
+        job = next(jobs, None) if impacts <= kinds[number] < impacts + COMPLETIONS else None
         if job is not None:
             event |= {"type": "job_completed", "job_id": job}
-        elif kinds[number] >= IMPACTS + COMPLETIONS:
+        elif kinds[number] >= impacts + COMPLETIONS:
             event |= {"type": "conversion", "property_id": home, "value": round(8_000 + scores[number] * 100, 2)}
         else:
             event |= {"type": "property_impacted", "property_id": home, "sii_score": round(scores[number], 3)}

@@ -88,6 +88,7 @@ def _engine(address: URL, pool_size: int, wipes: bool) -> Engine:
         max_overflow=0,  # one more would be opened and closed for each use
         pool_pre_ping=True,
         pool_reset_on_return=None if wipes else "rollback",
+        pool_use_lifo=not wipes,  # the one that has the plans
         hide_parameters=True,  # an error text must not carry a row
         connect_args={"connect_timeout": 5, "application_name": "stormplay"},
     )

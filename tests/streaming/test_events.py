@@ -15,7 +15,7 @@ from stormplay.streaming import events
 from stormplay.streaming.events import Event, Record, Refusal
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-STORM, HOME = str(uuid4()), str(uuid4())
+STORM, HOME = "0b1e7c11-52c4-4f0e-9a59-6f6d5b3f7a11", "5d0f2a3e-9c1b-4f6e-8a77-2b4c6d8e0f13"
 GOOD = {"event_id": "e1", "type": "property_impacted", "property_id": HOME, "sii_score": 55.5}
 
 

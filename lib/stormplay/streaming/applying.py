@@ -68,7 +68,7 @@ class Applied:
 
 def apply(
     connection: Connection, group: str, records: Sequence[Record], end_offsets: Mapping[Place, int] | None = None, *,
-    expected: Mapping[Place, int | None] | None = None,
+    expected: Mapping[Place, int | None] | None = None, decoded: Sequence[Event | Refusal | None] | None = None,
 ) -> Applied:  # fmt: skip
     """Apply a batch and move the group's offsets behind it. The caller commits, or rolls everything back.
 
@@ -79,6 +79,7 @@ def apply(
         end_offsets: How far each partition goes, as the broker told last.
         expected: Where this consumer believes the group's offsets to be (None: there is none yet). Left out: where
             the database says, if no record of the batch lies before that.
+        decoded: What `events.decode_all` has made of these records, where that was done while the database was at work.
 
     Raises:
         Fenced: Another consumer of the group has moved an offset meanwhile. Roll back, and seek anew.
@@ -86,7 +87,6 @@ def apply(
     """
     if not records:
         return Applied()
-    now = datetime.now(UTC)
     moved = {(record.topic, record.partition): record.offset + 1 for record in records}
     _move(connection, group, records, moved, expected)
     topics = {topic: events.storm_of(topic) for topic, _ in moved}
@@ -94,13 +94,12 @@ def apply(
     done = Applied(len(records))
     by_tenant: dict[str, list[Event | Refusal]] = {tenant_id: [] for tenant_id in sorted(set(storms.values()))}
     strays = []
-    for place, record in enumerate(records):
-        storm_id = topics[record.topic]
-        tenant_id = None if storm_id is None else storms.get(storm_id)
-        if storm_id is None or tenant_id is None:
+    for record, one in zip(records, decoded or events.decode_all(records), strict=True):
+        tenant_id = None if one is None else storms.get(one.storm_id)
+        if one is None or tenant_id is None:
             strays.append(record)
         else:
-            by_tenant[tenant_id].append(events.decode(place, storm_id, record, now))
+            by_tenant[tenant_id].append(one)
     for tenant_id, found in by_tenant.items():
         mine = {place: end for place, end in moved.items() if storms.get(topics[place[0]] or "") == tenant_id}
         _apply_tenant(connection, tenant_id, found, records, done)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from stormplay.streaming.events import Record
+from stormplay.streaming.events import Event, Record, Refusal
 
 Place = tuple[str, int]
 """A topic and the number of a partition."""
@@ -19,9 +19,11 @@ class Batch:
         claims: Place -> number of the claim under which it was fetched.
         expected: Place -> where the group's offset must stand when the batch is applied; None: nowhere yet.
         ends: Place -> offset after its last record, as far as the broker told.
+        decoded: What the records say, one by one.
     """
 
     records: list[Record]
     claims: dict[Place, int]
     expected: dict[Place, int | None]
     ends: dict[Place, int]
+    decoded: list[Event | Refusal | None] = field(default_factory=list)

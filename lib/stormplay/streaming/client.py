@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from stormplay.errors import BadInput, BrokerUnavailable
+from stormplay.streaming import refusal
 from stormplay.streaming.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def connect(settings: Settings) -> KafkaConsumer:
     from kafka import KafkaConsumer  # noqa: PLC0415 - heavy
     from kafka.errors import KafkaConfigurationError, KafkaError  # noqa: PLC0415
 
+    heard = refusal.Heard()
     try:
-        return KafkaConsumer(**settings.consumer())
+        with refusal.listening() as heard:
+            return KafkaConsumer(**settings.consumer())
     except (KafkaConfigurationError, AssertionError, ValueError, TypeError, OSError):
         raise BadInput(
             "kafka-python refuses these settings.",
@@ -33,11 +36,25 @@ def connect(settings: Settings) -> KafkaConsumer:
             f"Check the variables {PREFIX}*.",
         ) from None
     except KafkaError as error:
-        raise unavailable(settings, error) from None
+        raise unavailable(settings, error, heard.reason()) from None
 
 
-def unavailable(settings: Settings, error: BaseException) -> BrokerUnavailable:
-    """The sentence for a Kafka that does not answer, or does not let us in."""
+def unavailable(settings: Settings, error: BaseException, reason: tuple[str, str] | None = None) -> BrokerUnavailable:
+    """The sentence for a Kafka that does not answer, or does not let us in.
+
+    Args:
+        settings: What was tried.
+        error: What the client raised.
+        reason: Why, and which settings to check, as `refusal` has heard it.
+    """
+    if reason is not None:
+        why, check = reason
+        names = f" {PREFIX}" + check if check and not check.startswith("the ") else f" {check}" if check else ""
+        return BrokerUnavailable(
+            f"No Kafka broker answers at {', '.join(settings.servers)}: {why[:1].lower()}{why[1:]}.",
+            "Expected an Apache Kafka, or what speaks its protocol, and settings that it lets in.",
+            f"Check{names or ' STORMPLAY_KAFKA'}; unset STORMPLAY_KAFKA for the development broker.",
+        )
     return BrokerUnavailable(
         f"No Kafka broker answers at {', '.join(settings.servers)} ({type(error).__name__}).",
         "Expected an Apache Kafka, or what speaks its protocol, and settings that it lets in.",

@@ -127,7 +127,9 @@ class _Worker:
             start = time.monotonic()
             try:
                 with self._service.transaction() as connection:
-                    applied = apply(connection, self._settings.group, records, batch.ends, expected=batch.expected)
+                    decoded = batch.decoded if records is batch.records else None
+                    applied = apply(connection, self._settings.group, records, batch.ends, expected=batch.expected,
+                                    decoded=decoded)  # fmt: skip
             except Fenced:
                 self._meters.fenced.inc()
                 self._progress.fenced += 1

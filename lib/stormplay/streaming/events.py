@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -155,6 +155,16 @@ def storm_of(topic: str) -> str | None:
     """The storm that a topic is of; None where its name is no storm's."""
     found = TOPIC.fullmatch(topic)
     return found[1] if found else None
+
+
+def decode_all(records: Sequence[Record]) -> list[Event | Refusal | None]:
+    """Read each record of a batch; None for those whose topic is no storm's."""
+    now = datetime.now(UTC)
+    storms = {topic: storm_of(topic) for topic in {record.topic for record in records}}
+    return [
+        None if (storm_id := storms[record.topic]) is None else decode(place, storm_id, record, now)
+        for place, record in enumerate(records)
+    ]
 
 
 def decode(place: int, storm_id: str, record: Record, now: datetime) -> Event | Refusal:

@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from stormplay.errors import Busy, DatabaseUnavailable, StormplayError
+from stormplay.errors import BrokerUnavailable, Busy, DatabaseUnavailable, StormplayError
 from stormplay.streaming.batch import Batch, Place
 from stormplay.streaming.client import connect, listener
-from stormplay.streaming.events import Record
+from stormplay.streaming.events import Record, decode_all
 from stormplay.streaming.settings import TOPIC_PATTERN, Settings
 from stormplay.streaming.watch import StalledClientError, Watch
 
@@ -70,6 +70,7 @@ class Source(threading.Thread):
         self._ends: dict[Place, int] = {}
         self._is_member = self._has_reached_all = False
         self._pause_s = 0.1
+        self._has_connected = False
         self._moved_at = self._polled_at = time.monotonic()
         self._watch = Watch()
 
@@ -133,8 +134,11 @@ class Source(threading.Thread):
                 _log.warning("Kafka: %s; the client is made anew.", type(error).__name__)
                 self._rest()
             except StormplayError as error:
-                self.error = error
-                return
+                if not (isinstance(error, BrokerUnavailable) and self._has_connected):
+                    self.error = error
+                    return
+                _log.warning("%s It is tried again.", error)  # it was there: who restarts it need not restart us
+                self._rest()
             except Exception:
                 _log.exception("The client has failed and is made anew.")
                 self._rest()
@@ -146,6 +150,7 @@ class Source(threading.Thread):
 
     def _consume(self) -> None:
         client = connect(self._settings)
+        self._has_connected = True
         try:
             client.subscribe(pattern=TOPIC_PATTERN, listener=listener(client, self.claimed, self.given_away))
             self._moved_at = time.monotonic()
@@ -194,6 +199,7 @@ class Source(threading.Thread):
                 return None
             if len(batch.records) >= most or (now >= until and self._batches.empty()):
                 break
+        batch.decoded.extend(decode_all(batch.records))
         return batch if batch.records else None
 
     def _poll(self, client: KafkaConsumer, most: int) -> Mapping[TopicPartition, list[ConsumerRecord]]:
