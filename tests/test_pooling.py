@@ -219,7 +219,7 @@ def test_no_tenant_is_carried_over(two, ending, as_person, monkeypatch):
             return connection.execute(text("SELECT DISTINCT tenant_id::text FROM storms")).scalars().all()
 
     with monkeypatch.context() as without, default_pool(make_url(login.url)) as engine:
-        without.setattr(db, "engine", lambda _address: engine)
+        without.setattr(db, "engine", lambda _address, **_: engine)
         assert used_then_asked() == [other], "SQLAlchemy's own pool carries it over"
     for _ in range(3):
         with pytest.raises(DBAPIError, match="no tenant is chosen"):
@@ -271,7 +271,7 @@ def crowd(task):
     chosen. leftover: any rows, where none was chosen.
     """
     if task["default_pool"]:
-        db.engine = cache(lambda address: sqlalchemy.create_engine(address, pool_size=4, max_overflow=0))
+        db.engine = cache(lambda address, **_: sqlalchemy.create_engine(address, pool_size=4, max_overflow=0))
     counted = {"chosen": 0, "unchosen": 0, "wrong": 0, "foreign": 0, "leftover": 0, "forged": 0, "refused": 0}
     lock = threading.Lock()
 

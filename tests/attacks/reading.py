@@ -59,7 +59,8 @@ sees("SESSION AUTHORIZATION by set_config", "^42501", covers="SET SESSION AUTHOR
 EVERY_VIEW = """SELECT format('TABLE %%I.%%I', schemaname, name) FROM (
     SELECT schemaname, viewname AS name, 'v' AS kind FROM pg_views UNION ALL
     SELECT schemaname, matviewname, 'm' FROM pg_matviews) v
-    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND kind = {kind}"""
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND kind = {kind}
+      AND has_table_privilege(format('%%I.%%I', schemaname, name), 'SELECT')"""
 
 
 def _through_views(side: Side, kind: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,8 @@ from sqlalchemy import text
 from world import as_administrator, make_world
 
 from stormplay import accounts, embedded, tenancy
+from stormplay.embedded.place import place_of
+from stormplay.embedded.server import _postmaster_pid
 from stormplay.errors import BadInput, UnknownTenant
 from stormplay.live import EVERYTHING, Change, Live
 from stormplay.live import page as page_module
@@ -138,12 +142,20 @@ def test_an_ended_backend_is_replaced_and_all_is_read_again(worlds):
     assert shown(mine.tenant, mine.storm, act).states[:4] == ["live", "live", "paused", "live"]
 
 
+def stop_the_server():
+    """As its administrator does, whoever else still uses it."""
+    place = place_of(embedded.home())
+    os.kill(_postmaster_pid(place), signal.SIGINT)
+    while _postmaster_pid(place) is not None:
+        time.sleep(0.01)
+
+
 def test_after_a_restart_all_is_read_again_within_a_second(worlds):
     mine = worlds[0]
 
     async def act(page):
         page.told.clear()
-        await asyncio.to_thread(embedded.stop)
+        await asyncio.to_thread(stop_the_server)
         await until(lambda: page.live.state == "paused")
         await asyncio.sleep(1.2)  # long enough to have waited the longest
         await asyncio.to_thread(embedded.ensure_running)
@@ -192,12 +204,12 @@ def test_who_is_thrown_out_is_told_so_and_hears_nothing_more(worlds, as_person):
 
 def test_a_person_whose_account_is_closed_is_told_once(worlds, as_person):
     mine = worlds[0]
-    as_administrator(accounts.add_person, "closed", "Clo Sed", "hailstorm-1")
-    as_administrator(accounts.add_member, "closed", mine.tenant, "viewer")
-    as_person("closed")
+    as_administrator(accounts.add_person, "closed-soon", "Clo Sed", "hailstorm-1")
+    as_administrator(accounts.add_member, "closed-soon", mine.tenant, "viewer")
+    as_person("closed-soon")
 
     async def act(page):
-        await asyncio.to_thread(as_administrator, accounts.disable, "closed")
+        await asyncio.to_thread(as_administrator, accounts.disable, "closed-soon")
         await until(lambda: page.live.state == "stopped")
         assert page.live.said == (
             "Live updates have stopped. This page's database login has ended. Open the page again."

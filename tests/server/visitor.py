@@ -319,8 +319,8 @@ class Channel:
         opened = {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}
         self.hear(until=self.send("comm_open", opened))
         heard = self.hear(until=self.message(comm, {"method": "request_states"}))
-        reply = next(message for message in heard if message["msg_type"] == "comm_msg")
-        return reply["content"]["data"]["states"]
+        told = [message["content"]["data"] for message in heard if message["msg_type"] == "comm_msg"]
+        return next(data["states"] for data in told if "states" in data)  # a page that moves by itself says more
 
 
 def _without_buffers(raw: bytes) -> bytes:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stormplay.streaming.events import Event, Record, Refusal
+
+if TYPE_CHECKING:
+    from kafka.consumer.fetcher import ConsumerRecord
 
 Place = tuple[str, int]
 """A topic and the number of a partition."""
@@ -27,3 +31,8 @@ class Batch:
     expected: dict[Place, int | None]
     ends: dict[Place, int]
     decoded: list[Event | Refusal | None] = field(default_factory=list)
+
+
+def record_of(one: ConsumerRecord) -> Record:
+    """A record as kafka-python gives it, without what nobody asks of it."""
+    return Record(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from stormplay.errors import BrokerUnavailable, Busy, DatabaseUnavailable, StormplayError
-from stormplay.streaming.batch import Batch, Place
+from stormplay.streaming.batch import Batch, Place, record_of
 from stormplay.streaming.client import connect, listener
 from stormplay.streaming.events import Record, decode_all
 from stormplay.streaming.settings import TOPIC_PATTERN, Settings
@@ -69,8 +69,7 @@ class Source(threading.Thread):
         self._reached: dict[Place, int | None] = {}  # the offset after the last record that was fetched
         self._ends: dict[Place, int] = {}
         self._is_member = self._has_reached_all = False
-        self._pause_s = 0.1
-        self._has_connected = False
+        self._pause_s, self._has_connected = 0.1, False
         self._moved_at = self._polled_at = time.monotonic()
         self._watch = Watch()
 
@@ -134,7 +133,7 @@ class Source(threading.Thread):
                 _log.warning("Kafka: %s; the client is made anew.", type(error).__name__)
                 self._rest()
             except StormplayError as error:
-                if not (isinstance(error, BrokerUnavailable) and self._has_connected):
+                if not (self._has_connected and isinstance(error, BrokerUnavailable)):
                     self.error = error
                     return
                 _log.warning("%s It is tried again.", error)  # it was there: who restarts it need not restart us
@@ -191,7 +190,7 @@ class Source(threading.Thread):
             now = time.monotonic()
             for partition, came in found.items():
                 self._note(client, partition, came[-1].offset + 1, batch)
-                batch.records.extend(map(_record, came))
+                batch.records.extend(map(record_of, came))
             if found:
                 self._moved_at, until = now, until or now + self._settings.fill_s
             elif not batch.records:
@@ -299,7 +298,3 @@ class Source(threading.Thread):
         has_reached = all((client.position(one) or 0) >= end for one, end in self._targets.items() if one in held)
         with self._lock:
             self._has_reached_all = has_reached and not (self._reseek.is_set() or self._unsought)
-
-
-def _record(one: ConsumerRecord) -> Record:
-    return Record(one.topic, one.partition, one.offset, one.timestamp, one.key, one.value)
