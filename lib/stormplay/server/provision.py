@@ -13,6 +13,9 @@ from traitlets import Instance, Integer
 from stormplay.server.forks import Forks
 
 _LAUNCH = ["-m", "ipykernel_launcher"]
+# Not by orjson, which Jupyter takes where it is installed: it ends the process where it finds no memory, and so a page
+# that wants too much would never be told so.
+_PLAIN_JSON = ["--Session.packer=json", "--Session.unpacker=json"]
 _MB = 1024 * 1024
 
 
@@ -29,6 +32,7 @@ class Provisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Launch it, warm where that can be had."""
+        cmd = [*cmd, *_PLAIN_JSON]
         if self.forks is not None and cmd[1:3] == _LAUNCH and await self._forked(self.forks, cmd, kwargs):
             return self.connection_info
         told = await super().launch_kernel(cmd, **kwargs)
