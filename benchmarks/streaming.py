@@ -226,12 +226,13 @@ def latency(bootstrap: str, side: Side, seconds: float) -> list[float]:
         sender.start()
         deadline = time.monotonic() + seconds + 10
         while len(heard) < count and time.monotonic() < deadline:
-            if select.select([listener], [], [], 0.2)[0]:
+            is_told = select.select([listener], [], [], 0.2)[0]
+            now = time.perf_counter()  # who was told nothing has waited until here, and counts so
+            if is_told:
                 listener.poll()
-                now = time.perf_counter()
                 listener.notifies.clear()
-                for event_id in _new(reader, side):
-                    heard.setdefault(event_id, now)
+            for event_id in _new(reader, side):
+                heard.setdefault(event_id, now)
         sender.join()
     missing = set(sent) - set(heard)
     if missing:
