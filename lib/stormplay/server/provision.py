@@ -32,7 +32,7 @@ class Provisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Launch it, warm where that can be had."""
-        cmd = [*cmd, *_PLAIN_JSON]
+        cmd = [*cmd[:-2], *_PLAIN_JSON, *cmd[-2:]]  # the file of its connection stays last
         if self.forks is not None and cmd[1:3] == _LAUNCH and await self._forked(self.forks, cmd, kwargs):
             return self.connection_info
         told = await super().launch_kernel(cmd, **kwargs)
