@@ -7,7 +7,7 @@ renew and end logins and check a password; it can read no tenant's row. Accounts
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -113,17 +113,8 @@ def open_kernel(username: str, ttl_s: int = 28_800, purpose: str = "voila") -> K
         NotAllowed: There is no open account of that name, or this process may not mint logins.
         DatabaseUnavailable: Nothing answers.
     """
-    address = database.broker_url()
-    try:
-        with database.transaction(address) as connection:
-            row = connection.execute(
-                text("SELECT * FROM sec.open_kernel(:who, :ttl, :purpose)"),
-                {"who": username, "ttl": timedelta(seconds=ttl_s), "purpose": purpose},
-            ).one()
-    except DBAPIError as error:
-        raise _cannot_mint(username, database.sqlstate(error)) from None
-    made = address.set(drivername="postgresql", username=row.login, password=row.password)
-    return KernelLogin(row.login, made.render_as_string(hide_password=False), row.expires_at)
+    values = {"who": username, "ttl": timedelta(seconds=ttl_s), "purpose": purpose}
+    return _minted("SELECT * FROM sec.open_kernel(:who, :ttl, :purpose)", values, username)
 
 
 def open_service(service: str, ttl_s: int = 28_800) -> KernelLogin:
@@ -137,13 +128,17 @@ def open_service(service: str, ttl_s: int = 28_800) -> KernelLogin:
         NotAllowed: There is no such service or an administrator has closed it, or this process may not mint logins.
         DatabaseUnavailable: Nothing answers.
     """
+    values = {"service": service, "ttl": timedelta(seconds=ttl_s)}
+    return _minted("SELECT * FROM sec.open_service(:service, :ttl)", values, f"stormplay-{service}")
+
+
+def _minted(query: str, values: Mapping[str, object], username: str) -> KernelLogin:
     address = database.broker_url()
     try:
         with database.transaction(address) as connection:
-            values = {"service": service, "ttl": timedelta(seconds=ttl_s)}
-            row = connection.execute(text("SELECT * FROM sec.open_service(:service, :ttl)"), values).one()
+            row = connection.execute(text(query), values).one()
     except DBAPIError as error:
-        raise _cannot_mint(f"stormplay-{service}", database.sqlstate(error)) from None
+        raise _cannot_mint(username, database.sqlstate(error)) from None
     made = address.set(drivername="postgresql", username=row.login, password=row.password)
     return KernelLogin(row.login, made.render_as_string(hide_password=False), row.expires_at)
 

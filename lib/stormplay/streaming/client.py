@@ -25,18 +25,17 @@ def connect(settings: Settings) -> KafkaConsumer:
     from kafka import KafkaConsumer  # noqa: PLC0415 - heavy
     from kafka.errors import KafkaConfigurationError, KafkaError  # noqa: PLC0415
 
-    heard = refusal.Heard()
-    try:
-        with refusal.listening() as heard:
+    with refusal.listening() as heard:
+        try:
             return KafkaConsumer(**settings.consumer())
-    except (KafkaConfigurationError, AssertionError, ValueError, TypeError, OSError):
-        raise BadInput(
-            "kafka-python refuses these settings.",
-            "Expected settings that go together, and files that are what they should be.",
-            f"Check the variables {PREFIX}*.",
-        ) from None
-    except KafkaError as error:
-        raise unavailable(settings, error, heard.reason()) from None
+        except (KafkaConfigurationError, AssertionError, ValueError, TypeError, OSError):
+            raise BadInput(
+                "kafka-python refuses these settings.",
+                "Expected settings that go together, and files that are what they should be.",
+                f"Check the variables {PREFIX}*.",
+            ) from None
+        except KafkaError as error:
+            raise unavailable(settings, error, heard.reason()) from None
 
 
 def unavailable(settings: Settings, error: BaseException, reason: tuple[str, str] | None = None) -> BrokerUnavailable:
