@@ -18,12 +18,9 @@ from sqlalchemy.engine import Connection
 from stormplay.errors import Fenced
 from stormplay.streaming import effects, events, isolating
 from stormplay.streaming.completions import completions
-from stormplay.streaming.events import Event, Record, Refusal
+from stormplay.streaming.events import Event, Place, Record, Refusal
 from stormplay.streaming.keeping import keep_letters, keep_positions, keep_strays
 from stormplay.streaming.staging import Values, array, ask, texts
-
-Place = tuple[str, int]
-"""A topic and one of its partitions."""
 
 _EFFECTS: tuple[tuple[str, effects.Effect], ...] = (
     ("property_impacted", effects.impacts),

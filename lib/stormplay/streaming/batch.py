@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stormplay.streaming.events import Event, Record, Refusal
+from stormplay.streaming.events import Event, Place, Record, Refusal
 
 if TYPE_CHECKING:
     from kafka.consumer.fetcher import ConsumerRecord
-
-Place = tuple[str, int]
-"""A topic and the number of a partition."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ DEAREST_DOLLARS = 100_000_000
 TYPES = ("property_impacted", "job_completed", "conversion")
 TOPIC = re.compile(r"storm_events_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
 
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 1 << 47  # in the year 6429; above, no calendar has it
 _CENT = Decimal("0.01")

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from stormplay.errors import BrokerUnavailable, Busy, DatabaseUnavailable, StormplayError
-from stormplay.streaming.batch import Batch, Place, record_of
+from stormplay.streaming.batch import Batch, record_of
 from stormplay.streaming.client import connect, listener
-from stormplay.streaming.events import Record, decode_all
+from stormplay.streaming.events import Place, Record, decode_all
 from stormplay.streaming.settings import TOPIC_PATTERN, Settings
 from stormplay.streaming.watch import StalledClientError, Watch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from stormplay.streaming.batch import Place
+from stormplay.streaming.events import Place
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
