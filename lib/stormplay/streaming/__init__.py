@@ -11,6 +11,7 @@ What an event does, as one transaction:
     keeping      dead letters, strays and positions
     letters      dead letters for people: shown, discarded, asked to be replayed; `take_replays` for the service
     updates      what was applied, as it happens: `stream_storm_updates`
+    scores       scores of storms, counted beside the batches: `settle`
     dependents   beliefs that rest on what was applied: what is due, and `rescore`
     desk         what a page shows of all this, and asks; `tally` counts each event once
 
@@ -20,7 +21,7 @@ Where events come from:
     client       kafka-python's client: made, and refused in a sentence (`refusal`); `watch` tells when it has stalled
     source       batches, fetched in a thread, of partitions that are ours (`batch`)
     consumer     the loop: a batch, one transaction of the `service`, the next
-    chores       replays and beliefs, beside the batches; `metrics` for Prometheus
+    chores       scores, replays and beliefs, beside the batches; `metrics` for Prometheus
     workers      the loop as one process or several
     producing    events, sent
     stand_in     the broker of the demo and of tests, ended with its last user by its `keeper`

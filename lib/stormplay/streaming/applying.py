@@ -33,6 +33,7 @@ _EFFECTS: tuple[tuple[str, effects.Effect], ...] = (
 _CHOOSE = """SELECT set_config('app.tenant_id', %(tenant_id)s, true),
                     set_config('synchronous_commit', 'off', true),
                     set_config('app.score_cause', 'Event stream: {what}', true),
+                    set_config('app.score_later', %(later)s, true),
                     set_config('jit', 'off', true)"""
 _MOVE = """SELECT sec.move_stream_offset(%(group)s, %(topic)s::text[], %(partition)s::int[], %(expected)s::bigint[],
                                          %(moved)s::bigint[])"""
@@ -66,6 +67,7 @@ class Applied:
 def apply(
     connection: Connection, group: str, records: Sequence[Record], end_offsets: Mapping[Place, int] | None = None, *,
     expected: Mapping[Place, int | None] | None = None, decoded: Sequence[Event | Refusal | None] | None = None,
+    scores_later: bool = False,
 ) -> Applied:  # fmt: skip
     """Apply a batch and move the group's offsets behind it. The caller commits, or rolls everything back.
 
@@ -77,6 +79,7 @@ def apply(
         expected: Where this consumer believes the group's offsets to be (None: there is none yet). Left out: where
             the database says, if no record of the batch lies before that.
         decoded: What `events.decode_all` has made of these records, where that was done while the database was at work.
+        scores_later: Leave the scores to `scores.settle`; else they are counted at the commit.
 
     Raises:
         Fenced: Another consumer of the group has moved an offset meanwhile. Roll back, and seek anew.
@@ -99,7 +102,7 @@ def apply(
             by_tenant[tenant_id].append(one)
     for tenant_id, found in by_tenant.items():
         mine = {place: end for place, end in moved.items() if storms.get(topics[place[0]] or "") == tenant_id}
-        _apply_tenant(connection, tenant_id, found, records, done)
+        _apply_tenant(connection, tenant_id, found, records, done, scores_later)
         keep_positions(connection, tenant_id, topics, mine, end_offsets or {})
     done.strays = keep_strays(connection, strays, topics)
     done.tenants, done.storms = tuple(by_tenant), tuple(sorted(storms))
@@ -107,9 +110,9 @@ def apply(
 
 
 def _apply_tenant(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], records: Sequence[Record],
-                  done: Applied) -> None:  # fmt: skip
+                  done: Applied, scores_later: bool) -> None:  # fmt: skip
     """Apply what is one company's; the rest of its records becomes dead letters."""
-    refused = _apply_events(connection, tenant_id, found, done)
+    refused = _apply_events(connection, tenant_id, found, done, scores_later)
     keep_letters(connection, tenant_id, refused, records)
     done.dead.update(refusal.reason for refusal in refused)
 
@@ -122,10 +125,10 @@ def apply_letters(connection: Connection, tenant_id: str, records: Sequence[Reco
     return _apply_events(connection, tenant_id, found, done)
 
 
-def _apply_events(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], done: Applied
-                  ) -> list[Refusal]:  # fmt: skip
+def _apply_events(connection: Connection, tenant_id: str, found: Sequence[Event | Refusal], done: Applied,
+                  scores_later: bool = False) -> list[Refusal]:  # fmt: skip
     """Choose the company for this transaction, and apply its events, each kind apart. Returns what was refused."""
-    ask(connection, _CHOOSE, {"tenant_id": tenant_id})
+    ask(connection, _CHOOSE, {"tenant_id": tenant_id, "later": "on" if scores_later else "off"})
     refused = [one for one in found if isinstance(one, Refusal)]
     storm_ids = sorted({one.storm_id for one in found})
     closed = {storm_id for storm_id, status in ask(connection, _STORMS, {"storms": array(storm_ids)})

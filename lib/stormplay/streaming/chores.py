@@ -4,6 +4,7 @@ fails is done at its next turn; none ends the stream.
     the login       renewed before it ends
     lag             told to Prometheus and to whoever watches
     dead letters    tried again where somebody has asked for it
+    scores          counted twice a second, and once more at the end: every worker does it, so that none waits for one
     beliefs         scored anew for homes whose impact has changed; takes longest, so it has a thread of its own
 """
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from stormplay.errors import StormplayError
-from stormplay.streaming import dependents, letters
+from stormplay.streaming import dependents, letters, scores
 from stormplay.streaming.metrics import Meters
 from stormplay.streaming.service import Service
 from stormplay.streaming.source import Source
@@ -40,7 +42,8 @@ class Chores:
         self._service, self._source, self._meters = service, source, meters
         self._leaving = threading.Event()
         quick = [self._tell_lag, service.renew, *([self._replay] if is_first else [])]
-        self._threads = [self._thread("stream-chores", EVERY_S, quick)]
+        self._threads = [self._thread("stream-chores", EVERY_S, quick),
+                         self._thread("stream-scores", scores.EVERY_S, [self._settle], at_the_end=True)]  # fmt: skip
         if is_first:
             self._threads.append(self._thread("stream-beliefs", BELIEFS_EVERY_S, [self._rescore]))
 
@@ -50,18 +53,24 @@ class Chores:
             thread.start()
 
     def leave(self, timeout_s: float) -> None:
-        """Begin no further chore; wait a while for the quick ones. A scoring that is cut off leaves all of it due."""
+        """Begin no further chore but the scores of the last batches; wait a while for the quick ones. What is cut off
+        stays due."""
         self._leaving.set()
-        self._threads[0].join(timeout_s)
+        until = time.monotonic() + timeout_s
+        for thread in self._threads[:2]:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def _thread(self, name: str, every_s: float, chores: Sequence[Callable[[], None]]) -> threading.Thread:
-        return threading.Thread(target=self._turns, args=(every_s, chores), name=name, daemon=True)
+    def _thread(self, name: str, every_s: float, chores: Sequence[Callable[[], None]], *, at_the_end: bool = False
+                ) -> threading.Thread:  # fmt: skip
+        return threading.Thread(target=self._turns, args=(every_s, chores, at_the_end), name=name, daemon=True)
 
-    def _turns(self, every_s: float, chores: Sequence[Callable[[], None]]) -> None:
+    def _turns(self, every_s: float, chores: Sequence[Callable[[], None]], at_the_end: bool) -> None:
         while not self._leaving.wait(every_s):
             for chore in chores:
                 if not self._leaving.is_set():
                     _safely(chore)
+        for chore in chores if at_the_end else ():
+            _safely(chore)
 
     def _tell_lag(self) -> None:
         self.lag = self._meters.show_lag(self._source.lag())
@@ -72,6 +81,13 @@ class Chores:
         with self._service.transaction() as connection:
             taken = letters.take_replays(connection)
         self._meters.replayed.inc(taken)
+
+    def _settle(self) -> None:
+        with self._service.transaction() as connection:
+            found = scores.due(connection)
+        for tenant_id in found:
+            with self._service.transaction() as connection:
+                scores.settle(connection, tenant_id)
 
     def _rescore(self) -> None:
         with self._service.transaction() as connection:

@@ -110,7 +110,7 @@ class _Worker:
                 self._tell_now_and_then(chores)
         finally:
             source.leave(END_S - 2)
-            chores.leave(1.0)
+            chores.leave(30.0 if once else 1.0)
             self._service.close()
         self._tell_now_and_then(chores, is_last=True)
         return self._progress
@@ -129,7 +129,7 @@ class _Worker:
                 with self._service.transaction() as connection:
                     decoded = batch.decoded if records is batch.records else None
                     applied = apply(connection, self._settings.group, records, batch.ends, expected=batch.expected,
-                                    decoded=decoded)  # fmt: skip
+                                    decoded=decoded, scores_later=True)  # fmt: skip
             except Fenced:
                 self._meters.fenced.inc()
                 self._progress.fenced += 1

@@ -108,11 +108,11 @@ def rescore(tenant: str | UUID, storm: str | UUID, since: int | None = None, *, 
 
     with tenancy.session(tenant, address) as connection:
         storm_id = tenancy.storm_id(connection, storm)
-        horizon, homes = _due(connection, storm_id, since)
-        if not homes:
-            return 0
         champion = _champion(connection)
         if champion is None:
+            return 0  # before the ledger is read: of such a company it stays due, and would be read at every turn
+        horizon, homes = _due(connection, storm_id, since)
+        if not homes:
             return 0
         version, payload = registry.load(connection, champion)
         present = features.present(connection, storm_id, datetime.now(UTC), homes)
