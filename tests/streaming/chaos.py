@@ -34,7 +34,7 @@ from kafka.errors import KafkaError
 from kafka_up import Broker
 from streamed import Streamed, make_streamed
 
-from stormplay import embedded
+from stormplay import StormPlayScore, embedded
 from stormplay.streaming.settings import Settings
 
 BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -336,3 +336,14 @@ class Chaos:
         with self._database.cursor() as cursor:
             cursor.execute(query, values)
             return cursor.fetchall()
+
+    def scores_agree(self, timeout_s: float = 5.0) -> None:
+        """The scores of the storms are what their rows say, half a second after the last batch, whoever was killed."""
+        until = time.monotonic() + timeout_s
+        tenants = [world.tenant_id for world in self.worlds]
+        while self._ask("SELECT 1 FROM sec.score_later WHERE tenant_id = ANY (%s::uuid[]) LIMIT 1", tenants):
+            assert time.monotonic() < until, "a score is still due"
+            time.sleep(0.05)
+        for world in self.worlds:
+            score = StormPlayScore(world.world.tenant, world.world.storm)
+            assert score.current().counts == score.recount()

@@ -36,5 +36,6 @@ def test_nothing_is_lost_doubled_or_with_another_company(database, broker, seed)
             time.sleep(0.1)
         chaos.settle()
         chaos.compare()
+        chaos.scores_agree()
         assert chaos.counts["kills"] == KILLS and chaos.counts["backends"] >= BACKENDS and chaos.counts["zombies"] == 1
         assert chaos.books.sent == 3_000 and not chaos.books.unsure

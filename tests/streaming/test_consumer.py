@@ -15,9 +15,9 @@ from command import in_process
 from kafka import KafkaProducer
 from kafka_up import development
 from sqlalchemy import text
-from streamed import make_streamed
+from streamed import completed, make_streamed
 
-from stormplay import accounts, tenancy
+from stormplay import StormPlayScore, accounts, tenancy
 from stormplay.demo import evening, simulating
 from stormplay.errors import BadInput
 from stormplay.streaming import stand_in
@@ -111,12 +111,14 @@ def restart_database(home):
 
 def test_once_applies_what_is_there_says_so_and_keeps_the_rest_apart(database, kafka):
     world = make_streamed(3, 1)
-    send(kafka, world.topic, impact(world.homes[0]), b"gossip", impact(str(uuid4())))
+    send(kafka, world.topic, impact(world.homes[0]), b"gossip", impact(str(uuid4())), completed(world.jobs[0]))
     send(kafka, "storm_events_of_nobody", b"{}")
     done = in_process("stream", "--once", "--group", f"once-{uuid4().hex[:6]}", home=database)
     assert done.returncode == 0, done.stderr
-    assert "1 applied" in done.stdout or "applied" in done.stdout
-    assert world.one("SELECT count(*) FROM stream_events") == 1
+    assert "applied" in done.stdout
+    assert world.one("SELECT count(*) FROM stream_events") == 2
+    score = StormPlayScore(world.world.tenant, world.world.storm).current()
+    assert (score.counts.completed, score.counts.total) == (1, 1), "the score is counted before it ends"
     told = in_process("stream", "--dead-letters", world.world.tenant, "--replay", home=database).stdout
     assert "malformed" in told and "unknown property" in told and "2 will be tried again" in told
     assert "storm_events_of_nobody" in in_process("stream", "--strays", home=database).stdout
