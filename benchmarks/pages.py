@@ -1,173 +1,303 @@
-"""How long until a page can be used: ours with warm kernels and with cold ones, and stock Voilà, in one run.
+"""How long until a page can be used, and what it weighs: ours, stock Voilà, and the page written in Streamlit.
 
     python benchmarks/pages.py --rounds 5
 
-Each is a real server on the same demo, opened by a real Chromium in a fresh context, in turn. 'Interactive' is the
-moment when company and storm can be chosen and 'Generate routes' can be pressed; 'map' when the map has drawn every
-route. Stock Voilà runs the same notebook with a cold kernel and a database login of its own; what it asks of other
-servers is refused at once, which flatters it. Signing in is not counted. Exits with 1 where ours takes more than
-half of stock Voilà's time.
+Each is a real server on the same demo with the same routes, opened by a real Chromium in a fresh context, in turn:
+
+    content    the figures above the map can be read
+    selectors  company and storm can be chosen and 'Generate routes' pressed
+    map        every route is drawn
+    switch     from the choice of another storm to its map, in a page that is open
+    memory     what another open page costs the server, shared pages counted by halves
+    crowd      many pages open at once, each switching its storm within a few seconds: the slowest of twenty
+    bytes      what a browser fetches at its first visit and at its second; requests to other servers
+
+Signing in is not counted. What a page asks of other servers is refused at once, but Leaflet, which its map needs, is
+answered from here: both flatter the others. Browser, servers and database share the machine. Exits with 1 where a
+bound is broken.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
+from peers import NEWEST, OLDER, ROOT, Peer, ours, stock_voila, streamlit
+from playwright.async_api import Browser, BrowserContext, Error, Locator, Page, async_playwright
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser import chromium  # noqa: E402
-from site_up import serving, sign_in, wait_for_lines  # noqa: E402
+from browser import ARGUMENTS, find
+from site_up import PASSWORD, serving
 
 NOTEBOOK = "phase3_routes"
-QUERY = "?tenant=lone-star&storm=2021-04-28"
-BOUND = 0.5
-_NO_PAGE = (
-    "?next=/password"  # where no kernel runs: signing in opens the first page, whose kernel would stand in the way
-)
-_PATIENCE_MS = 120_000
-_out = Console()
+OF_STOCK, OF_STREAMLIT, SWITCH_S, OF_SWITCH = 0.25, 0.7, 0.25, 0.1
+CROWD_MB, CROWD_S = 4_000.0, 1.0
+FIRST_KB, SECOND_KB = 2_000.0, 200.0
+_LEAFLET = ROOT / "lib" / "stormplay" / "share" / "leaflet"
+_DRAWN = """window.stormplayMap ? stormplayMap.polylines
+    : document.querySelectorAll('path.leaflet-interactive[fill="none"]').length"""
+_out = Console(width=130)
 
 
-class Site:
-    """A server and a way to open its page.
+@dataclass
+class Found:
+    """What was measured of one server, seconds."""
+
+    content_s: list[float] = field(default_factory=list)
+    selectors_s: list[float] = field(default_factory=list)
+    map_s: list[float] = field(default_factory=list)
+    switch_s: list[float] = field(default_factory=list)
+
+
+class Visitor:
+    """Somebody at one server's page.
 
     Args:
-        name: What it is called in the table.
-        url: The notebook's address.
         browser: A running Chromium.
-        login: The address of the login page, or '' where there is none.
+        peer: The server.
+        routes: Slug of a storm -> how many routes its map draws.
+        names: Slug of a storm -> what a list of storms calls it.
     """
 
-    def __init__(self, name: str, url: str, browser: Any, login: str = "") -> None:
-        self.name, self._url, self._browser, self._login = name, url, browser, login
-        self.interactive_s: list[float] = []
-        self.map_s: list[float] = []
+    def __init__(self, browser: Browser, peer: Peer, routes: dict[str, int], names: dict[str, str]) -> None:
+        self._browser, self._peer, self._routes, self._names = browser, peer, routes, names
+        self._storm = NEWEST
+        self.asked_elsewhere = 0
+        self.context: BrowserContext
+        self.page: Page
 
-    def visit(self, *, count: bool = True) -> None:
-        """Open the page as somebody whose browser has no cache, and time it."""
-        context = self._browser.new_context(viewport={"width": 1440, "height": 1000})
-        own = self._url.split("/voila/")[0]
-        context.route(lambda address: not address.startswith((own, "data:", "blob:")), lambda route: route.abort())
-        page = context.new_page()
-        page.set_default_timeout(_PATIENCE_MS)
-        if self._login:
-            page.goto(self._login)
-            sign_in(page)
-            page.wait_for_url(lambda address: "login" not in address, wait_until="commit")
-        began = time.perf_counter()
-        page.goto(self._url, wait_until="commit")
-        page.get_by_label("Storm").wait_for()
-        page.get_by_role("button", name="Generate routes").wait_for()
-        interactive_s = time.perf_counter() - began
-        wait_for_lines(page)
-        map_s = time.perf_counter() - began
-        context.close()
-        if count:
-            self.interactive_s.append(interactive_s)
-            self.map_s.append(map_s)
+    async def begin(self) -> None:
+        """A fresh browser, signed in."""
+        self.context = await self._browser.new_context(viewport={"width": 1440, "height": 1000})
+        own = self._peer.url.split("/", 3)[2]
+        await self.context.route(lambda address: own not in address.split("/", 3)[2:3] and address.startswith("http"),
+                                 self._elsewhere)  # fmt: skip
+        self.page = await self.context.new_page()
+        self.page.set_default_timeout(120_000)
+        if self._peer.login:
+            await self.page.goto(self._peer.login)
+            await self.page.fill("input[name=username]", "ana")
+            await self.page.fill("input[name=password]", PASSWORD)
+            await self.page.click("button[type=submit]")
+            await self.page.wait_for_url(lambda address: "login" not in address, wait_until="commit")
 
-
-@contextmanager
-def _stock_voila(home: Path) -> Iterator[str]:
-    """Voilà as it comes, on a kernel's login of ana's."""
-    from stormplay import broker  # noqa: PLC0415 - after STORMPLAY_HOME is set
-
-    login = broker.open_kernel("ana", purpose="benchmark")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    folder = home.parent / "stock"
-    folder.mkdir()
-    with (folder / "voila.log").open("w") as said:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("voila"), ROOT / "notebooks", "--no-browser", f"--port={port}"],
-            env={**os.environ, "STORMPLAY_DATABASE_URL": login.url, "JUPYTER_CONFIG_DIR": str(folder)},
-            stdout=said, stderr=said, cwd=folder,
-        )  # fmt: skip
-    try:
-        _await(f"http://127.0.0.1:{port}/")
-        yield f"http://127.0.0.1:{port}/voila/render/{NOTEBOOK}.ipynb{QUERY}"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-        broker.close_kernel(login.login)
-
-
-def _await(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urlopen(url, timeout=2).close()
-        except OSError:
-            time.sleep(0.1)
+    async def _elsewhere(self, route: Any) -> None:
+        self.asked_elsewhere += 1
+        name = route.request.url.rsplit("/", 1)[-1]
+        if name in ("leaflet.js", "leaflet.css"):
+            await route.fulfill(path=_LEAFLET / name)
         else:
-            return
-    raise SystemExit(f"{url} does not answer")
+            await route.abort()
+
+    async def open(self) -> tuple[float, float, float]:
+        """Open the page. Returns seconds to its content, its selectors and its map."""
+        began = time.perf_counter()
+        await self.page.goto(self._peer.url, wait_until="commit")
+        await self.page.get_by_text("Not routed", exact=True).first.wait_for()
+        content_s = time.perf_counter() - began
+        await self._storms().wait_for()
+        await self.page.get_by_role("button", name="Generate routes").wait_for()
+        selectors_s = time.perf_counter() - began
+        await self.drawn(NEWEST)
+        return content_s, selectors_s, time.perf_counter() - began
+
+    async def drawn(self, storm: str, every_s: float = 0.01) -> None:
+        """Wait until a map shows every route of a storm."""
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            for frame in self.page.frames[1:]:
+                try:
+                    if await frame.evaluate(_DRAWN) == self._routes[storm]:
+                        return
+                except Error:
+                    continue  # another document has just taken its place
+            await asyncio.sleep(every_s)
+        raise SystemExit(f"{self._peer.name} shows no map of {storm}")
+
+    async def switch(self, every_s: float = 0.01) -> float:
+        """Choose the other storm. Returns the seconds until its map is drawn."""
+        self._storm = OLDER if self._storm == NEWEST else NEWEST
+        if self._peer.is_streamlit:
+            await self._storms().click()
+            option = self.page.get_by_role("option", name=self._names[self._storm])
+            await option.wait_for()
+            began = time.perf_counter()
+            await option.click()
+        else:
+            labels = await self._storms().locator("option").all_inner_texts()
+            place = next(n for n, one in enumerate(labels) if self._names[self._storm] in one.replace("\xa0", " "))
+            began = time.perf_counter()
+            await self._storms().select_option(index=place)
+        await self.drawn(self._storm, every_s)
+        return time.perf_counter() - began
+
+    def _storms(self) -> Locator:
+        return self.page.get_by_role("combobox", name="Storm", exact=not self._peer.is_streamlit)
+
+    async def end(self) -> None:
+        """Close the browser."""
+        await self.context.close()
 
 
-def measure(rounds: int) -> list[Site]:
-    """Visit each site in turn, `rounds` times after one visit that does not count."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        home = folder / ".stormplay"
-        os.environ["STORMPLAY_HOME"] = str(home)
-        warm = stack.enter_context(serving(home))
-        cold = stack.enter_context(serving(home, options=["--no-warm"]))
-        _make_routes()
-        stock = stack.enter_context(_stock_voila(home))
-        browser = stack.enter_context(chromium())
-        page = f"/voila/render/{NOTEBOOK}.ipynb{QUERY}"
-        sites = [
-            Site("ours, warm kernels", warm + page, browser, f"{warm}/login{_NO_PAGE}"),
-            Site("ours, cold kernels", cold + page, browser, f"{cold}/login{_NO_PAGE}"),
-            Site("stock Voilà, cold kernel", stock, browser),
-        ]
-        for count in [False] + [True] * rounds:
-            for site in sites:
-                site.visit(count=count)
-        return sites
+async def visits(browser: Browser, peers: list[Peer], rounds: int, routes: dict[str, int], names: dict[str, str]
+                 ) -> dict[str, Found]:  # fmt: skip
+    """Visit each in turn, `rounds` times after one visit that does not count."""
+    found = {peer.name: Found() for peer in peers}
+    for number in range(rounds + 1):
+        for peer in peers:
+            visitor = Visitor(browser, peer, routes, names)
+            await visitor.begin()
+            content_s, selectors_s, map_s = await visitor.open()
+            await asyncio.sleep(1.0)
+            switches = [await visitor.switch() for _ in range(2 if number else 0)]
+            await visitor.end()
+            if number:
+                one = found[peer.name]
+                one.content_s.append(content_s)
+                one.selectors_s.append(selectors_s)
+                one.map_s.append(map_s)
+                one.switch_s += switches
+    return found
 
 
-def _make_routes() -> None:
-    from stormplay import RouteBuilder  # noqa: PLC0415
+async def crowd(browser: Browser, peer: Peer, size: int, routes: dict[str, int], names: dict[str, str]
+                ) -> tuple[float, float]:  # fmt: skip
+    """So many pages open at once. Returns MB that they cost the server, and the seconds of the slowest of twenty
+    switches."""
+    before = peer.memory_mb()
+    visitors = [Visitor(browser, peer, routes, names) for _ in range(size)]
+    for visitor in visitors:
+        await visitor.begin()
+        await visitor.open()
+    memory_mb = peer.memory_mb() - before
 
-    RouteBuilder("lone-star", "2021-04-28").generate_routes(time_limit_s=2.0)
+    async def switching(number: int, visitor: Visitor) -> list[float]:
+        found = []
+        for _ in range(3):
+            await asyncio.sleep(0.2 + 5.0 * number / size)  # people do not click as one
+            found.append(await visitor.switch(0.05))
+        return found
+
+    switches = await asyncio.gather(*(switching(n, one) for n, one in enumerate(visitors)))
+    took = sorted(one for each in switches for one in each)
+    for visitor in visitors:
+        await visitor.end()
+    return memory_mb, took[min(len(took) - 1, int(len(took) * 0.95))]
+
+
+async def weight(
+    browser: Browser, peer: Peer, routes: dict[str, int], names: dict[str, str]
+) -> tuple[float, float, int]:
+    """kB that a browser fetches at its first visit and its second, sockets included, and requests elsewhere."""
+    visitor = Visitor(browser, peer, routes, names)
+    await visitor.begin()
+    told = await visitor.context.new_cdp_session(visitor.page)
+    await told.send("Network.enable")
+    fetched = [0.0]
+    told.on("Network.loadingFinished", lambda event: fetched.__setitem__(0, fetched[0] + event["encodedDataLength"]))
+    told.on("Network.webSocketFrameReceived",
+            lambda event: fetched.__setitem__(0, fetched[0] + len(event["response"]["payloadData"])))  # fmt: skip
+    sizes = []
+    for _ in range(2):
+        fetched[0] = 0.0
+        await visitor.open()
+        await asyncio.sleep(2.0)
+        sizes.append(fetched[0] / 1e3)
+    await visitor.end()
+    return sizes[0], sizes[1], visitor.asked_elsewhere
+
+
+def _prepared() -> tuple[dict[str, int], dict[str, str]]:
+    from stormplay import RouteBuilder, tenancy  # noqa: PLC0415 - after STORMPLAY_HOME is set
+
+    builders = {storm: RouteBuilder("lone-star", storm) for storm in (NEWEST, OLDER)}
+    routes = {storm: len(builder.get_routes()) or len(builder.generate_routes(time_limit_s=2.0))
+              for storm, builder in builders.items()}  # fmt: skip
+    with tenancy.session("lone-star") as connection:
+        storms = tenancy.frame(connection, "SELECT slug, name FROM storms")
+    return routes, dict(zip(storms["slug"], storms["name"], strict=True))
+
+
+async def measure(peers: list[Peer], rounds: int, crowds: list[int]) -> list[bool]:
+    """Everything, printed as it comes. Returns whether each bound is kept."""
+    routes, names = _prepared()
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    kept = []
+    path = await asyncio.to_thread(find)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS + sandbox)
+        found = await visits(browser, peers, rounds, routes, names)
+        kept += told(found)
+        for peer in peers:
+            if peer.login and "cold" not in peer.name:
+                first, second, elsewhere = await weight(browser, peer, routes, names)
+                _out.print(f"{peer.name}: first visit {first:,.0f} kB, second {second:,.0f} kB, "
+                           f"{elsewhere} requests elsewhere")  # fmt: skip
+                kept += [bound("first visit, kB", first, FIRST_KB), bound("second visit, kB", second, SECOND_KB),
+                         bound("requests elsewhere", elsewhere, 0)]  # fmt: skip
+        for size in crowds:
+            memory_mb, slowest_s = await crowd(browser, peers[0], size, routes, names)
+            _out.print(f"{size} pages at once: {memory_mb:,.0f} MB, {memory_mb / size:,.0f} MB each")
+            kept.append(bound(f"switch, {size} pages at once, p95, s", slowest_s, CROWD_S))
+            kept.append(bound(f"{size} pages at once, MB", memory_mb, CROWD_MB))
+        await browser.close()
+    return kept
+
+
+def told(found: dict[str, Found]) -> list[bool]:
+    """Print the table of medians. Returns whether each bound is kept."""
+    table = Table("server", "content, s", "selectors, s", "map, s", "switch, s", title="Medians")
+    for name, one in found.items():
+        table.add_row(name, *(f"{statistics.median(each):.2f}" for each in
+                              (one.content_s, one.selectors_s, one.map_s, one.switch_s)))  # fmt: skip
+    _out.print(table)
+    warm, *_, stock, written = (found[name] for name in found)
+    map_s, switch_s = statistics.median(warm.map_s), statistics.median(warm.switch_s)
+    return [
+        bound("map / stock Voilà's", map_s / statistics.median(stock.map_s), OF_STOCK),
+        bound("map / Streamlit's", map_s / statistics.median(written.map_s), OF_STREAMLIT),
+        bound("switch, s", switch_s, SWITCH_S),
+        bound("switch / Streamlit's", switch_s / statistics.median(written.switch_s), OF_SWITCH),
+    ]
+
+
+def bound(name: str, value: float, at_most: float) -> bool:
+    """Print a figure beside its bound. Returns whether that is kept."""
+    kept = value <= at_most
+    _out.print(f"{name}: {value:,.3g}, at most {at_most:,.3g}: {'kept' if kept else 'BROKEN'}")
+    return kept
 
 
 def main() -> int:
     """Measure and print. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="visits of each site that count")
-    sites = measure(max(1, parser.parse_args().rounds))
-    stock = sites[-1]
-    table = Table("server", "interactive, s (median)", "all visits", "of stock", "map, s (median)", "of stock")
-    for site in sites:
-        interactive, drawn = statistics.median(site.interactive_s), statistics.median(site.map_s)
-        table.add_row(
-            site.name, f"{interactive:.2f}", " ".join(f"{one:.2f}" for one in site.interactive_s),
-            f"{interactive / statistics.median(stock.interactive_s):.2f}", f"{drawn:.2f}",
-            f"{drawn / statistics.median(stock.map_s):.2f}",
-        )  # fmt: skip
-    _out.print(table)
-    ratio = statistics.median(sites[0].interactive_s) / statistics.median(stock.interactive_s)
-    _out.print(f"ratio {ratio:.2f}, bound {BOUND}: {'kept' if ratio <= BOUND else 'BROKEN'}")
-    return int(ratio > BOUND)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="visits of each server that count (5)")
+    parser.add_argument("--crowds", type=int, nargs="*", default=[1, 10, 30], help="pages open at once (1 10 30)")
+    parser.add_argument("--folder", type=Path, help="where the database and Streamlit are; a new one by default")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(exist_ok=True)
+        home = folder / ".stormplay"
+        os.environ["STORMPLAY_HOME"] = str(home)
+        warm = stack.enter_context(serving(home))
+        cold = stack.enter_context(serving(home, options=["--no-warm"]))
+        peers = [ours("ours, warm kernels", warm, NOTEBOOK), ours("ours, cold kernels", cold, NOTEBOOK),
+                 stack.enter_context(stock_voila(home, NOTEBOOK)), stack.enter_context(streamlit(home))]  # fmt: skip
+        kept = asyncio.run(measure(peers, max(1, options.rounds), options.crowds))
+    return int(not all(kept))
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def end_to_end(bootstrap: str, sides: Sequence[Side], events: Sequence[tuple[str
     produce(bootstrap, events)
     ids = {"storms": [side.storm_id for side in sides]}
     read = "SELECT sum(next_offset) FROM stream_positions WHERE storm_id = ANY (CAST(:storms AS uuid[]))"
-    with running(bootstrap, f"end-to-end-{uuid4().hex[:6]}", "--batch", str(BATCH)):
+    with running(bootstrap, "--batch", str(BATCH)):
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             with database.transaction(database.admin_url()) as connection:
@@ -219,7 +219,7 @@ def latency(bootstrap: str, side: Side, seconds: float) -> list[float]:
     count = int(seconds * RATE_HZ)
     sent: dict[str, float] = {}
     heard: dict[str, float] = {}
-    with running(bootstrap, "latency"), listening(side) as (listener, reader):
+    with running(bootstrap), listening(side) as (listener, reader):
         _await_first(bootstrap, side, reader)
         events = list(messages([side], count, seed=7))
         sender = threading.Thread(target=_send_evenly, args=(bootstrap, events, sent))
@@ -297,11 +297,11 @@ def mishaps(bootstrap: str, sides: Sequence[Side]) -> list[Figure]:
     reader = psycopg2.connect(embedded.url("postgres"))
     reader.autocommit = True
     found = []
-    with running(bootstrap, "mishaps") as consumer:
+    with running(bootstrap) as consumer:
         _await_first(bootstrap, side, reader)
         consumer.kill()
         consumer.wait()
-    with running(bootstrap, "mishaps") as consumer:
+    with running(bootstrap) as consumer:
         took = _await_first(bootstrap, side, reader)
         found.append(Figure("a killed static member resumes, its start included", took, "s"))
         (fresh,) = load(200)[:1]
@@ -333,9 +333,9 @@ def _await_first(bootstrap: str, side: Side, reader: psycopg2.extensions.connect
 
 
 @contextmanager
-def running(bootstrap: str, group: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`stormplay stream` in a process of its own."""
-    process = subprocess.Popen(_command(group, *more), env=_environment(bootstrap), stdout=subprocess.DEVNULL,
+def running(bootstrap: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`stormplay stream` in a process of its own. One group for all: another would read every topic from its beginning."""
+    process = subprocess.Popen(_command(*more), env=_environment(bootstrap), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:
         yield process
@@ -344,8 +344,8 @@ def running(bootstrap: str, group: str, *more: str) -> Iterator[subprocess.Popen
         process.wait(20)
 
 
-def _command(group: str, *more: str) -> list[str]:
-    return [sys.executable, "-m", "stormplay.cli", "stream", "--group", group, *more]
+def _command(*more: str) -> list[str]:
+    return [sys.executable, "-m", "stormplay.cli", "stream", "--group", "benchmark", *more]
 
 
 def _environment(bootstrap: str) -> dict[str, str]:
