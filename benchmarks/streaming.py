@@ -334,7 +334,7 @@ def _await_first(bootstrap: str, side: Side, reader: psycopg2.extensions.connect
 
 @contextmanager
 def running(bootstrap: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`stormplay stream` in a process of its own. One group for all: another would read every topic from its beginning."""
+    """`stormplay stream` in a process of its own. Another group would read every topic from its beginning."""
     process = subprocess.Popen(_command(*more), env=_environment(bootstrap), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     try:

@@ -46,9 +46,7 @@ def apply_apart(connection: Connection, effect: Effect, tenant_id: str, events: 
             return Outcome()
         ask(connection, "SAVEPOINT apart", {})
         try:
-            found = effect(connection, tenant_id, new)
-            ask(connection, "RELEASE SAVEPOINT apart", {})
-            return found
+            return effect(connection, tenant_id, new)  # the savepoint ends with the transaction, or under the next one
         except AppliedMeanwhile:  # before, or by somebody for whom this statement waited
             _back(connection)
         except (psycopg2.Error, DBAPIError) as error:
