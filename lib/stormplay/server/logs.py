@@ -1,4 +1,4 @@
-"""What the server's log tells, and what it does not."""
+"""How the server's log begins, and what is no news while it stops."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ import threading
 
 import zmq
 
-from stormplay.server.identity import doors
+from stormplay import database, embedded, logs
 
 
-def tell_of_doors() -> None:
-    """Sign-ins, refusals and new passwords go to the log, whatever else does; no password and no cookie ever."""
-    logging.getLogger("tornado.general").addFilter(_is_news)
-    if not doors.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s doors: %(message)s"))
-        doors.addHandler(handler)
-    doors.setLevel(logging.INFO)
-    doors.propagate = False
+def begin(port: int) -> None:
+    """Write the log from now on: to standard error, and for a server on an embedded database into files beside it.
 
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """All but one: Jupyter counts its pings in milliseconds, Tornado takes them for seconds and warns at each start."""
-    return "websocket_ping_timeout" not in record.getMessage()
+    Raises:
+        BadInput: A variable of `stormplay.logs` holds a word that it does not know.
+    """
+    folder = embedded.home() / "logs" if database.is_embedded() else None
+    logs.configure("server", folder=folder, name=f"server-{port}")
+    logging.captureWarnings(True)
 
 
 def while_stopping(failed: threading.ExceptHookArgs) -> None:
