@@ -28,7 +28,17 @@ from typing import IO, Any
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from stormplay.errors import BadInput, NotAllowed, StormplayError
+from stormplay.errors import (
+    BadInput,
+    BrokerUnavailable,
+    Busy,
+    DatabaseUnavailable,
+    Fenced,
+    HistoryUnavailable,
+    MigrationChanged,
+    PortTaken,
+    StaleData,
+)
 
 # What a line may carry beside its sentence. Anything else that is handed over is dropped.
 FIELDS = ("address", "count", "kernel", "method", "notebook", "path", "reference", "run", "seconds", "status", "storm",
@@ -49,7 +59,19 @@ _PERSONAL = (
 )
 _IPYTHON_FRAME = re.compile(r"File (\S+?\.py):(\d+)(?:, in ([\w.<>]+))?|Cell In\s?\[\d+\], line (\d+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# Whose sentences we have made of our own words and numbers alone.
+_OWN = (
+    BrokerUnavailable,
+    Busy,
+    DatabaseUnavailable,
+    Fenced,
+    HistoryUnavailable,
+    MigrationChanged,
+    PortTaken,
+    StaleData,
+)
 Event = MutableMapping[str, Any]
+_given: dict[str, Any] = {}  # with what this process was configured, for those that are forked from it
 
 
 class Quietly(RotatingFileHandler):
@@ -59,13 +81,14 @@ class Quietly(RotatingFileHandler):
         return os.fdopen(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", 1, "utf-8")
 
 
-def configure(service: str, *, folder: Path | None = None, name: str = "") -> None:
+def configure(service: str, *, folder: Path | None = None, name: str = "", is_shown: bool = True) -> None:
     """Let this process write its log; called once, by whoever starts it.
 
     Args:
         service: What it is, such as `server`; stands on each line.
         folder: For files of JSON lines, where STORMPLAY_LOGS names none; None: standard error alone.
         name: Of the file; default the service's.
+        is_shown: Whether standard error has it too; not for a command that says there what its user has to know.
 
     Raises:
         BadInput: One of the variables holds a word that is none of those expected.
@@ -76,8 +99,8 @@ def configure(service: str, *, folder: Path | None = None, name: str = "") -> No
     shown.setFormatter(_formatter(service, is_text=is_text))
     shown.setLevel(level or (logging.WARNING if is_text else logging.INFO))
     shown.addFilter(_is_news)
-    handlers: list[logging.Handler] = [shown]
-    if is_text and not level:
+    handlers: list[logging.Handler] = [shown] if is_shown else []
+    if is_shown and is_text and not level:
         handlers.append(_doorkeeper(service))
     if named := os.environ.get("STORMPLAY_LOGS") or folder:
         handlers += _in_files(service, Path(named), name or service, level or "INFO")
@@ -89,6 +112,13 @@ def configure(service: str, *, folder: Path | None = None, name: str = "") -> No
     root.setLevel(level or logging.INFO)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    _given.update(service=service, folder=folder, is_shown=is_shown)
+
+
+def configure_fork(name: str) -> None:
+    """Let a process that was forked from a configured one write a file of its own: two may not turn the same."""
+    if _given:
+        configure(**_given, name=name)
 
 
 def bind(**fields: str) -> None:
@@ -105,7 +135,7 @@ def bound(**fields: str) -> Iterator[None]:
 
 def plain(error: BaseException) -> str:
     """An error as a log may tell it: our own sentence where it cannot quote what somebody typed, else its kind."""
-    if isinstance(error, StormplayError) and not isinstance(error, BadInput | NotAllowed):
+    if isinstance(error, _OWN):
         return str(error)
     state = getattr(getattr(error, "orig", error), "pgcode", None)
     return type(error).__name__ + (f" {state}" if state else "")

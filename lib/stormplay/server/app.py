@@ -38,6 +38,7 @@ from stormplay.server.numbers import number_of
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
+from stormplay.server.retiring import Retirement
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -80,6 +81,7 @@ class StormplayServer(Voila):
     # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
     patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
     drain_s = Float(0.0, config=True, help="Seconds to go on, not ready, once told to stop; for a load balancer.")
+    retire_every_h = Float(24.0, config=True, help="Hours between two lettings go of old history; 0: never.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
@@ -174,6 +176,8 @@ class StormplayServer(Voila):
             self.kernel_manager.watch()
             reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
             reruns.start()
+            retirement = Retirement(self.kernel_manager, 3600 * self.retire_every_h)
+            retirement.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
@@ -182,6 +186,7 @@ class StormplayServer(Voila):
                 await asyncio.sleep(self.drain_s)
             threading.excepthook = while_stopping
             server.stop()
+            retirement.stop()
             await reruns.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
