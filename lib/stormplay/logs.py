@@ -71,6 +71,7 @@ _OWN = (
     StaleData,
 )
 Event = MutableMapping[str, Any]
+_handlers: list[logging.Handler] = []  # ours; whoever embeds us keeps theirs
 _given: dict[str, Any] = {}  # with what this process was configured, for those that are forked from it
 
 
@@ -105,8 +106,10 @@ def configure(service: str, *, folder: Path | None = None, name: str = "", is_sh
     if named := os.environ.get("STORMPLAY_LOGS") or folder:
         handlers += _in_files(service, Path(named), name or service, level or "INFO")
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
+    while _handlers:
+        root.removeHandler(old := _handlers.pop())
+        old.close()
+    _handlers.extend(handlers)
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level or logging.INFO)
