@@ -49,16 +49,16 @@ DOORS = "stormplay.server.doors"
 
 _SUFFIX = ".jsonl"
 _NOISY = ("kafka", "asyncio", "urllib3", "splink", "numba", "matplotlib", "papermill", "botocore")
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PERSONAL = (
-    (re.compile(r"://[^\s/@]*:[^\s@]*@"), "://[login]@"),
+    (re.compile(r"://[^\s/@]*:\S*@"), "://[login]@"),
     (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
     (re.compile(r"(?<![\w.-])(?:\+?1[ .-]?)?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), "[telephone]"),
     (re.compile(r"\?[^\s?\"']*=[^\s\"']*"), "?[query]"),
     (re.compile(r"(?i)\b(password|passwd|secret|token)\s*[=:]\s*\S+"), r"\1=[secret]"),
 )
 _IPYTHON_FRAME = re.compile(r"File (\S+?\.py):(\d+)(?:, in ([\w.<>]+))?|Cell In\s?\[\d+\], line (\d+)")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Whose sentences we have made of our own words and numbers alone.
 _OWN = (
     BrokerUnavailable,
@@ -172,7 +172,7 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("GET /x?tenant=lone-star by ana@example.org")
     'GET /x?[query] by [e-mail]'
     """
-    text = _CONTROL.sub(" ", text)
+    text = _CONTROL.sub(" ", _ANSI.sub("", text))
     for pattern, instead in _PERSONAL:
         text = pattern.sub(instead, text)
     return text
