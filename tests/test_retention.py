@@ -75,7 +75,9 @@ def test_what_is_said_beforehand_is_what_goes(history):
     assert done == said
     assert all(done[name] >= 1 for name in ("stream", "reports", "requests", "audit"))
     assert set(counted(history).values()) == {1}, "the young ones stay"
-    assert by_name(retention.retire({"logs": retention.retiring.LONGEST}, is_real=True)) == dict.fromkeys(done, 0)
+    assert by_name(retention.retire({"logs": retention.retiring.LONGEST}, is_real=True)) == {
+        name: None if count is None else 0 for name, count in done.items()
+    }
     with db.transaction(db.admin_url()) as connection:
         entry = connection.execute(text("""SELECT actor, detail ->> 'entries' FROM sec.account_entry
                                             WHERE act = 'retired' ORDER BY at DESC LIMIT 1""")).one()  # fmt: skip
@@ -92,6 +94,8 @@ def test_a_score_never_goes(history):
 def test_less_than_the_least_is_refused_by_the_database_too(database, rule):
     with pytest.raises(BadInput, match=f"Expected {rule.least}"):
         retention.retire({rule.name: rule.least - 1}, is_real=True)
+    if retention.retire(is_real=False, rules=[rule])[0].count is None:
+        return  # of a part of the product that this database has not
     for days in (f"interval '{rule.least} days' - interval '1 hour'", "NULL"):
         if days == "NULL" and rule.name == "reports":
             continue  # an interval that is nothing keeps everything
@@ -101,12 +105,13 @@ def test_less_than_the_least_is_refused_by_the_database_too(database, rule):
 
 
 def test_a_kernel_lets_nothing_go(database, as_person):
+    known = [one.rule for one in retention.retire(is_real=False) if one.rule.function and one.count is not None]
+    assert len(known) >= 4
     login = as_person("ana")
-    for rule in retention.RULES:
-        if rule.function:
-            with pytest.raises(DBAPIError) as refused, db.transaction(db.make_url(login.url)) as connection:
-                connection.execute(text(f"SELECT {rule.function}(interval '10 years')"))
-            assert db.sqlstate(refused.value) == "42501"
+    for rule in known:
+        with pytest.raises(DBAPIError) as refused, db.transaction(db.make_url(login.url)) as connection:
+            connection.execute(text(f"SELECT {rule.function}(interval '10 years')"))
+        assert db.sqlstate(refused.value) == "42501"
 
 
 def test_a_kind_that_the_database_does_not_know_is_left(database):

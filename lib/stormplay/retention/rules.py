@@ -33,6 +33,10 @@ RULES = (
          "A year's comparison.", "sec.retire_reports"),
     Rule("requests", "requests for reports that have ended", 90, 1,
          "Who asked for what, as long as anybody asks.", "sec.retire_report_requests"),
+    Rule("slo", "counts of objectives, closed alerts and their messages", 400, 29,
+         "A budget looks back over 28 days, and a year is compared with the last.", "sec.retire_slo"),
+    Rule("usage", "single events of usage, put together by hour and day; what they sum up to stays", 800, 400,
+         "An event that comes a second time is known by its key; invoices stay for ever.", "sec.retire_usage"),
     Rule("audit", "who changed what, and accounts", 2_555, 365,
          "Seven years, as long as contracts are argued about.", "sec.retire_audit"),
     Rule("logs", "files of the product's own log", 30, 1,
@@ -43,6 +47,7 @@ RULES = (
 KEPT = {
     "scores and their history": "a score whose causes are gone cannot be believed",
     "decisions, outcomes and arms": "whether the visits worked is asked years later",
+    "invoices, credit notes and their lines": "what was billed stays as it was billed",
     "jobs, routes and contacts": "they are the company's own books",
     "models and their versions": "each number names the model that made it",
 }

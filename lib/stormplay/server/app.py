@@ -24,7 +24,6 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
-from stormplay import logs
 from stormplay.server import assets, doors
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
@@ -33,8 +32,7 @@ from stormplay.server.health import Health, Live, Pulse, Ready
 from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
-from stormplay.server.logs import begin, while_stopping
-from stormplay.server.numbers import number_of
+from stormplay.server.logs import answered, begin, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
@@ -197,21 +195,7 @@ class StormplayServer(Voila):
         return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
 
     def _log_request(self, handler: RequestHandler) -> None:
-        request, status = handler.request, handler.get_status()
-        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
-        if level == logging.INFO and isinstance(handler, assets.Static | Health):
-            level = logging.DEBUG
-        with logs.bound(request=number_of(request, self.proxy)):
-            self.log.log(level, "answered", extra={"status": status, "method": request.method, "path": _told(handler),
-                                                   "seconds": round(request.request_time(), 4)})  # fmt: skip
-
-
-def _told(handler: RequestHandler) -> str:
-    """The path as the log has it: one of ours, never what somebody typed instead of one."""
-    name = handler.path_kwargs.get("name")
-    if isinstance(handler, Elsewhere) or (name and handler.get_status() == 404):
-        return "unknown"
-    return str(handler.request.path)
+        answered(handler, self.proxy, is_quiet=isinstance(handler, assets.Static | Health))
 
 
 def _run_folder() -> str:
