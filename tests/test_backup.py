@@ -11,20 +11,23 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import psycopg2
 import pytest
+from command import in_process
 from copies import copy_server
 from psycopg2 import sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from stormplay import RouteBuilder, accounts, backup, broker, demo, embedded, lint, migrations, tenancy
+from stormplay import RouteBuilder, StormPlayScore, accounts, backup, broker, demo, embedded, lint, migrations, tenancy
 from stormplay import database as db
 from stormplay.embedded.place import socket_folder
 from stormplay.errors import BadInput, Conflict, DatabaseUnavailable, NotAllowed
@@ -155,11 +158,13 @@ def figures():
 
 
 def seen_by(username, tenant):
-    """What a person sees of a tenant: the ledger, and for its admins the audit log."""
+    """What a person sees of a tenant: the ledger, for its admins the audit log, the score and its history."""
     with as_person(username):
         ledger = RouteBuilder(tenant, STORM).get_ledger().to_dict("records")
+        score = StormPlayScore(tenant, STORM)
+        scores = score.current(), score.history().astype(str).to_dict("records")
         with tenancy.session(tenant) as connection:
-            return ledger, tenancy.audit_trail(connection, at_most=5).astype(str).to_dict("records")
+            return ledger, tenancy.audit_trail(connection, at_most=5).astype(str).to_dict("records"), scores
 
 
 def rights():
@@ -210,7 +215,8 @@ def test_dump_drop_restore_same_figures(life, taken):
     assert after == before
     assert before["hail"][0][1] > 0
     assert {who: seen_by(who, tenant) for who, tenant in (("ana", "lone-star"), ("vic", "trinity"))} == sights
-    ledger, trail = sights["ana"]
+    ledger, trail, (score, changes) = sights["ana"]
+    assert score.score > 0 and changes, "the score, and how it came to be, are those of before"
     assert sum(line["properties"] for line in ledger) > 2_000
     assert {entry["username"] for entry in trail} == {"ana"}
     for username in ("ana", "vic"):
@@ -732,3 +738,68 @@ def test_progress_is_told_and_grows(taken, tmp_path):
     backup.restore(tmp_path / "x", replace=True, progress=lambda what, share: told.append((what, share)))
     assert [share for _, share in told] == sorted(share for _, share in told)
     assert told[-1] == ("Restored", 1.0)
+
+
+# ---- every night
+
+
+def test_each_night_is_proved_before_an_older_one_goes(taken, tmp_path, monkeypatch):
+    folder = tmp_path / "nights"
+    folder.mkdir()
+    nights = [folder / f"stormplay-2026010{day}T031500Z.backup" for day in range(1, 5)]
+    for night in nights:
+        shutil.copy(taken.file, night)
+    (folder / "mine.backup").write_text("not one of these")
+    before = in_use()
+    told = in_process("backup", "--keep", "3", folder, home=embedded.home())
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.endswith("It was restored beside the database and proved. 2 older ones were removed.\n")
+    *kept, newest = backup.kept_in(folder)
+    assert kept == nights[2:]
+    assert (folder / "mine.backup").exists(), "whatever else is there is somebody's"
+    assert in_use() == before, "it was proved beside the database, and nothing is left of that"
+    assert abs(backup.taken_at(newest).timestamp() - time.time()) < 60
+    assert newest.stat().st_mode & 0o777 == 0o600
+
+    def spoiled(target, **given):
+        made = backup.dump(target, **given)
+        rewritten(target, tmp_path / "other", one_row_more)
+        shutil.move(tmp_path / "other", target)
+        return made
+
+    monkeypatch.setattr("stormplay.backup.rotating.dump", spoiled)
+    monkeypatch.setattr("stormplay.backup.rotating.datetime", Later)
+    with pytest.raises(BadInput, match="has other rows than its list says"):
+        backup.keep(1, folder)
+    assert len(backup.kept_in(folder)) == 3, "one that cannot be proved counts for nothing, and none goes for it"
+    assert len(list(folder.glob("*.refused"))) == 1
+    assert in_use() == before
+    for most in (0, -1, 10_001):
+        with pytest.raises(BadInput, match="cannot be kept"):
+            backup.keep(most, folder)
+    for wrong in (("backup",), ("backup", "--keep", "2", "--force", folder)):
+        assert in_process(*wrong, home=embedded.home()).returncode == 2, wrong
+
+
+class Later(datetime):
+    """Another second of another day, so that the name is another."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2030, 1, 1, tzinfo=tz)
+
+
+def one_row_more(manifest):
+    manifest["counts"]["public.jobs"][next(iter(manifest["counts"]["public.jobs"]))] += 1
+    return manifest
+
+
+def test_wherever_a_backup_is_cut_off_it_is_refused(taken, tmp_path):
+    whole, before = taken.file.read_bytes(), in_use()
+    target = tmp_path / "cut.backup"
+    for share in (0.0, 0.001, 0.3, 0.9, 0.999, 0.999_99):
+        target.write_bytes(whole[: int(len(whole) * share)])
+        for act in (backup.restore, backup.verify, backup.taken_at):
+            with pytest.raises(BadInput, match="damaged, or not a backup"):
+                act(target)
+    assert in_use() == before

@@ -237,7 +237,7 @@ def test_a_forged_address_is_not_believed(guest, site, header):
     typed = {"username": secrets.token_hex(4), "password": "wrong"}
     answer = visitor.post("/login", typed, **{header.replace("-", "_"): value})
     assert answer.status == 401
-    eventually(lambda: f"from {visitor.come_from}" in site.said(since))
+    eventually(lambda: f'"address": "{visitor.come_from}"' in site.said(since))
     assert forged not in site.said(since)
 
 
@@ -245,7 +245,7 @@ def test_the_address_is_believed_from_the_proxy(site):
     """Beside the forged ones: the same header does count where the trusted proxy's address sends it."""
     since = len(site.said())
     Visitor(site).post("/login", {"username": "ben", "password": "wrong"}, X_Forwarded_For="10.9.8.7")
-    eventually(lambda: "from 10.9.8.7" in site.said(since))
+    eventually(lambda: '"address": "10.9.8.7"' in site.said(since))
 
 
 def test_too_large_a_request_stops_at_the_proxy(guest):

@@ -75,6 +75,17 @@ def test_a_failing_file_leaves_nothing_of_itself(empty, folder):
     assert value(empty, "SELECT max(number) FROM schema_migrations") == 2
 
 
+def test_a_constraint_that_waits_for_the_commit_keeps_no_file_from_its_end(empty, folder):
+    """As in 0033: rows that were there are counted into a new table, which is then locked. Without rows all is well."""
+    (folder / "0003_counts.sql").write_text(
+        "CREATE TABLE counted (a int PRIMARY KEY); INSERT INTO counted SELECT a FROM one;"
+        "CREATE TABLE counts (a int REFERENCES counted DEFERRABLE INITIALLY DEFERRED);"
+        "INSERT INTO counts SELECT a FROM one; ALTER TABLE counts ENABLE ROW LEVEL SECURITY;"
+    )
+    assert migrations.migrate(empty, folder)[-1] == "0003_counts.sql"
+    assert value(empty, "SELECT count(*) FROM counts") == 1
+
+
 def test_many_at_once_apply_each_file_once(empty, folder):
     applied: list[str] = []
     threads = [threading.Thread(target=lambda: applied.extend(migrations.migrate(empty, folder))) for _ in range(6)]

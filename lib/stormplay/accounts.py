@@ -26,7 +26,7 @@ ROLES = ("viewer", "operator", "analyst", "admin")
 
 @dataclass(frozen=True)
 class Account:
-    """An account: names, whether it is closed, tenant slug -> role, and its database logins open now."""
+    """An account: names, whether it is closed, tenant slug -> role, its database logins open now, its id in the log."""
 
     username: str
     display_name: str
@@ -34,6 +34,7 @@ class Account:
     has_password: bool
     roles: Mapping[str, str] = field(default_factory=dict)
     open_logins: int = 0
+    person_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def people() -> list[Account]:
                            coalesce((SELECT jsonb_object_agg(t.slug, m.role)
                                        FROM sec.membership m JOIN sec.tenant_entry t USING (tenant_id)
                                       WHERE m.person_id = p.person_id), '{}'),
-                           (SELECT count(*) FROM sec.login l WHERE l.person_id = p.person_id AND l.expires_at > now())
+                           (SELECT count(*) FROM sec.login l WHERE l.person_id = p.person_id AND l.expires_at > now()),
+                           p.person_id::text
                       FROM sec.person p WHERE NOT p.is_service ORDER BY p.username""")
         )
         return [Account(*row) for row in rows]

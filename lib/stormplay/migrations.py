@@ -133,6 +133,9 @@ def _check(wanted: list[Migration], applied: dict[int, tuple[str, str]]) -> None
 def _apply(connection: Connection, one: Migration) -> None:
     # The driver's own cursor: a colon or a percent sign in the file is SQL, not a parameter.
     cursor = connection.connection.cursor()
+    # Rows that are there already may be counted into a new table whose constraints wait for the commit; while they
+    # wait, the rest of the file may not alter that table. Asked at once they hold nothing up.
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     cursor.execute(one.sql)
     cursor.execute("RESET ROLE")
     connection.execute(

@@ -33,6 +33,18 @@ RAISES = [
     "print('after')",
 ]
 
+# What a failing cell may quote: the log must not.
+PERSONAL = ("Jane Roe", "12 Elm Street", "jane.roe@example.org", "(817) 555-0142")
+QUOTES = [
+    """
+import logging
+def look_up(home):
+    logging.getLogger('stormplay.controls').error('no such home: %s', home)
+    raise KeyError(home)
+""",
+    f"look_up('{', '.join(PERSONAL)}')",
+]
+
 SPEAKS = ["from stormplay.errors import BadInput\nraise BadInput('There is no <storm> of that name.')"]
 
 WIDGETS = [
@@ -189,7 +201,8 @@ box
 # Busy where Python cannot be interrupted: no thread of this process gets a turn.
 HOLDS = ["import os\nprint(os.getpid())", "sum(range(10**15))"]
 
-BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "speaks": SPEAKS, "widgets": WIDGETS, "outputs": OUTPUTS,
+BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "quotes": QUOTES, "speaks": SPEAKS, "widgets": WIDGETS,
+         "outputs": OUTPUTS,
          "state": STATE, "marks": MARKS, "seeks": SEEKS, "draws": DRAWS, "greedy": GREEDY, "collects": COLLECTS,
          "spends": SPENDS, "holds": HOLDS, "halves": HALVES}  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +24,7 @@ def dora(database, visitor):
     accounts.add_person(name, "Dora Day", PASSWORD)
     accounts.add_member(name, "trinity", "operator")
     found = visitor(name)
-    found.name = name
+    found.name, found.id = name, broker.find_person(name).person_id
     return found
 
 
@@ -48,7 +49,8 @@ def test_a_new_password_ends_every_other_session_and_what_runs_there(dora, visit
     assert my_login in logins()
     assert visitor().sign_in(dora.name).status == 401
     assert visitor().sign_in(dora.name, NEW).status == 303
-    assert f"{dora.name} changed the password; 1 other sessions ended" in site.said()
+    (changed,) = [line for line in site.lines() if line.get("person") == dora.id and "count" in line]
+    assert (changed["event"], changed["count"]) == ("changed the password; other sessions ended", 1)
     assert NEW not in site.said()
     assert PASSWORD not in site.said()
 
@@ -192,16 +194,20 @@ def test_the_log_tells_who_came_and_went_and_no_secret(dora, site, visitor):
     other.post("/logout")
     for _ in range(6):
         visitor().sign_in(dora.name, "mistyped-secret-4")
-    said = site.said(before)
-    for line in (
-        f"wrong password for {dora.name} from 127.0.0.1\n",
-        f"{dora.name} signed in from 127.0.0.1\n",
-        f"wrong password for {dora.name} from 127.0.0.1, at a change of it\n",
-        f"{dora.name} changed the password; 1 other sessions ended\n",
-        f"{dora.name} signed out\n",
-        f"{dora.name} is held up for 2 s at 127.0.0.1\n",
-    ):
-        assert f"doors: {line}" in said
+    said, lines = site.said(before), site.lines(before)
+    told = {(line["event"], line.get("person"), line.get("address")) for line in lines if "doors" in line["logger"]}
+    assert told == {
+        ("wrong password", dora.id, "127.0.0.1"),
+        ("wrong password", "unknown", "127.0.0.1"),
+        ("signed in", dora.id, "127.0.0.1"),
+        ("wrong password, at a change of it", dora.id, "127.0.0.1"),
+        ("changed the password; other sessions ended", dora.id, None),
+        ("signed out", dora.id, None),
+        ("held up after wrong passwords", None, "127.0.0.1"),
+    }
+    assert all(re.fullmatch("[0-9a-f]{12}", line["request"]) for line in lines)
     assert "ana signed in" not in said, "a name is no way to write a line of one's own"
+    for secret in (dora.name, "Dora Day"):
+        assert secret not in said
     for secret in ("mistyped-secret", PASSWORD, NEW, session.split("|")[-1].strip('"'), other.xsrf()):
         assert secret not in said

@@ -49,7 +49,8 @@ def test_all_but_the_login_page_ask_for_a_login(routes, visitor):
             if not (answer.status in (403, 405) or to_login):
                 open_.add((method, path, answer.status))
             assert answer.status != 500
-    assert open_ == {("GET", "/login", 200), ("POST", "/login", 401), ("POST", "/logout", 303)}
+    healthy = {("GET", "/health/live", 200), ("GET", "/health/ready", 200)}
+    assert open_ == {("GET", "/login", 200), ("POST", "/login", 401), ("POST", "/logout", 303)} | healthy
 
 
 def test_the_same_doors_open_to_somebody_signed_in(routes, visitor):

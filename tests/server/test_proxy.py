@@ -191,7 +191,8 @@ def test_who_has_no_open_account_is_refused(behind):
         assert Visitor(behind).get("/static/stormplay.css", X_Forwarded_User=name).status == 200, (
             "it is a page like any"
         )
-    assert "the proxy names mallory, who has no open account" in behind.said()
+    assert "the proxy names somebody who has no open account" in behind.said()
+    assert "mallory" not in behind.said()
 
 
 def test_a_crooked_name_ends_what_was_open_and_opens_nothing(behind):
@@ -201,7 +202,7 @@ def test_a_crooked_name_ends_what_was_open_and_opens_nothing(behind):
     answer = browser.get(path, X_Forwarded_User="Ana")
     assert answer.status == 403
     assert answer.sentence.startswith("The page where you sign in gave no user name that an account here can have.")
-    assert "the proxy at 127.0.0.1 names nobody that can be" in behind.said()
+    assert "the proxy names nobody that can be" in behind.said()
     twice = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-User: ana\r\nX-Forwarded-User: ana\r\n\r\n"
     nul = twice.replace("ana\r\nX-Forwarded-User: ana", "an\0a")
     for crooked in (twice, nul):
@@ -230,7 +231,7 @@ def test_a_header_from_who_is_no_proxy_is_loudly_ignored(site, database, noteboo
     with serving(tmp_path / "far", database, notebooks, **given_) as running:
         stranger = Visitor(running)
         assert stranger.get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
-        assert "127.0.0.1 sent X-Forwarded-User and is no trusted proxy" in running.said()
+        assert "X-Forwarded-User was sent by who is no trusted proxy" in running.said()
         assert "sign in through your company" in stranger.get("/login").body
     assert Visitor(site).get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
 
@@ -283,4 +284,4 @@ def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(database, noteboo
         assert Visitor(running).post("/login", right, X_Forwarded_For=far).status == 429
         other = Visitor(running).post("/login", right, X_Forwarded_For=near)
         assert other.status == 303, "the throttle counts the visitor's address, not the proxy's"
-        assert "signed in from 198.51.100.8" in running.said()
+        assert near in [line.get("address") for line in running.lines() if line["event"] == "signed in"]

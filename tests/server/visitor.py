@@ -60,6 +60,10 @@ class Site:
     def said(self, since: int = 0) -> str:
         return self.log.read_text()[since:]
 
+    def lines(self, since: int = 0) -> list[dict]:
+        """The lines of its log, as the machine that reads them has them."""
+        return [json.loads(line) for line in self.said(since).splitlines()]
+
 
 def _is_kernel(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):

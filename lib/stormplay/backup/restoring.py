@@ -151,6 +151,36 @@ def _check_fits(manifest: Manifest, server: inventory.Cursor) -> None:
         )
 
 
+def verify(source: Path, progress: Progress | None = None) -> Manifest:
+    """Restore a backup of this server beside the database in use, prove it, and drop it again; nothing else changes.
+
+    Returns:
+        What the backup says about itself, all of which was found to be so.
+
+    Raises:
+        BadInput, Conflict, NotAllowed, DatabaseUnavailable: As `restore`.
+    """
+    report, address = progress or (lambda _what, _share: None), database.admin_url()
+    report("Reading the backup", 0.0)
+    archive = Archive(source)
+    try:
+        with _alone(address) as server:
+            _check_fits(archive.manifest, server)
+            beside = address.set(database=f"stormplay_restore_{datetime.now(UTC):%Y%m%d%H%M%S%f}")
+            try:
+                create(server, beside.database or "", address.database or "")
+                fill(beside, archive, report)
+                report("Checking", 0.75)
+                prove(beside, archive.manifest)
+            finally:
+                database.engine(beside).dispose()
+                _drop(server, beside.database or "")
+    finally:
+        archive.close()
+    report("Proved", 1.0)
+    return archive.manifest
+
+
 def _occupied(server: inventory.Cursor, address: URL) -> bool:
     """Whether there is a database of that name with a row in it, ours or not."""
     server.execute("SELECT FROM pg_database WHERE datname = %s", (address.database,))

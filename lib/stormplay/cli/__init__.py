@@ -4,7 +4,8 @@ Exit codes: 0 done, 1 it failed, 2 bad input, 5 busy or changed by somebody else
 more. An error is one sentence on standard error, never a traceback.
 
 serve     up, lab
-data      migrate, demo, backup, restore, audit
+data      migrate, demo, backup, restore, retire, audit
+doctor    doctor
 people    user and tenant
 identity  identity nightly
 lakehouse lakehouse create
@@ -19,11 +20,11 @@ import sys
 
 import typer
 
-from stormplay.cli import data, headless, identity, lakehouse, people, say, serve, streaming
+from stormplay.cli import data, doctor, headless, identity, lakehouse, people, say, serve, streaming
 from stormplay.errors import StormplayError
 
 app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
-for module in (serve, headless, streaming, data):
+for module in (serve, headless, streaming, data, doctor):
     app.registered_commands += module.commands.registered_commands
 app.add_typer(people.users, name="user")
 app.add_typer(people.companies, name="tenant")

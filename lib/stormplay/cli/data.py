@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stormplay.cli import say
+from stormplay.errors import BadInput
 
 commands = typer.Typer()
 
@@ -44,15 +45,31 @@ def load_demo() -> None:
 
 @commands.command(epilog=say.EXITS)
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write. It is as confidential as the database.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The file to write; with --keep the folder, else STORMPLAY_BACKUPS. Confidential."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace a file of that name.")] = False,
+    keep: Annotated[
+        int, typer.Option(help="Name it by its time, prove it by a restore, and keep the newest so many. 0: one file.")
+    ] = 0,
 ) -> None:
-    """Write the whole database to one file, while people work: all rows, accounts and rights; no live login."""
+    """Write the whole database to one file, while people work: all rows, accounts and rights; no live login.
+
+    With --keep, for every night: the backup is restored beside the database and proved before the oldest one goes.
+    """
     from stormplay import backup as package  # noqa: PLC0415
 
+    if keep and force:
+        raise BadInput("--force stands beside --keep.", "Expected one of them: what is kept is never replaced.")
+    if not keep and file is None:
+        raise BadInput("No file is named.", "Expected the file to write, or --keep with a number of backups.")
     with say.bar() as show:
-        made = package.dump(file, force=force, progress=show)
-    say.line(str(made))
+        if keep or file is None:
+            said = str(package.keep(keep, file, progress=show))
+        else:
+            said = str(package.dump(file, force=force, progress=show))
+    say.line(said)
 
 
 @commands.command(epilog=say.EXITS)
@@ -66,6 +83,38 @@ def restore(
     with say.bar() as show:
         done = package.restore(file, replace=replace, progress=show)
     say.line(str(done))
+
+
+@commands.command(epilog=say.EXITS)
+def retire(
+    apply: Annotated[bool, typer.Option("--apply", help="Let it go. Without this nothing is changed.")] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Days for one kind, such as stream=90; may be repeated.")
+    ] = None,
+) -> None:
+    """Show what is older than it is kept, how long each kind of history is kept, and why; with --apply let it go.
+
+    The server does this once a day by itself. Without --apply it is done and taken back, so that what is said is what
+    would be.
+    """
+    from stormplay import retention  # noqa: PLC0415
+
+    done = retention.retire(dict(_days(item) for item in keep or []), is_real=apply)
+    word = "gone" if apply else "would go"
+    say.table(("kind", "kept (days)", word, "what", "why"),
+              ((one.rule.name, one.days, "-" if one.count is None else f"{one.count:,}", one.rule.what, one.rule.why)
+               for one in done))  # fmt: skip
+    for what, why in retention.KEPT.items():
+        say.line(f"Never by itself: {what}; {why}.")
+    if not apply:
+        say.line("Nothing was changed. 'stormplay retire --apply' lets it go.")
+
+
+def _days(item: str) -> tuple[str, int]:
+    name, _, days = item.partition("=")
+    if not days.isdecimal():
+        raise BadInput(f"--keep {item} is not a number of days.", "Expected one such as stream=90.")
+    return name, int(days)
 
 
 @commands.command(epilog=say.EXITS)

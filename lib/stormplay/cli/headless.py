@@ -109,8 +109,10 @@ def report(
 
         say.line(json.dumps(contracts.schema(_path(schema)), indent=2))
     else:
-        from stormplay import reports  # noqa: PLC0415
+        from stormplay import database, embedded, logs, reports  # noqa: PLC0415
 
+        # Not on standard error, where the command says what its scheduler has to know.
+        logs.configure("report", folder=embedded.home() / "logs" if database.is_embedded() else None, is_shown=False)
         paths = _chosen_notebooks([*([notebook] if notebook else []), *(notebooks or [])], all_notebooks)
         tenants, storms = _chosen("tenant", tenant, all_tenants), _chosen("storm", storm, all_storms)
         given: dict[str, object] = dict(_pair(item) for item in set_ or [])

@@ -42,16 +42,19 @@ def add_user(
 
 
 @users.command("list", epilog=say.EXITS)
-def list_users() -> None:
+def list_users(
+    ids: Annotated[bool, typer.Option("--ids", help="Also the ids by which the log knows people.")] = False,
+) -> None:
     """Show all accounts, their companies and roles, and how many database logins they have open."""
     from stormplay import accounts  # noqa: PLC0415
 
     rows = [
         (each.username, each.display_name, _state(each.disabled, each.has_password),
-         ", ".join(f"{slug}: {role}" for slug, role in sorted(each.roles.items())) or "none", each.open_logins)
+         ", ".join(f"{slug}: {role}" for slug, role in sorted(each.roles.items())) or "none", each.open_logins,
+         *([each.person_id] if ids else []))
         for each in accounts.people()
     ]  # fmt: skip
-    say.table(("user", "name", "account", "companies", "open logins"), rows)
+    say.table(("user", "name", "account", "companies", "open logins", *(["id"] if ids else [])), rows)
 
 
 def _state(disabled: bool, has_password: bool) -> str:

@@ -75,7 +75,9 @@ def stream(
         raise BadInput("--replay needs a company.", "Expected --dead-letters with its short name.")
     if workers < 1 or (workers > 1 and (once or simulate)):
         raise BadInput(f"{workers} workers cannot do that.", "Expected at least 1; with --once and --simulate 1.")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    from stormplay import database, embedded, logs  # noqa: PLC0415 - a command imports what it needs
+
+    logs.configure("stream", folder=embedded.home() / "logs" if database.is_embedded() else None)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it says the same in other words, with addresses
     if dead_letters:
         _show_letters(dead_letters, person, asks_replay=replay)
@@ -88,7 +90,7 @@ def stream(
 
 
 def _settings(group: str, batch: int) -> Settings:
-    from stormplay.streaming import settings, stand_in  # noqa: PLC0415 - a command imports what it needs
+    from stormplay.streaming import settings, stand_in  # noqa: PLC0415
 
     if os.environ.get("STORMPLAY_KAFKA"):
         return settings.read(group=group, batch=batch)

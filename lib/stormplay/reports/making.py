@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import stormplay
-from stormplay import broker, clock, database, parameters, store, tenancy
+from stormplay import broker, clock, database, logs, parameters, store, tenancy
 from stormplay.errors import Cancelled, DatabaseUnavailable, ReportFailed, ReportTimedOut, StaleData, StormplayError
 from stormplay.reports import history, pdf, workers
 from stormplay.reports.history import Ending
@@ -22,6 +23,7 @@ from stormplay.reports.terms import Terms
 from stormplay.reports.workers import Identity, Maker
 
 _PARTIAL = "partial.ipynb"  # as stormplay.reports.child names it, which only its own process imports
+_log = logging.getLogger("stormplay.reports")
 _PLANNING_S = 120  # that the login lives with which reports are checked
 
 
@@ -87,8 +89,18 @@ def make(order: Order, terms: Terms, maker: Maker | None = None) -> Report:
     attempt = _Attempt(order, terms, maker or workers.shared(), pdf.chromium() if terms.is_pdf else None)
     if not history.is_kept():
         return attempt.here()
-    began_s = time.monotonic()
-    return terms.tried(lambda number: attempt.with_login(number, began_s))
+    began_s, status = time.monotonic(), "not made"
+    try:
+        made = terms.tried(lambda number: attempt.with_login(number, began_s))
+        status = "made"
+    except StormplayError as error:
+        status = f"not made: {logs.plain(error)}"
+        raise
+    finally:
+        about = {"notebook": order.notebook.stem, "tenant": order.tenant_id, "storm": order.storm_id,
+                 "run": attempt.run_id, "seconds": round(time.monotonic() - began_s, 3)}  # fmt: skip
+        _log.info("a report was %s", status, extra=about)
+    return made
 
 
 @dataclass

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import shutil
 import socket
@@ -27,13 +28,15 @@ from stormplay.server import assets, doors
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
+from stormplay.server.health import Health, Live, Pulse, Ready
 from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
-from stormplay.server.logs import tell_of_doors, while_stopping
+from stormplay.server.logs import answered, begin, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
+from stormplay.server.retiring import Retirement
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -56,7 +59,6 @@ _SETTINGS: dict[str, Any] = {
         "identity_provider_class": Identity,
         "kernel_websocket_connection_class": Quiet,
         "open_browser": False,
-        "log_level": logging.WARNING,
     },
 }
 
@@ -76,9 +78,17 @@ class StormplayServer(Voila):
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
     # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
     patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
+    drain_s = Float(0.0, config=True, help="Seconds to go on, not ready, once told to stop; for a load balancer.")
+    retire_every_h = Float(24.0, config=True, help="Hours between two lettings go of old history; 0: never.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
+
+    def _log_default(self) -> logging.Logger:
+        return logging.getLogger("stormplay.server")
+
+    def _configure_logging(self) -> None:
+        """Nothing: `stormplay.logs` says where the log goes, and in which shape."""
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Take what the constructor was given. No file that lies about may weaken a door, and no argument."""
@@ -93,6 +103,7 @@ class StormplayServer(Voila):
         """Voilà's settings with what makes them safe."""
         self.page_config = assets.page_config(self.base_url)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
+        self._health_thread, self.pulse = ThreadPoolExecutor(1, thread_name_prefix="health"), Pulse(self)
         local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
         made_by_voila = super().init_settings()
         self.identity_provider.proxy = self.proxy
@@ -119,6 +130,8 @@ class StormplayServer(Voila):
             (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
             (rf"{base}voila/execution/{_KERNEL}", Cells),
             (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
+            (rf"{base}health/live", Live),
+            (rf"{base}health/ready", Ready),
             *((base.rstrip("/") + path, handler) for path, handler in doors.handlers()),
             *assets.routes(base),
         ]
@@ -139,7 +152,12 @@ class StormplayServer(Voila):
 
     async def check(self, function: Callable[..., T], *args: Any) -> T:
         """Check a password in a thread of its own kind: a crowd at the login must not hold up those inside."""
-        return await asyncio.get_running_loop().run_in_executor(self._login_threads, function, *args)
+        within = contextvars.copy_context()  # what it logs belongs to the same request
+        return await asyncio.get_running_loop().run_in_executor(self._login_threads, within.run, function, *args)
+
+    async def ask_health(self, function: Callable[[], bool]) -> bool:
+        """Ask in a thread that does nothing else: whether the database answers must not depend on a queue."""
+        return await asyncio.get_running_loop().run_in_executor(self._health_thread, function)
 
     async def run(self, sockets: list[socket.socket], ready: Callable[[str], None] | None) -> None:
         """Serve on bound sockets until SIGINT or SIGTERM, then end every kernel and close every login."""
@@ -156,12 +174,17 @@ class StormplayServer(Voila):
             self.kernel_manager.watch()
             reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
             reruns.start()
+            retirement = Retirement(self.kernel_manager, 3600 * self.retire_every_h)
+            retirement.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
+                self.pulse.is_draining = True
+                await asyncio.sleep(self.drain_s)
             threading.excepthook = while_stopping
             server.stop()
+            retirement.stop()
             await reruns.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
@@ -172,10 +195,7 @@ class StormplayServer(Voila):
         return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
 
     def _log_request(self, handler: RequestHandler) -> None:
-        request, status = handler.request, handler.get_status()
-        note = self.log.error if status >= 500 and status != 503 else self.log.info
-        address = self.identity_provider.proxy.address(request)
-        note("%d %s %s %s %.0f ms", status, address, request.method, request.path, 1000 * request.request_time())
+        answered(handler, self.proxy, is_quiet=isinstance(handler, assets.Static | Health))
 
 
 def _run_folder() -> str:
@@ -216,7 +236,7 @@ def serve(
     check_public_url(public_url)
     check_logout_url((settings or {}).get("Identity", {}).get("proxy_logout_url", ""))
     sockets = bind(ip, port)
-    tell_of_doors()
+    begin(port)
     server = made(port, ip, notebooks, public_url, settings or {}, proxy)
     asyncio.run(server.run(sockets, ready))
 

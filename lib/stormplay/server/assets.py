@@ -16,7 +16,7 @@ from jupyterlab_server.config import get_federated_extensions
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 from voila.utils import get_voila_labextensions_path
 
-from stormplay import charts
+from stormplay import charts, logs
 from stormplay.server.cookies import Guarded
 from stormplay.server.frame import STATIC
 
@@ -71,6 +71,7 @@ class OwnStatic(Static):
             await super().prepare()
             return
         self.current_user = self._jupyter_current_user = None
+        logs.bind(request=self.number)
         if not self.check_host():
             raise HTTPError(403)
 

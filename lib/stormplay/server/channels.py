@@ -23,6 +23,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from stormplay.server.cookies import ONE_YEAR, Guarded
 from stormplay.server.frame import HEADERS
+from stormplay.server.numbers import HEADER
 
 ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
 OWN_ONLY = frozenset({
@@ -120,6 +121,7 @@ class Socket(WebSocketMixin, WebSocketHandler, Guarded):
         """The headers of a refusal."""
         for name, value in HEADERS.items():
             self.set_header(name, value)
+        self.set_header(HEADER, self.number)
         if self.is_https:
             self.set_header("Strict-Transport-Security", ONE_YEAR)
 

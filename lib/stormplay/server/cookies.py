@@ -1,4 +1,4 @@
-"""The cookies' names and flags, as strict as a visitor's browser can have them; and TLS for good where there is TLS."""
+"""What each handler does beside its own work: strict cookies, TLS for good where there is TLS, a number in the log."""
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
@@ -6,6 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
+from tornado.web import HTTPError
+
+from stormplay import logs
+from stormplay.server.numbers import HEADER, number_of
 
 ONE_YEAR = "max-age=31536000"
 
@@ -26,8 +30,27 @@ class Guarded(JupyterHandler):
     def set_default_headers(self) -> None:
         """Ask for TLS from now on, where there is TLS."""
         super().set_default_headers()
+        self.set_header(HEADER, self.number)
         if self.is_https:
             self.set_header("Strict-Transport-Security", ONE_YEAR)
+
+    @property
+    def number(self) -> str:
+        """The number by which the log knows this request."""
+        return number_of(self.request, getattr(self.settings["stormplay"], "proxy", None))
+
+    async def prepare(self, *args: Any, **kwargs: Any) -> Any:
+        """Let each line that this request writes into the log carry its number, and the id of whoever asks."""
+        logs.bind(request=self.number)
+        found = await super().prepare(*args, **kwargs)
+        if person := getattr(getattr(self, "_jupyter_current_user", None), "person_id", ""):
+            logs.bind(person=person)
+        return found
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """A refusal is told by its status; of anything else the log gets the place, and nothing that was typed."""
+        if not isinstance(error, HTTPError):
+            self.log.error("%s could not be answered", type(self).__name__, exc_info=(kind, error, trace))
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """A cookie of ours, by its plain name."""

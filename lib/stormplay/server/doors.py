@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import HTTPError, authenticated
 
-from stormplay import broker
+from stormplay import broker, logs
 from stormplay.broker import Person
 from stormplay.errors import BadInput, StormplayError
 from stormplay.server.frame import Page
@@ -55,7 +55,7 @@ class Door(Page):
         """
         throttle, attempt = self.identity_provider.throttle, self._attempt(username)
         if wait_s := int(throttle.wait_s(*attempt)):
-            doors.warning("%s is held up for %d s at %s", username, wait_s, self.address)
+            doors.warning("held up after wrong passwords", extra={"address": self.address, "seconds": wait_s})
             self.set_header("Retry-After", str(wait_s))
         else:
             throttle.failed(*attempt)
@@ -101,12 +101,14 @@ class LoginHandler(Door):
             return
         try:
             person = await self._whose(name, self.typed("password"))
+            named = person or await self.stormplay.check(broker.find_person, name)
         except StormplayError as error:
             self.was_none(name)
             self._form(typed, str(error), status=503)
             return
         if person is None:
-            doors.warning("wrong password for %s from %s", name, self.address)
+            with logs.bound(person=named.person_id if named else "unknown"):  # what was typed may be a password
+                doors.warning("wrong password", extra={"address": self.address})
             self._form(typed, WRONG, status=401)
             return
         self.was_right(name)
@@ -172,12 +174,12 @@ class PasswordHandler(Door):
             self._form(str(error), status=400 if isinstance(error, BadInput) else 503)
             return
         if not is_changed:
-            doors.warning("wrong password for %s from %s, at a change of it", visitor.username, self.address)
+            doors.warning("wrong password, at a change of it", extra={"address": self.address})
             self._form("That is not your present password. Nothing was changed.", status=401)
             return
         self.was_right(visitor.username)
         others = self.identity_provider.changed_password(self, visitor)
-        doors.info("%s changed the password; %d other sessions ended", visitor.username, others)
+        doors.info("changed the password; other sessions ended", extra={"count": others})
         self._form("", is_done=True)
 
     def _form(self, message: str = "", status: int = 200, *, is_done: bool = False) -> None:

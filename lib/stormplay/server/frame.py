@@ -24,7 +24,7 @@ _SENTENCES = {
     414: "The address of this page is too long.",
     503: "Stormplay cannot serve this page right now. Try again in a minute.",
 }
-_UNEXPECTED = "Something went wrong on the server. Reload the page; if it stays so, tell your administrator the time."
+_UNEXPECTED = "Something went wrong on the server. Reload the page; if it stays so, tell your administrator."
 
 # What a page may load and do. Widgets are compiled in the browser and their scripts come with the kernel's messages,
 # hence unsafe-eval and blob; nothing may come from, or go to, another server.
@@ -107,7 +107,9 @@ class Page(Guarded):
             retry: A path to offer as 'Try again'.
         """
         self.set_status(status)
-        self.show("error.html", sentence=sentence, status=status, retry=retry)
+        self.show(
+            "error.html", sentence=sentence, status=status, retry=retry, number=self.number if status >= 400 else ""
+        )
 
     def _common(self) -> dict[str, Any]:
         visitor = self.current_user if getattr(self, "_jupyter_current_user", None) else None

@@ -16,7 +16,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from tornado.web import HTTPError
 from traitlets import Instance, Integer, Unicode
 
-from stormplay import broker
+from stormplay import broker, logs
 from stormplay.broker import Person
 from stormplay.errors import NotAllowed, StormplayError
 from stormplay.server.proxy import Proxy
@@ -36,9 +36,11 @@ class Visitor(User):
 
     Attributes:
         session: Key of the session; a kernel belongs to it.
+        person_id: The id by which the log knows the person.
     """
 
     session: str = field(default="", repr=False)
+    person_id: str = ""
 
 
 class Identity(IdentityProvider):
@@ -77,7 +79,7 @@ class Identity(IdentityProvider):
     async def _told_by_proxy(self, handler: Any, key: str, person: Person | None) -> Visitor | None:
         """Who the proxy says it is, in a session of ours: a kernel belongs to a session."""
         if self.proxy.is_forged(handler.request):
-            doors.warning("%s sent %s and is no trusted proxy", handler.request.remote_ip, self.proxy.user_header)
+            _warn(f"{self.proxy.user_header} was sent by who is no trusted proxy", handler.request.remote_ip)
         username = self._named_by_proxy(handler, key)
         if person is not None and person.username == username:
             return self._visitor(key, person)
@@ -90,7 +92,7 @@ class Identity(IdentityProvider):
         except StormplayError:
             raise HTTPError(503) from None
         if named is None:
-            doors.warning("the proxy names %s, who has no open account", username)
+            _warn("the proxy names somebody who has no open account", handler.request.remote_ip)
             raise HTTPError(403) from NotAllowed(
                 f"There is no open account '{username}' here.", remedy="Ask your administrator for one."
             )
@@ -100,14 +102,16 @@ class Identity(IdentityProvider):
         try:
             return str(self.proxy.username(handler.request))
         except NotAllowed as error:
-            doors.warning("the proxy at %s names nobody that can be", handler.request.remote_ip)
+            _warn("the proxy names nobody that can be", handler.request.remote_ip)
             if key:
                 self.end(key)
             raise HTTPError(403) from error
 
     def _visitor(self, key: str, person: Person) -> Visitor:
         self.sessions.touch(key)
-        return Visitor(person.username, person.display_name, person.display_name, session=key)
+        return Visitor(
+            person.username, person.display_name, person.display_name, session=key, person_id=person.person_id
+        )
 
     def session_of(self, handler: Any) -> str:
         """The session key in the request's cookie, '' where it is missing or not signed by this server."""
@@ -118,7 +122,8 @@ class Identity(IdentityProvider):
         """Begin a new session; whatever session the browser had before ends. Returns the new one's key."""
         if before := self.session_of(handler):
             self.end(before)
-        doors.info("%s signed in from %s", person.username, self.proxy.address(handler.request))
+        logs.bind(person=person.person_id)
+        doors.info("signed in", extra={"address": self.proxy.address(handler.request)})
         return self._begin(handler, person)
 
     def _begin(self, handler: Any, person: Person) -> str:
@@ -130,7 +135,8 @@ class Identity(IdentityProvider):
         """End the browser's session, and everything that runs in it."""
         if key := self.session_of(handler):
             if person := self.sessions.find(key):
-                doors.info("%s signed out", person.username)
+                with logs.bound(person=person.person_id):
+                    doors.info("signed out")
             self.end(key)
         handler.clear_cookie(SESSION, path=handler.base_url)
 
@@ -182,6 +188,11 @@ class Identity(IdentityProvider):
     def is_token_authenticated(self, handler: Any) -> bool:
         """Never: so the checks of origin and XSRF token are never skipped."""
         return False
+
+
+def _warn(sentence: str, address: str | None) -> None:
+    """A line for whoever guards the door. No name is in it: what was sent may be anything."""
+    doors.warning(sentence, extra={"address": address})
 
 
 def _whose(device: str, username: str) -> str:

@@ -9,6 +9,7 @@ login ends with it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import secrets
 import time
@@ -148,7 +149,8 @@ class Kernels(AsyncMappingKernelManager):
 
     async def off_loop(self, function: Callable[..., T], *args: Any) -> T:
         """Call something that blocks, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        within = contextvars.copy_context()  # what it logs belongs to the same request
+        return await asyncio.get_running_loop().run_in_executor(self._threads, within.run, function, *args)
 
     # ---- what a kernel says before its page is there
 

@@ -85,7 +85,7 @@ class NotebookPage(Page):
     async def _refuse(self, error: StormplayError) -> None:
         if isinstance(error, NotAllowed):
             if await self._has_account():
-                self.log.error("%s got no page: %s", self.current_user.username, error)
+                self.log.error("somebody with an open account got no page: no login could be minted")
                 raise HTTPError(503)  # what is wrong is the server's
             self.identity_provider.sign_out(self)
             self.say(str(error), 403)

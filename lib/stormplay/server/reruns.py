@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from tornado.ioloop import PeriodicCallback
 
-from stormplay import database
+from stormplay import database, logs
 from stormplay.errors import BadInput, Busy, Cancelled, DatabaseUnavailable, StormplayError
 from stormplay.server.book import Shelf
 
@@ -90,7 +90,7 @@ class Reruns:
         except Exception as error:
             # No database just now, or the server is being stopped. Whatever it is, the next turn asks again.
             if not self._is_deaf:
-                self._log.warning("no wish for a report could be taken: %s", error)
+                self._log.warning("no wish for a report could be taken: %s", logs.plain(error))
             self._is_deaf = True
         else:
             self._is_deaf = False

@@ -21,7 +21,7 @@ from typing import Any
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from stormplay import errors
+from stormplay import errors, logs
 from stormplay.server.book import Book
 
 CELL_TIMEOUT_S = 600
@@ -131,7 +131,8 @@ class Run:
         if error.ename in _SPOKEN:
             return _alert(html.escape(str(error.evalue)))
         reference = secrets.token_hex(4)
-        log.error("%s, cell %d failed [%s]: %s\n%s", self._book.name, index, reference, error.ename, error.traceback)
+        where = logs.frames_of(str(error.traceback))  # its text may quote a row, its source is nobody's business
+        log.error("%s, cell %d failed [%s]: %s at %s", self._book.name, index, reference, error.ename, where)
         return _alert(too_much(self._memory_mb)) if error.ename in OUT_OF_MEMORY else _sorry(reference)
 
     def _tell(self, message: Message) -> None:

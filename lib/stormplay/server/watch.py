@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.ioloop import PeriodicCallback
 
-from stormplay import broker
+from stormplay import broker, logs
 from stormplay.server.visits import Visit
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Watch:
         except Exception as error:
             # Whatever it is, the server must go on; the next turn asks again, and the logins last a while.
             if not self._is_deaf:
-                self._log.warning("logins could not be renewed: %s", error)
+                self._log.warning("logins could not be renewed: %s", logs.plain(error))
             self._is_deaf = True
         else:
             self._is_deaf = False

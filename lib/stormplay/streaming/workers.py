@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from stormplay import logs
 from stormplay.errors import StormplayError
 from stormplay.streaming import consumer
 from stormplay.streaming.consumer import END_S, Progress
@@ -101,6 +102,8 @@ def _fork(settings: Settings, number: int, metrics_port: int | None) -> int:
         return process
     code = 1
     try:
+        logs.configure_fork(f"stream-{number}")
+        logs.bind(worker=str(number))
         run_here(
             settings.of_worker(number),
             number=number,
