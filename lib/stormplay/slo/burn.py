@@ -8,9 +8,9 @@ matters, the short one that it goes on. 14.4 times over an hour is 2 % of a mont
 Few events. A company with ten page views a day has no burn rate over an hour: one slow page would be a hundred times
 what is allowed. So a rule holds only where its long window has a least number of bad events: 5 for the urgent rules,
 10 for the one that can wait, which looks so long that 5 come together by chance (`benchmarks/alerts.py`). Then an
-outage is told after the fifth failed view, however few there are, and a single one never. And a burn rate is said only of a window
-in which a service that just keeps its objective would have one bad event (1 / (1 - target) events), or LEAST_BAD bad
-ones; of any other it is 'not enough events'.
+outage is told after the fifth failed view, however few there are, and a single one never. And a burn rate is said
+only of a window in which a service that just keeps its objective would have one bad event (1 / (1 - target) events),
+or LEAST_BAD bad ones; of any other it is 'not enough events'.
 """
 
 from __future__ import annotations

@@ -423,7 +423,7 @@ BEGIN
         UPDATE public.slo_alerts a SET quiet_since = at WHERE a.tenant_id = tenant AND a.alert_id = known.alert_id;
         RETURN false;
     END IF;
-    IF known.quiet_since > at - CASE known.severity WHEN 'urgent' THEN interval '30 min' ELSE interval '6 hours' END THEN
+    IF known.quiet_since > at - (CASE known.severity WHEN 'urgent' THEN interval '30 min' ELSE interval '6 hours' END) THEN
         RETURN false;
     END IF;
     UPDATE public.slo_alerts a SET closed_at = at WHERE a.tenant_id = tenant AND a.alert_id = known.alert_id;
