@@ -23,6 +23,7 @@ Table of contents, in the order of the story:
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
+    slo               what is promised of a company's services and how it stands (`slo.standing(tenant)`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         registry,
         routing,
         score,
+        slo,
         storms,
         tenancy,
         uplift,
@@ -91,6 +93,7 @@ __all__ = [
     "registry",
     "routing",
     "score",
+    "slo",
     "storms",
     "stream_storm_updates",
     "tenancy",

@@ -19,17 +19,18 @@ from urllib.parse import urlsplit
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
-from traitlets import Float, Instance, Unicode
+from traitlets import Float, Instance, Integer, Unicode
 from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
-from stormplay.server import assets, doors
+from stormplay.errors import StormplayError
+from stormplay.server import assets, doors, metrics
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
 from stormplay.server.health import Health, Live, Pulse, Ready
-from stormplay.server.identity import Identity
+from stormplay.server.identity import Identity, Visitor
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import answered, begin, while_stopping
@@ -37,6 +38,8 @@ from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
 from stormplay.server.retiring import Retirement
+from stormplay.server.slos import EVERY_S, Slos
+from stormplay.server.timing import Timing
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -80,6 +83,9 @@ class StormplayServer(Voila):
     patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
     drain_s = Float(0.0, config=True, help="Seconds to go on, not ready, once told to stop; for a load balancer.")
     retire_every_h = Float(24.0, config=True, help="Hours between two lettings go of old history; 0: never.")
+    metrics_port = Integer(0, config=True, help="Port on which Prometheus reads figures; 0: none.")
+    metrics_ip = Unicode("127.0.0.1", config=True, help="Address for it; beyond loopback a token is needed.")
+    slo_every_s = Float(EVERY_S, config=True, help="Seconds between two looks at the objectives.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
@@ -102,6 +108,8 @@ class StormplayServer(Voila):
     def init_settings(self) -> dict[str, Any]:
         """Voilà's settings with what makes them safe."""
         self.page_config = assets.page_config(self.base_url)
+        self.meters = metrics.Meters(lambda: len(self.kernel_manager.visits))
+        self.slos = Slos(self.meters, self.log, self.slo_every_s)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         self._health_thread, self.pulse = ThreadPoolExecutor(1, thread_name_prefix="health"), Pulse(self)
         local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
@@ -145,6 +153,10 @@ class StormplayServer(Voila):
             for name, word in self.shelf.acts().items()
         ]  # fmt: skip
 
+    def timing(self, visitor: Visitor, tenant: str, request: HTTPServerRequest) -> Timing:
+        """A clock for a page that was asked for."""
+        return Timing(self.slos.saw, visitor.username, tenant, request.request_time())
+
     def is_https(self, request: HTTPServerRequest) -> bool:
         """Whether the visitor's browser speaks TLS, with us or with the proxy before us."""
         told = self.identity_provider.proxy.is_https(request)
@@ -158,6 +170,8 @@ class StormplayServer(Voila):
     async def ask_health(self, function: Callable[[], bool]) -> bool:
         """Ask in a thread that does nothing else: whether the database answers must not depend on a queue."""
         return await asyncio.get_running_loop().run_in_executor(self._health_thread, function)
+
+    _metrics_sockets: Sequence[socket.socket] = ()
 
     async def run(self, sockets: list[socket.socket], ready: Callable[[str], None] | None) -> None:
         """Serve on bound sockets until SIGINT or SIGTERM, then end every kernel and close every login."""
@@ -176,6 +190,8 @@ class StormplayServer(Voila):
             reruns.start()
             retirement = Retirement(self.kernel_manager, 3600 * self.retire_every_h)
             retirement.start()
+            self.slos.start()
+            figures = metrics.serve(self.meters, self._metrics_sockets)
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
@@ -185,14 +201,26 @@ class StormplayServer(Voila):
             threading.excepthook = while_stopping
             server.stop()
             retirement.stop()
+            figures.stop()
             await reruns.stop()
             await self.kernel_manager.end_all()
+            await asyncio.get_running_loop().run_in_executor(None, self.slos.stop)
             await server.close_all_connections()
         finally:
             shutil.rmtree(self.connection_dir, ignore_errors=True)
 
+    def bind_metrics(self) -> None:
+        """Take the port for figures, where one is wanted.
+
+        Raises:
+            PortTaken, BadInput: It cannot be used, or would be open to anybody.
+        """
+        if self.metrics_port:
+            metrics.check(self.metrics_ip)
+            self._metrics_sockets = bind(self.metrics_ip, self.metrics_port)
+
     def _is_loopback(self) -> bool:
-        return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
+        return metrics.is_loopback(self.ip)
 
     def _log_request(self, handler: RequestHandler) -> None:
         answered(handler, self.proxy, is_quiet=isinstance(handler, assets.Static | Health))
@@ -238,6 +266,12 @@ def serve(
     sockets = bind(ip, port)
     begin(port)
     server = made(port, ip, notebooks, public_url, settings or {}, proxy)
+    try:
+        server.bind_metrics()
+    except StormplayError:
+        for taken in sockets:
+            taken.close()
+        raise
     asyncio.run(server.run(sockets, ready))
 
 
