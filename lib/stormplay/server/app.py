@@ -31,6 +31,7 @@ from stormplay.server.identity import Identity
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import tell_of_doors, while_stopping
+from stormplay.server.metering import Metering
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
@@ -156,6 +157,8 @@ class StormplayServer(Voila):
             self.kernel_manager.watch()
             reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
             reruns.start()
+            metering = Metering(self.kernel_manager, self.log)
+            metering.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
@@ -163,6 +166,7 @@ class StormplayServer(Voila):
             threading.excepthook = while_stopping
             server.stop()
             await reruns.stop()
+            await metering.stop()
             await self.kernel_manager.end_all()
             await server.close_all_connections()
         finally:
