@@ -22,6 +22,7 @@ Table of contents, in the order of the story:
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
+    billing           what a company used, what that costs, its invoices (`billing.standing(tenant)`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     slo               what is promised of a company's services and how it stands (`slo.standing(tenant)`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stormplay import (
         attribution,
+        billing,
         charts,
         errors,
         experiments,
@@ -80,6 +82,7 @@ __all__ = [
     "StreamDesk",
     "TreatmentPolicy",
     "attribution",
+    "billing",
     "calculate_storm_play_score",
     "charts",
     "errors",
