@@ -6,7 +6,9 @@ import http.client
 import re
 
 import pytest
+from browser import chromium
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from site_up import sign_in
 from sqlalchemy import text
 from visitor import eventually, free_port, serving
 
@@ -165,3 +167,16 @@ def test_a_visit_is_told_once_and_for_what_it_was(act, expected):
 def test_refusals_are_no_failures():
     assert [outcome_of(name) for name in ("UnknownTenant", "Conflict", "DatabaseUnavailable", "KeyError")] == [
         "refused", "refused", "failed", "failed"]  # fmt: skip
+
+
+def test_a_browser_says_when_it_has_drawn_the_page(measured):
+    """While the page is still open: else the visit's end would have told of it."""
+    name = ("stormplay_pages_total", ("outcome", "whole"))
+    before = values(measured)[name]
+    with chromium() as running:
+        page = running.new_context(base_url=f"http://127.0.0.1:{measured.port}").new_page()
+        page.goto("/voila/render/plain.ipynb?tenant=lone-star")
+        sign_in(page)
+        page.wait_for_function("document.documentElement.dataset.state === 'ready'", timeout=60_000)
+        eventually(lambda: values(measured)[name] == before + 1)
+        assert values(measured)[("stormplay_pages_open",)] >= 1
