@@ -22,6 +22,7 @@ Table of contents, in the order of the story:
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
+    TenantHealth      whether a company is well, and if not, the next action; `health.companies_of_mine`
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         charts,
         errors,
         experiments,
+        health,
         identity,
         live,
         policy,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         uplift,
     )
     from stormplay.attribution import AttributionEngine
+    from stormplay.health import TenantHealth
     from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
@@ -76,6 +79,7 @@ __all__ = [
     "RouteBuilder",
     "StormPlayScore",
     "StreamDesk",
+    "TenantHealth",
     "TreatmentPolicy",
     "attribution",
     "calculate_storm_play_score",
@@ -83,6 +87,7 @@ __all__ = [
     "errors",
     "experiments",
     "get_score_breakdown",
+    "health",
     "identity",
     "list_storms",
     "live",
@@ -106,6 +111,7 @@ _HOME = {
     "NurtureLoop": "stormplay.nurture",
     "ReportDesk": "stormplay.reports",
     "RouteBuilder": "stormplay.routes",
+    "TenantHealth": "stormplay.health",
     "TreatmentPolicy": "stormplay.policy",
     "StormPlayScore": "stormplay.score",
     "StreamDesk": "stormplay.streaming",

@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stormplay import broker, database, embedded
 from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
+from stormplay.parameters import NEWEST
 
 # What the database refuses in words of its own (sql/0034): the arms of a storm.
 _OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
@@ -221,7 +222,7 @@ def because(connection: Connection, cause: str) -> None:
 
 
 def storm_id(connection: Connection, storm: str | UUID) -> str:
-    """The id of a storm given by slug or id, in the session's tenant.
+    """The id of a storm given by slug or id, or of the newest one ('newest'), in the session's tenant.
 
     Raises:
         UnknownStorm: This tenant has no such storm.
@@ -231,6 +232,9 @@ def storm_id(connection: Connection, storm: str | UUID) -> str:
     value = str(storm) if wanted is None else wanted
     query = text(f"SELECT storm_id FROM storms WHERE {column} = :value")  # noqa: S608 - one of two own words
     found = connection.execute(query, {"value": value}).scalar_one_or_none()
+    if found is None and storm == NEWEST:
+        newest = text("SELECT storm_id FROM storms ORDER BY event_date DESC, slug LIMIT 1")
+        found = connection.execute(newest).scalar_one_or_none()
     if found is None:
         have = connection.execute(text("SELECT slug FROM storms ORDER BY event_date DESC LIMIT 5")).scalars().all()
         raise UnknownStorm(
