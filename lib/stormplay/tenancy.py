@@ -227,19 +227,17 @@ def storm_id(connection: Connection, storm: str | UUID) -> str:
     Raises:
         UnknownStorm: This tenant has no such storm.
     """
-    wanted = as_uuid(storm)
-    column = "slug" if wanted is None else "storm_id"
-    value = str(storm) if wanted is None else wanted
+    column, value = ("slug", str(storm)) if (wanted := as_uuid(storm)) is None else ("storm_id", wanted)
     query = text(f"SELECT storm_id FROM storms WHERE {column} = :value")  # noqa: S608 - one of two own words
     found = connection.execute(query, {"value": value}).scalar_one_or_none()
-    if found is None and storm == NEWEST:
-        newest = text("SELECT storm_id FROM storms ORDER BY event_date DESC, slug LIMIT 1")
-        found = connection.execute(newest).scalar_one_or_none()
     if found is None:
-        have = connection.execute(text("SELECT slug FROM storms ORDER BY event_date DESC LIMIT 5")).scalars().all()
+        newest = "SELECT slug, storm_id FROM storms ORDER BY event_date DESC, slug LIMIT 5"
+        have = connection.execute(text(newest)).all()
+        if have and storm == NEWEST:
+            return str(have[0].storm_id)
         raise UnknownStorm(
             f"This tenant has no storm '{storm}'.",
-            f"It has {', '.join(have)}." if have else "It has no storm yet.",
+            f"It has {', '.join(row.slug for row in have)}." if have else "It has no storm yet.",
         )
     return str(found)
 
