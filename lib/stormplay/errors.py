@@ -184,6 +184,11 @@ class PartlyFailed(StormplayError):
 
 
 class HandOverFailed(StormplayError):
-    """A report is published, but a mail server or another place did not take it."""
+    """A mail server or another place did not take what was given to it; what it tells of is done all the same.
+
+    Attributes:
+        is_final: Whether it was refused for good, so that another try is in vain.
+    """
 
     exit_code = 6
+    is_final = False

@@ -11,9 +11,9 @@ from command import in_process
 from post_office import PASSWORD, QUOTED, USER, certificate, free_port, open_office
 from small import AGED, RECORDED, SUBJECT, notebook
 
-from stormplay import reports
+from stormplay import post, reports
 from stormplay.errors import BadInput, Busy, HandOverFailed, ReportFailed
-from stormplay.reports import figures, mail, post
+from stormplay.reports import figures, mail
 from stormplay.reports.destinations import Folder
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report

@@ -10,8 +10,8 @@ from stormplay.cli import say
 from stormplay.errors import BadInput, HandOverFailed
 
 if TYPE_CHECKING:
+    from stormplay.post import Server
     from stormplay.reports import Order, Outcome, Terms
-    from stormplay.reports.post import Server
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Post:
         Returns:
             What a scheduler has to know of those that were not taken; None where all were.
         """
-        from stormplay.reports import mail, post  # noqa: PLC0415
+        from stormplay import post  # noqa: PLC0415
+        from stormplay.reports import mail  # noqa: PLC0415
 
         to = mail.letters(self.sender, self.given, [one.order for one in outcomes])
         failed: list[HandOverFailed] = []
@@ -54,7 +55,7 @@ class Post:
             try:
                 post.hand_over(message, self.server)
             except HandOverFailed as error:
-                failed.append(error)
+                failed.append(HandOverFailed(error.what, remedy="The reports are published; only the mail is missing."))
         for one in failed[1:]:
             say.error(str(one))
         return failed[0] if failed else None
@@ -70,9 +71,10 @@ def post_of(mail_to: Sequence[str], mail_from: str, terms: Terms) -> tuple[Post 
         return None, terms
     if not (mail_to and mail_from):
         raise BadInput("A mail needs both --mail-to and --mail-from.", "Expected both, or neither.")
-    from stormplay.reports import mail, pdf, post  # noqa: PLC0415
+    from stormplay import post  # noqa: PLC0415
+    from stormplay.reports import pdf  # noqa: PLC0415
 
-    made = Post(post.server(), mail.checked(mail_from), mail_to)
+    made = Post(post.server(), post.checked(mail_from), mail_to)
     if terms.is_pdf:
         return made, terms
     try:

@@ -17,7 +17,6 @@ Table of contents, in the order in which a report comes to be:
     copying     a report's files in another place
     fan_out     many reports, some at once
     mail, figures   what came of a company's reports, in words, as one mail to its own recipients
-    post        the mail server that takes it
     desk, shelf what a page shows of a storm's reports: history, freshness, files; and a wish for one more
 """
 

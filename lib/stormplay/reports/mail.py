@@ -17,10 +17,9 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
 from stormplay import clock
 from stormplay.errors import BadInput, Busy
+from stormplay.post import checked, one_line
 from stormplay.reports import contracts, figures
 from stormplay.reports.fan_out import Outcome
 from stormplay.reports.orders import Order
@@ -84,24 +83,6 @@ def letters(sender: str, given: Sequence[str], orders: Sequence[Order]) -> Lette
     return Letters(checked(sender), {one: tuple(dict.fromkeys(addresses)) for one, addresses in to.items()})
 
 
-def checked(address: str) -> str:
-    """An address as it is written in a mail.
-
-    Raises:
-        BadInput: It is none.
-    """
-    try:
-        return str(
-            validate_email(
-                address, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
-            ).normalized
-        )
-    except EmailNotValidError as error:
-        raise BadInput(
-            f"{address!r} is not an e-mail address: {error}", "Expected one such as ana@example.com."
-        ) from None
-
-
 def messages(outcomes: Iterable[Outcome], to: Letters, without_pdf: str = "") -> Iterator[EmailMessage]:
     """One mail for each company that has recipients and something to tell.
 
@@ -155,11 +136,6 @@ def message(outcomes: Sequence[Outcome], sender: str, recipients: Sequence[str],
         kind, sub = _KINDS[f".{name.rpartition('.')[2]}"]
         found.add_attachment(data, maintype=kind, subtype=sub, filename=name)
     return found
-
-
-def one_line(said: str) -> str:
-    """Text for a header: one line, without what no person can see."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())[:200]
 
 
 def _part(outcome: Outcome, files: list[tuple[str, bytes]], without_pdf: str) -> _Part:

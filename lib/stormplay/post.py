@@ -1,4 +1,7 @@
-"""The mail server that `STORMPLAY_SMTP` names, and a message handed to it; its password is never said anywhere."""
+"""The mail server that `STORMPLAY_SMTP` names, and a message handed to it; its password is never said anywhere.
+
+Reports and alerts share it. What a failure leaves undone is theirs to say: `HandOverFailed` says what the server did.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from email_validator import EmailNotValidError, validate_email
 
 from stormplay.errors import BadInput, HandOverFailed
 
@@ -82,6 +87,29 @@ def _read(parts: SplitResult) -> Server | None:
     return Server(parts.hostname or "", parts.port or _PORTS[parts.scheme], user, password, parts.scheme == "smtps")
 
 
+def checked(address: str) -> str:
+    """An address as it is written in a mail.
+
+    Raises:
+        BadInput: It is none.
+    """
+    try:
+        return str(
+            validate_email(
+                address, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
+            ).normalized
+        )
+    except EmailNotValidError as error:
+        raise BadInput(
+            f"{address!r} is not an e-mail address: {error}", "Expected one such as ana@example.com."
+        ) from None
+
+
+def one_line(said: str) -> str:
+    """Text for a header: one line, without what no person can see."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())[:200]
+
+
 def hand_over(message: EmailMessage, to: Server, *, tries: int = 4, pause_s: float = 5.0) -> None:
     """Give a message to a mail server; again only where the server says that it cannot take it just now (4xx).
 
@@ -92,7 +120,8 @@ def hand_over(message: EmailMessage, to: Server, *, tries: int = 4, pause_s: flo
         pause_s: Seconds before the second try; doubled each time.
 
     Raises:
-        HandOverFailed: It does not take the message for everybody in To. The sentence names who did not get it.
+        HandOverFailed: It does not take the message for everybody in To. The sentence names who did not get it;
+            `is_final` where the server has refused for good.
     """
     sender, waiting = (_addresses(message, name) for name in ("From", "To"))
     refused: dict[str, str] = {}
@@ -107,7 +136,7 @@ def hand_over(message: EmailMessage, to: Server, *, tries: int = 4, pause_s: flo
             break
     if refused:
         told = "; ".join(f"{one}: {said}" for one, said in refused.items())
-        raise _failed(f"The mail server {to} did not take the mail for {told}.")
+        raise _failed(f"The mail server {to} did not take the mail for {told}.", is_final=not waiting)
 
 
 def _try(
@@ -174,5 +203,7 @@ def _said(code: int, text: bytes | str, to: Server) -> str:
     return f"{code} {' '.join(plain.split())[:200]}".strip()
 
 
-def _failed(what: str) -> HandOverFailed:
-    return HandOverFailed(what, remedy="The reports are published; only the mail is missing.")
+def _failed(what: str, *, is_final: bool = False) -> HandOverFailed:
+    made = HandOverFailed(what)
+    made.is_final = is_final
+    return made
