@@ -23,6 +23,7 @@ Table of contents, in the order of the story:
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
     TenantHealth      whether a company is well, and if not, the next action; `health.companies_of_mine`
+    billing           what a company used, what that costs, its invoices (`billing.standing(tenant)`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stormplay import (
         attribution,
+        billing,
         charts,
         errors,
         experiments,
@@ -82,6 +84,7 @@ __all__ = [
     "TenantHealth",
     "TreatmentPolicy",
     "attribution",
+    "billing",
     "calculate_storm_play_score",
     "charts",
     "errors",

@@ -18,6 +18,8 @@
     ├── Conflict               somebody else changed it first       exit 5
     ├── Fenced                 another consumer of the stream is ahead    exit 5
     ├── Busy                   all places are taken                 exit 5
+    ├── CapReached             the plan allows no more this month   exit 7
+    ├── Closed                 a month or an invoice that stands    exit 5
     ├── Cancelled              the person stopped it; nothing changed
     ├── ArtifactRefused        a model's file is not what it was    exit 1
     ├── DatabaseUnavailable    no database answers                  exit 1
@@ -127,6 +129,18 @@ class Fenced(StormplayError):
 
 class Busy(StormplayError):
     """All places are taken; somebody has to leave first."""
+
+    exit_code = 5
+
+
+class CapReached(StormplayError):
+    """The company's plan allows no more of this in the month; nothing was begun."""
+
+    exit_code = 7
+
+
+class Closed(StormplayError):
+    """A month is closed already, or has not ended; an invoice is never changed."""
 
     exit_code = 5
 

@@ -15,6 +15,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from stormplay import roads, tenancy
+from stormplay.billing import caps
 from stormplay.candidates import candidates
 from stormplay.day import Added, Reordered, TakenOff, add_stop, reorder_rest, take_off
 from stormplay.errors import BadInput
@@ -86,6 +87,7 @@ class RouteBuilder(RouteReader):
         Raises:
             BadInput: max_per_route below 1, an unknown visit type, a shift of no time, a depot that is no place.
             NothingToRoute: No decision yet, or no treated property that can be put on a route.
+            CapReached: The company's plan allows fewer new stops this month; what is planned anew needs none.
             Conflict: Somebody else is generating for this storm, or started a route meanwhile.
             Cancelled: progress returned False.
         """
@@ -104,6 +106,7 @@ class RouteBuilder(RouteReader):
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)
+            caps.check_stops(connection, self.storm_id, stops["property_id"])
             before = tenancy.frame(connection, ROUTES, this_storm)
             old_stops = tenancy.bulk_frame(connection, STOPS, this_storm)
             plan = solve_stops(stops, start, limit, time_limit_s, seed, progress,

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from reportlab.graphics.shapes import Drawing, Rect
 from reportlab.lib import colors
+from reportlab.lib.enums import TA_LEFT, TA_RIGHT
 from reportlab.lib.pagesizes import letter
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -41,19 +42,19 @@ def _story(pack: Pack) -> list[Flowable]:
     count = "1 stop" if len(pack.stops) == 1 else f"{len(pack.stops):,} stops"
     head = (f"{pack.company} · {pack.crew or 'no crew yet'} · {pack.day:%A, %d %B %Y} · {count} · "
             f"data of {pack.as_of:%Y-%m-%d %H:%M %Z}")  # fmt: skip
-    story = [_said(pack.title, 17, bold=True), Spacer(1, 2 * mm), _said(head, 9, colour=_GREY), Spacer(1, 3 * mm)]
+    story = [said(pack.title, 17, bold=True), Spacer(1, 2 * mm), said(head, 9, colour=_GREY), Spacer(1, 3 * mm)]
     if pack.is_synthetic:
-        story += [_said("Homes and owners are synthetic: this is a demonstration.", 10, bold=True), Spacer(1, 3 * mm)]
-    story.append(_table(pack) if pack.stops else _said("No stop is on it.", 10))
+        story += [said("Homes and owners are synthetic: this is a demonstration.", 10, bold=True), Spacer(1, 3 * mm)]
+    story.append(_table(pack) if pack.stops else said("No stop is on it.", 10))
     links = google(pack)
-    story += [Spacer(1, 6 * mm), _said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
-    story += _codes(links) if links else [_said("No stop has a place to drive to.", 10)]
-    return [*story, Spacer(1, 3 * mm), _said(FOOT, 8.5, colour=_GREY)]
+    story += [Spacer(1, 6 * mm), said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
+    story += _codes(links) if links else [said("No stop has a place to drive to.", 10)]
+    return [*story, Spacer(1, 3 * mm), said(FOOT, 8.5, colour=_GREY)]
 
 
 def _table(pack: Pack) -> Table:
     rows: list[list[Any]] = [
-        ["", "", *(_said(word, 8.5, colour=_GREY) for word in ("Address", "Status", "What happened"))]
+        ["", "", *(said(word, 8.5, colour=_GREY) for word in ("Address", "Status", "What happened"))]
     ]
     rows += [_row(stop) for stop in pack.stops]
     made = Table(rows, colWidths=[9 * mm, 8 * mm, 82 * mm, 30 * mm, 62 * mm], repeatRows=1)
@@ -76,13 +77,13 @@ def _row(stop: Stop) -> list[Any]:
     box = Drawing(10, 10)
     if not stop.do_not_knock:
         box.add(Rect(0.5, 0.5, 8.5, 8.5, strokeColor=colors.black, fillColor=None, strokeWidth=0.8))
-    status = _said(stop.status.replace("_", " "), 9.5)
-    return [_said(str(stop.number), 9.5), box, _said(where, 9.5, is_markup=True), status, ""]
+    status = said(stop.status.replace("_", " "), 9.5)
+    return [said(str(stop.number), 9.5), box, said(where, 9.5, is_markup=True), status, ""]
 
 
 def _codes(links: list[Link]) -> list[Flowable]:
     """The QR codes in rows; a row is never cut by the end of a page."""
-    cells = [[_code(link.url), _said(link.title, 8.5)] for link in links]
+    cells = [[_code(link.url), said(link.title, 8.5)] for link in links]
     rows = [cells[at : at + _LINKS_A_ROW] for at in range(0, len(cells), _LINKS_A_ROW)]
     return [
         KeepTogether(Table([row + [""] * (_LINKS_A_ROW - len(row))], colWidths=[38 * mm] * _LINKS_A_ROW))
@@ -98,18 +99,26 @@ def _code(url: str) -> Drawing:
     return drawn
 
 
-def _said(
-    text: str, size: float, *, bold: bool = False, colour: Any = colors.black, is_markup: bool = False
+def said(
+    text: str,
+    size: float,
+    *,
+    bold: bool = False,
+    colour: Any = colors.black,
+    is_markup: bool = False,
+    is_right: bool = False,
 ) -> Paragraph:
-    regular, heavy = _fonts()
+    """A paragraph in our font; text is taken as it is unless it is markup."""
+    regular, heavy = fonts()
     style = ParagraphStyle(
-        "said", fontName=heavy if bold else regular, fontSize=size, leading=size * 1.3, textColor=colour
-    )
+        "said", fontName=heavy if bold else regular, fontSize=size, leading=size * 1.3, textColor=colour,
+        alignment=TA_RIGHT if is_right else TA_LEFT,
+    )  # fmt: skip
     return Paragraph(text if is_markup else escape(text), style)
 
 
 @cache
-def _fonts() -> tuple[str, str]:
+def fonts() -> tuple[str, str]:
     """Bitstream Vera, which comes with the library: names have accents, and a printer may have no font of ours."""
     for name, file in (("Vera", "Vera.ttf"), ("VeraBd", "VeraBd.ttf")):
         pdfmetrics.registerFont(TTFont(name, file))
@@ -119,7 +128,7 @@ def _fonts() -> tuple[str, str]:
 
 def _numbered(pack: Pack) -> Any:
     def draw(canvas: Any, document: Any) -> None:
-        canvas.setFont(_fonts()[0], 8)
+        canvas.setFont(fonts()[0], 8)
         canvas.setFillColor(_GREY)
         canvas.drawString(12 * mm, 8 * mm, pack.title[:80])
         canvas.drawRightString(letter[0] - 12 * mm, 8 * mm, f"Page {document.page}")

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stormplay import database
+from stormplay.billing import caps
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import busy
 
@@ -113,7 +114,11 @@ def _answering() -> Iterator[None]:
 
 
 def begin(order: Order, login: str, as_of: datetime) -> str:
-    """Note that a run begins, and that earlier ones which never said how they ended were killed. Returns its id."""
+    """Note that a run begins, and that earlier ones which never said how they ended were killed. Returns its id.
+
+    Raises:
+        CapReached: The company's plan allows no more reports this month; nothing was begun.
+    """
     values = {
         "login": login,
         "tenant_id": order.tenant_id,
@@ -123,7 +128,7 @@ def begin(order: Order, login: str, as_of: datetime) -> str:
         "values": json.dumps(dict(order.values)),
         "as_of": as_of,
     }
-    with database.transaction(database.broker_url()) as connection:
+    with caps.said(), database.transaction(database.broker_url()) as connection:
         return str(connection.execute(text(_BEGIN), values).scalar_one())
 
 
