@@ -120,10 +120,8 @@ def my_tenants() -> pd.DataFrame:
     """The tenants open to this person: tenant_id, slug, org_name, role, is_synthetic; empty where there are none."""
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
     with database.transaction(address()) as connection:
-        rows = connection.execute(
-            text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
-        )
-        return pd.DataFrame(rows.fetchall(), columns=columns)
+        query = text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
+        return pd.DataFrame(connection.execute(query).fetchall(), columns=columns)
 
 
 def my_name() -> str:

@@ -33,6 +33,12 @@ class HealthPage(Protocol):
     def quality(self) -> Any:
         """Show what the checks of the chosen storm's data found, and run them."""
 
+    def services(self) -> Any:
+        """Show what was promised and what was kept."""
+
+    def usage(self) -> Any:
+        """Show what was used of what the plan includes, the bill so far, and the invoices."""
+
     def people(self) -> Any:
         """Show who is active and whose account is stale."""
 
@@ -110,6 +116,14 @@ class Report:
     def quality(self) -> HTML:
         """Show what the checks of the chosen storm's data found."""
         return HTML(sections.quality(self.view))
+
+    def services(self) -> HTML:
+        """Show what was promised and what was kept."""
+        return HTML(sections.services(self.view))
+
+    def usage(self) -> HTML:
+        """Show what was used of what the plan includes, the bill so far, and the invoices."""
+        return HTML(sections.usage(self.view) + sections.invoices(self.view))
 
     def people(self) -> HTML:
         """Show who is active and whose account is stale."""

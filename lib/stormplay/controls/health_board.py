@@ -12,6 +12,7 @@ from stormplay.controls import markup
 from stormplay.controls.asking import FileWhenWanted, look_again, row, show, top
 from stormplay.controls.following import read_beside
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.health_papers import Invoices
 from stormplay.controls.health_state import Sources, View, Wellness, totals
 from stormplay.controls.live import KeptHtml
 from stormplay.controls.record import Recorded
@@ -20,7 +21,7 @@ from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
-DRAWN = ("answer", "quality", "people", "companies")
+DRAWN = ("answer", "quality", "services", "usage", "people", "companies")
 
 
 class HealthBoard:
@@ -31,6 +32,7 @@ class HealthBoard:
         message: Where the page says what went wrong with a choice.
         work: The checks of the chosen storm's data, run now.
         csv: The dimensions as a file.
+        papers: Past invoices as files.
     """
 
     def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
@@ -45,6 +47,7 @@ class HealthBoard:
         self.work = Work("Check the data now", self._check, self._checked, self._checking)
         show(self.work.cancel_button, False)  # one transaction of seconds: there is nothing to stop half way
         self._reason = widgets.HTML()
+        self.papers = Invoices()
         self._selectors: Selectors | None = None
         checked(self.message)(self._start)()
         checked(self.message)(self._draw)()
@@ -71,6 +74,14 @@ class HealthBoard:
         return widgets.VBox([
             self._html["quality"], row(self.work.button), self._reason, self.work.running, self.work.message.widget,
         ])  # fmt: skip
+
+    def services(self) -> widgets.Widget:
+        """Show what was promised and what was kept."""
+        return self._html["services"]
+
+    def usage(self) -> widgets.Widget:
+        """Show what was used of what the plan includes, the bill so far, and the invoices."""
+        return widgets.VBox([self._html["usage"], self.papers.widget])
 
     def people(self) -> widgets.Widget:
         """Show who is active and whose account is stale."""
@@ -162,14 +173,16 @@ class HealthBoard:
         if view is None:
             for widget in self._html.values():
                 widget.value = ""
+            self.papers.show(None, None)
             self._enable()
             return
         self._draw_view(view)
         self._html["companies"].value = sections.companies(view)
 
     def _draw_view(self, view: View) -> None:
-        for name in ("answer", "quality", "people"):
+        for name in ("answer", "quality", "services", "usage", "people"):
             self._html[name].value = getattr(sections, name)(view)
+        self.papers.show(self._source, view)
         self._enable(self.work.is_running)
 
     def _file(self) -> str:

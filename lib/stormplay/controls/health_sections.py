@@ -17,8 +17,10 @@ NO_STORM = "This company has no storm yet, so there are no data to check."
 NEVER_CHECKED = "The data of this storm have not been checked yet."
 READ_ONLY = "Your role here is viewer: checking the data is for operators and above."
 ADMINS_ONLY = "Who is active is shown to the admins of the company."
+NO_INVOICE = "No month has been closed into an invoice yet."
 ONE_COMPANY = "You are admin of no other company."
 TONES: dict[str, markup.Tone] = {"act": "bad", "watch": "warn", "well": "good", "too early to say": ""}
+SERVICE_TONES: dict[str, markup.Tone] = {"kept": "good", "going fast": "warn", "used up": "bad"}
 PEOPLE_TONES: dict[str, markup.Tone] = {"active": "good", "stale": "warn"}
 WORDS = {"treatment": "Treatment", "phase3_routes": "Routes", "phase4_jobs": "Jobs", "storm_live": "Live",
          "reports": "Reports", "score": "Score", PAGE: "Data quality"}  # fmt: skip
@@ -106,6 +108,86 @@ def _share(share: Any) -> str:
     if pd.isna(share):
         return "–"
     return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
+
+
+# ---- service levels
+
+
+def services(view: View) -> str:
+    """What was promised and what was kept, with the budgets and the alerts that are open."""
+    standing = view.health.services
+    rows = [
+        [row["title"], markup.Badge(str(row["state"]), SERVICE_TONES.get(str(row["state"]), "")), row["objective"],
+         f"{row['good']:,} of {row['total']:,}" if row["total"] else None,
+         f"{100 * row['budget_left']:.0f} %" if pd.notna(row["budget_left"]) else None, row["verdict"]]
+        for row in standing.frame.to_dict("records")
+    ]  # fmt: skip
+    heads = ["Service", "State", "Promised", "Good", "Budget left", "What it means"]
+    table = f'<div class="sp-explained sp-findings">{markup.table(heads, rows, numeric=(3, 4))}</div>'
+    opened = standing.alerts[standing.alerts["state"] != "closed"]
+    alerts = "".join(_alert(row) for row in opened.to_dict("records"))
+    told = alerts or markup.note("No alert is open.")
+    return markup.sentence(standing.sentence) + told + table
+
+
+def _alert(row: dict[Any, Any]) -> str:
+    who = f" {row['acknowledged_by']} sees to it." if row["state"] == "acknowledged" else ""
+    said = f"{row['cause']} Open since {since(row['opened_at'])}.{who} Next: {row['next_action']}"
+    look = "sp-error" if row["severity"] == "now" else "sp-empty"
+    return f'<div class="{look}" role="status">{markup.text(said)}</div>'
+
+
+# ---- usage and bills
+
+
+def usage(view: View) -> str:
+    """What was used of what the plan includes, and what the month comes to so far."""
+    standing = view.health.usage
+    rows = [
+        [row["label"], f"{_amount(row['used'])} {row['unit']}", _amount(row["included"]), _share(row["share"]),
+         _amount(row["projected"]), _amount(row["cap"]), row["warning"] or None]
+        for row in standing.frame.to_dict("records")
+    ]  # fmt: skip
+    heads = ["Meter", "Used", "Included", "Share", "If it goes on", "Cap", "To know"]
+    table = f'<div class="sp-explained sp-cards">{markup.table(heads, rows, numeric=(1, 2, 3, 4, 5))}</div>'
+    return markup.sentence(standing.sentence) + table + _bill(standing)
+
+
+def _bill(standing: Any) -> str:
+    if standing.lines.empty:
+        return ""
+    rows: list[list[object]] = [
+        [row["description"], money(row["amount_cents"], standing.currency)] for row in standing.lines.to_dict("records")
+    ]
+    rows.append(["So far", money(standing.estimate_cents, standing.currency)])
+    table = markup.table(["What", "Amount"], rows, numeric=(1,), foot=True)
+    return markup.details(f"The invoice of {standing.month} if it were made now", table)
+
+
+def invoices(view: View) -> str:
+    """The invoices and credit notes before this month, newest first."""
+    found = view.health.usage.invoices
+    if found.empty:
+        return markup.note(NO_INVOICE)
+    rows = [
+        [int(row["number"]), row["month"], row["kind"], money(row["total_cents"], str(row["currency"])),
+         f"{row['closed_at']:%d %b %Y}", row["reason"] if pd.notna(row["reason"]) else None]
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+    heads = ["Number", "Month", "Kind", "Total", "Made", "Why"]
+    return f'<div class="sp-cards">{markup.table(heads, rows, numeric=(3,))}</div>'
+
+
+def money(cents: Any, currency: str) -> str:
+    """An amount as people read it: '299.00 USD'."""
+    sign, whole = "-" if cents < 0 else "", abs(int(cents))
+    return f"{sign}{whole // 100:,}.{whole % 100:02d} {currency}".rstrip()
+
+
+def _amount(number: Any) -> str | None:
+    if pd.isna(number):
+        return None
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}"
 
 
 # ---- people and companies

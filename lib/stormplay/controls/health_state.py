@@ -20,6 +20,7 @@ class Wellness(Protocol):
     def read(self) -> Any: ...  # noqa: D102
     def get_checks(self, storm: str) -> pd.DataFrame: ...  # noqa: D102
     def run_checks(self, storm: str) -> pd.DataFrame: ...  # noqa: D102
+    def get_invoice(self, number: int, kind: str) -> tuple[str, str | bytes, str]: ...  # noqa: D102
     def export_csv(self) -> str: ...  # noqa: D102
 
 

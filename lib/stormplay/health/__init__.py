@@ -2,6 +2,7 @@
 
 dimensions  a dimension and the verdict over all of them (pure)
 judging     what was read, judged: data quality, freshness, reports, stream, jobs, people (pure)
+promises    service levels and usage against the plan, judged (pure)
 reading     what is read of a company, a query each
 tenant      `TenantHealth`: all of it in one session, the checks run, the table as a file
 companies   `companies_of_mine`: the companies in which somebody is admin, the worst first

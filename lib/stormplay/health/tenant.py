@@ -9,9 +9,9 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy.engine import Connection
 
-from stormplay import clock, exports, quality, tenancy
+from stormplay import billing, clock, exports, quality, slo, tenancy
 from stormplay.errors import BadInput
-from stormplay.health import dimensions, judging, people, reading
+from stormplay.health import dimensions, judging, people, promises, reading
 from stormplay.health.dimensions import Dimension, Verdict
 
 MAX_AGE_H = 168.0  # a weekly schedule
@@ -30,6 +30,8 @@ class Health:
         dimensions: Each one judged, the worst first.
         storms: storm_id, slug, name, status, event_date, changed_at; the newest first.
         checked: The newest checks of each storm's data: storm_id, made_at, made_by, checks, issues.
+        services: As `slo.standing` returns it.
+        usage: As `billing.standing` returns it, for this month.
         people: As `people.told` returns it; None where the reader is not an admin there.
     """
 
@@ -42,6 +44,8 @@ class Health:
     dimensions: tuple[Dimension, ...]
     storms: pd.DataFrame
     checked: pd.DataFrame
+    services: slo.Standing
+    usage: billing.Standing
     people: pd.DataFrame | None
 
     def dimension(self, name: str) -> Dimension | None:
@@ -85,6 +89,8 @@ class TenantHealth:
             checked = reading.quality(connection)
             judged = self._judged(connection, storms, checked, now)
             found = people.told(reading.people(connection), now) if role == "admin" else None
+        services, usage = slo.standing(self._tenant), billing.standing(self._tenant)
+        judged += [promises.services(services), promises.usage(usage, now)]
         if found is not None:
             judged.append(people.judged(found))
         company = str(self._row["org_name"])
@@ -98,6 +104,8 @@ class TenantHealth:
             dimensions=tuple(dimensions.worst_first(judged)),
             storms=storms,
             checked=checked,
+            services=services,
+            usage=usage,
             people=found,
         )
 
@@ -124,6 +132,23 @@ class TenantHealth:
             NotAllowed: This person may only read.
         """
         return quality.run(self._tenant, storm)
+
+    def get_invoice(self, number: int, kind: str) -> tuple[str, str | bytes, str]:
+        """An invoice or credit note as a file: its name, its content, its media type.
+
+        Args:
+            number: As in `Health.usage.invoices`.
+            kind: 'csv' or 'pdf'.
+
+        Raises:
+            BadInput: The company has none of that number, or another kind was asked for.
+        """
+        if kind not in ("csv", "pdf"):
+            raise BadInput(f"An invoice cannot be made as '{kind}'.", "Expected csv or pdf.")
+        name = f"invoice-{self._row['slug']}-{number}.{kind}"
+        if kind == "pdf":
+            return name, billing.to_pdf(self._tenant, number), "application/pdf"
+        return name, billing.to_csv(self._tenant, number), "text/csv"
 
     def export_csv(self) -> str:
         """The dimensions as CSV that is safe to open in a spreadsheet."""
