@@ -37,6 +37,7 @@ from stormplay.planning import (
 from stormplay.route_queries import ROUTES, STOPS
 from stormplay.route_reader import RouteReader
 from stormplay.routing import Progress
+from stormplay.slo.recording import measured
 from stormplay.visits import VISITS, VisitType, check_visit
 
 
@@ -102,7 +103,7 @@ class RouteBuilder(RouteReader):
         }  # fmt: skip
         engine = roads.configured()  # said before a solver has run for nothing
         this_storm = {"storm_id": self.storm_id, "route_id": None}
-        with tenancy.session(self.tenant) as connection:
+        with measured(self.tenant), tenancy.session(self.tenant) as connection:
             lock_storm(connection, self.storm_id)
             found = candidates(connection, self.storm_id)
             stops = stops_to_route(found)

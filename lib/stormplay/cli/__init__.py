@@ -8,6 +8,7 @@ data      migrate, demo, backup, restore, audit
 people    user and tenant
 identity  identity nightly
 lakehouse lakehouse create
+slo       slo status, set, ack, tell, export, watch
 headless  report; hand_over: its mails
 streaming stream
 say       consoles, progress bar, tables
@@ -19,7 +20,7 @@ import sys
 
 import typer
 
-from stormplay.cli import data, headless, identity, lakehouse, people, say, serve, streaming
+from stormplay.cli import data, headless, identity, lakehouse, people, say, serve, slo, streaming
 from stormplay.errors import StormplayError
 
 app = typer.Typer(help="Storm restoration in notebooks.", no_args_is_help=True, add_completion=False)
@@ -29,6 +30,7 @@ app.add_typer(people.users, name="user")
 app.add_typer(people.companies, name="tenant")
 app.add_typer(identity.identities, name="identity")
 app.add_typer(lakehouse.lakes, name="lakehouse")
+app.add_typer(slo.objectives, name="slo")
 
 
 def main() -> None:

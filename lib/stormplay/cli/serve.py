@@ -39,6 +39,12 @@ def up(
     warm: Annotated[
         bool, typer.Option(help="Fork pages from a process that holds their imports (Linux alone).")
     ] = True,
+    metrics_port: Annotated[
+        int, typer.Option(help="Port on which Prometheus reads figures, on loopback; 0: none.", min=0)
+    ] = 0,
+    metrics_ip: Annotated[
+        str, typer.Option(help="Another address for them; STORMPLAY_METRICS_TOKEN must be set then.")
+    ] = "127.0.0.1",
     reports: Annotated[Path, typer.Option(help="Folder for a report that is first made from the page Reports.")] = Path(
         "reports"
     ),
@@ -66,11 +72,13 @@ def up(
     if database.is_embedded():
         for variable, folder in (("STORMPLAY_PICTURES", "pictures"), ("STORMPLAY_MODELS", "models")):
             os.environ.setdefault(variable, str(embedded.home() / folder))  # kernels know no such folder
+    figures = {"metrics_port": metrics_port, "metrics_ip": metrics_ip}
     server.serve(
         port=port, ip=ip, notebooks=notebooks_folder(), ready=lambda url: _welcome(url, demo), public_url=public_url,
         trusted_proxies=trusted_proxy or (), proxy_user_header=proxy_user_header,
         settings={"Kernels": {"most": most, "memory_mb": memory_mb, "warm": warm},
-                  "StormplayServer": {"reports": str(reports)}, "Identity": {"proxy_logout_url": proxy_logout_url}},
+                  "StormplayServer": {"reports": str(reports), **figures},
+                  "Identity": {"proxy_logout_url": proxy_logout_url}},
     )  # fmt: skip
 
 

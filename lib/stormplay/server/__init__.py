@@ -15,6 +15,9 @@ logs         what the log tells
 kernels      opens and ends kernels and their logins
 environment  what a kernel may know
 visits       a visit and what hangs on it
+timing       how long its page took
+slos         counts handed over, objectives watched, alerts told
+metrics      what Prometheus may read
 watch        looks after visits: renews logins, ends what has had its time
 nursery      the process that holds a kernel's imports and forks
 forks        the server's end of it

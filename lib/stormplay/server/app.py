@@ -18,22 +18,24 @@ from urllib.parse import urlsplit
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
-from traitlets import Float, Instance, Unicode
+from traitlets import Float, Instance, Integer, Unicode
 from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
-from stormplay.server import assets, doors
+from stormplay.server import assets, doors, metrics
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
-from stormplay.server.identity import Identity
+from stormplay.server.identity import Identity, Visitor
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import tell_of_doors, while_stopping
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
+from stormplay.server.slos import EVERY_S, Slos
+from stormplay.server.timing import Timing
 
 T = TypeVar("T")
 _KERNEL = r"(?P<kernel_id>[0-9a-f-]{36})"
@@ -76,6 +78,9 @@ class StormplayServer(Voila):
     public_url = Unicode("", config=True, help="Address that visitors use, such as https://play.example.org/.")
     # Longer than a proxy keeps a connection for its next request: nginx 60 s, Caddy 120 s. It would meet a closed door.
     patience_s = Float(150.0, config=True, help="Seconds that a connection may take to say what it wants.")
+    metrics_port = Integer(0, config=True, help="Port on which Prometheus reads figures; 0: none.")
+    metrics_ip = Unicode("127.0.0.1", config=True, help="Address for it; beyond loopback a token is needed.")
+    slo_every_s = Float(EVERY_S, config=True, help="Seconds between two looks at the objectives.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
@@ -92,6 +97,8 @@ class StormplayServer(Voila):
     def init_settings(self) -> dict[str, Any]:
         """Voilà's settings with what makes them safe."""
         self.page_config = assets.page_config(self.base_url)
+        self.meters = metrics.Meters(lambda: len(self.kernel_manager.visits))
+        self.slos = Slos(self.meters, self.log, self.slo_every_s)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         local = {"localhost", self.ip, urlsplit(self.public_url).hostname}
         made_by_voila = super().init_settings()
@@ -132,6 +139,10 @@ class StormplayServer(Voila):
             for name, word in self.shelf.acts().items()
         ]  # fmt: skip
 
+    def timing(self, visitor: Visitor, tenant: str, request: HTTPServerRequest) -> Timing:
+        """A clock for a page that was asked for."""
+        return Timing(self.slos.saw, visitor.username, tenant, request.request_time())
+
     def is_https(self, request: HTTPServerRequest) -> bool:
         """Whether the visitor's browser speaks TLS, with us or with the proxy before us."""
         told = self.identity_provider.proxy.is_https(request)
@@ -140,6 +151,8 @@ class StormplayServer(Voila):
     async def check(self, function: Callable[..., T], *args: Any) -> T:
         """Check a password in a thread of its own kind: a crowd at the login must not hold up those inside."""
         return await asyncio.get_running_loop().run_in_executor(self._login_threads, function, *args)
+
+    _metrics_sockets: Sequence[socket.socket] = ()
 
     async def run(self, sockets: list[socket.socket], ready: Callable[[str], None] | None) -> None:
         """Serve on bound sockets until SIGINT or SIGTERM, then end every kernel and close every login."""
@@ -156,20 +169,34 @@ class StormplayServer(Voila):
             self.kernel_manager.watch()
             reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
             reruns.start()
+            self.slos.start()
+            figures = metrics.serve(self.meters, self._metrics_sockets)
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
             threading.excepthook = while_stopping
             server.stop()
+            figures.stop()
             await reruns.stop()
             await self.kernel_manager.end_all()
+            await asyncio.get_running_loop().run_in_executor(None, self.slos.stop)
             await server.close_all_connections()
         finally:
             shutil.rmtree(self.connection_dir, ignore_errors=True)
 
+    def bind_metrics(self) -> None:
+        """Take the port for figures, where one is wanted.
+
+        Raises:
+            PortTaken, BadInput: It cannot be used, or would be open to anybody.
+        """
+        if self.metrics_port:
+            metrics.check(self.metrics_ip)
+            self._metrics_sockets = bind(self.metrics_ip, self.metrics_port)
+
     def _is_loopback(self) -> bool:
-        return self.ip in ("localhost", "::1") or self.ip.startswith("127.")
+        return metrics.is_loopback(self.ip)
 
     def _log_request(self, handler: RequestHandler) -> None:
         request, status = handler.request, handler.get_status()
@@ -218,6 +245,7 @@ def serve(
     sockets = bind(ip, port)
     tell_of_doors()
     server = made(port, ip, notebooks, public_url, settings or {}, proxy)
+    server.bind_metrics()
     asyncio.run(server.run(sockets, ready))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from jupyter_server.auth.authorizer import Authorizer
@@ -23,12 +24,14 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from stormplay.server.cookies import ONE_YEAR, Guarded
 from stormplay.server.frame import HEADERS
+from stormplay.server.timing import Timing
 
 ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
 OWN_ONLY = frozenset({
     "clear_output", "comm_info_reply", "display_data", "error", "kernel_info_reply", "shutdown_reply", "stream",
     "update_display_data",
 })  # fmt: skip
+DRAWN, DRAWING_S = "drawn", 30.0  # what a page says when all is there; how long it has for that
 _SORRY = "Something went wrong here. Nothing else was changed. Reload the page and try again."
 _ERROR: dict[str, Any] = {"ename": "Error", "evalue": _SORRY, "traceback": [_SORRY]}
 
@@ -163,10 +166,12 @@ class Channels(Socket, KernelWebsocketHandler):
 
 
 class Cells(Socket):
-    """`/voila/execution/<id>`: what the notebook's cells show, from the first on. Nothing is taken in."""
+    """`/voila/execution/<id>`: what the notebook's cells show, from the first on. One word is taken in: 'drawn'."""
 
     auth_resource = "kernels"
     _sending: asyncio.Task[None] | None = None
+    _timing: Timing | None = None
+    _is_drawn: asyncio.Event
 
     @ws_authenticated
     async def get(self, kernel_id: str) -> None:
@@ -182,18 +187,26 @@ class Cells(Socket):
         if visit is None:
             self.close(4000, "closed")
             return
+        self._timing, self._is_drawn = visit.timing, asyncio.Event()
         self._sending = asyncio.get_running_loop().create_task(self._send(visit.run))
 
     async def _send(self, run: Any) -> None:
         try:
             async for message in run.follow():
                 await self.write_message(json.dumps(message))
+            if self._timing is not None:
+                self._timing.told(run.outcome)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_drawn.wait(), DRAWING_S)
             self.close()
         except WebSocketClosedError:
             pass
 
     def on_message(self, message: Any) -> None:
-        """Ignore it."""
+        """Hear that all is drawn; ignore anything else."""
+        if message == DRAWN and self._timing is not None:
+            self._timing.drawn()
+            self._is_drawn.set()
 
     def on_close(self) -> None:
         """Stop telling."""

@@ -31,6 +31,7 @@ from stormplay.server.forks import Forks
 from stormplay.server.identity import Visitor
 from stormplay.server.provision import Provisioner
 from stormplay.server.run import Run
+from stormplay.server.timing import Timing
 from stormplay.server.visits import Visit
 from stormplay.server.watch import Watch
 
@@ -65,13 +66,14 @@ class Kernels(AsyncMappingKernelManager):
         self.forks = Forks(self.log) if self.warm and can_fork() else None
         self._watch = Watch(self)
 
-    async def open(self, visitor: Visitor, book: Book, request: Mapping[str, str]) -> str:
+    async def open(self, visitor: Visitor, book: Book, request: Mapping[str, str], timing: Timing | None = None) -> str:
         """Start a kernel with a login of its own, and the notebook in it.
 
         Args:
             visitor: Who asks.
             book: The notebook.
             request: What the page was asked for, for the kernel's environment.
+            timing: Told how it ends.
 
         Returns:
             The kernel's id.
@@ -96,7 +98,7 @@ class Kernels(AsyncMappingKernelManager):
         finally:
             self._opening[visitor.username] -= 1
         run = Run(book, self.memory_mb)
-        self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, run, until_s)
+        self.visits[kernel_id] = Visit(visitor.session, visitor.username, login, run, until_s, timing=timing)
         self._keep(kernel_id)
         run.start(self.get_kernel(kernel_id), lambda: self._keeps(kernel_id))
         return kernel_id
@@ -209,6 +211,11 @@ class Kernels(AsyncMappingKernelManager):
 
     # ---- ending
 
+    @property
+    def is_full(self) -> bool:
+        """Whether every place is taken."""
+        return bool(len(self.visits) + self._opening.total() >= self.most)
+
     def _make_room(self, visitor: Visitor) -> None:
         if self._stopping:
             raise Busy("The server is being stopped.", remedy="Try again in a minute.")
@@ -221,7 +228,7 @@ class Kernels(AsyncMappingKernelManager):
                            remedy="Close one of them and try again.")  # fmt: skip
             self.end(alone[0][1], "left")
             return
-        if len(self.visits) + self._opening.total() >= self.most:
+        if self.is_full:
             raise Busy(f"All {self.most} places on this server are taken.", remedy="Try again in a minute.")
 
     async def _end(self, kernel_id: str) -> None:
@@ -239,6 +246,8 @@ class Kernels(AsyncMappingKernelManager):
         """Forget a kernel that has ended, however it ended, and close what hung on it."""
         visit = self.visits.pop(kernel_id, None)
         if visit is not None:
+            if visit.timing is not None:
+                visit.timing.gone(visit.why, visit.run.outcome)
             visit.run.cancel()
             self._later(self._close(visit.login))
             for socket in list(visit.sockets):

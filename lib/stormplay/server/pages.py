@@ -15,6 +15,7 @@ from stormplay import broker
 from stormplay.errors import Busy, NotAllowed, StormplayError
 from stormplay.server.book import FIRST
 from stormplay.server.frame import Page
+from stormplay.server.timing import Timing
 
 LONGEST_QUERY = 2_000
 _KEPT = ("tenant", "storm")
@@ -72,24 +73,28 @@ class NotebookPage(Page):
             raise HTTPError(414)
         if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
             raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
+        timing = self.stormplay.timing(self.current_user, self.get_query_argument("tenant", ""), self.request)
         try:
             kernel_id = await self.kernel_manager.open(
-                self.current_user, book, request_environment(self.request, self.base_url)
+                self.current_user, book, request_environment(self.request, self.base_url), timing
             )
         except StormplayError as error:
-            await self._refuse(error)
+            await self._refuse(error, timing)
             return
         config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
         self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
 
-    async def _refuse(self, error: StormplayError) -> None:
+    async def _refuse(self, error: StormplayError, timing: Timing) -> None:
         if isinstance(error, NotAllowed):
             if await self._has_account():
+                timing.failed()
                 self.log.error("%s got no page: %s", self.current_user.username, error)
                 raise HTTPError(503)  # what is wrong is the server's
             self.identity_provider.sign_out(self)
             self.say(str(error), 403)
             return
+        if not isinstance(error, Busy) or self.kernel_manager.is_full:
+            timing.failed()  # else they have more pages open than one person may
         self.set_header("Retry-After", "30")
         self.say(str(error), 503, retry=self.request.uri or "" if isinstance(error, Busy) else "")
 

@@ -23,6 +23,7 @@ from nbclient.exceptions import CellExecutionError
 
 from stormplay import errors
 from stormplay.server.book import Book
+from stormplay.server.timing import outcome_of
 
 CELL_TIMEOUT_S = 600
 START_TIMEOUT_S = 60.0
@@ -46,6 +47,9 @@ class Run:
     Args:
         book: The notebook.
         memory_mb: Most memory that its kernel gets, in MB; 0 for as much as there is.
+
+    Attributes:
+        outcome: 'whole', 'failed' or 'refused' (what was asked for cannot be); '' while it runs.
     """
 
     def __init__(self, book: Book, memory_mb: int = 0) -> None:
@@ -54,6 +58,7 @@ class Run:
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
+        self.outcome = ""
 
     @property
     def name(self) -> str:
@@ -87,11 +92,13 @@ class Run:
     async def _guarded(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         try:
             await self._execute(kernel, is_heard)
+            self.outcome = self.outcome or "whole"
         except asyncio.CancelledError:
             raise
         except Exception:
             if self._cancelled:  # the client turns a cancellation into a kernel that died
                 return
+            self.outcome = "failed"
             log.exception("%s: the kernel could not run the notebook", self._book.name)
             self._tell({"status": "", "failed": _sorry()})
         finally:
@@ -121,6 +128,7 @@ class Run:
             await client.async_execute_cell(cell, index, store_history=False)
         except CellExecutionError as error:
             self._tell({"cell": index, "outputs": shown(cell.outputs)})
+            self.outcome = outcome_of(error.ename)
             self._tell({"cell": index, "failed": self._sentence(index, error)})
             return False
         self._tell({"cell": index, "outputs": shown(cell.outputs)})

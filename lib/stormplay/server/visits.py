@@ -8,6 +8,7 @@ from typing import Any
 
 from stormplay.broker import KernelLogin
 from stormplay.server.run import Run
+from stormplay.server.timing import Timing
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Visit:
         until_s: Monotonic seconds at which its login ends, unless it is renewed.
         opened_s, left_s: Monotonic seconds: when it was opened; when the last connection left, None while there is one.
         sockets: What to close when it ends.
+        timing: How long it took to be drawn; None where nobody asks.
         why: One word for the page, once it has ended.
     """
 
@@ -34,4 +36,5 @@ class Visit:
     left_s: float | None = field(default_factory=time.monotonic)
     was_seen: bool = False
     sockets: set[Any] = field(default_factory=set)
+    timing: Timing | None = None
     why: str = "closed"

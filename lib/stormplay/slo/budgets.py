@@ -37,7 +37,8 @@ class Budget:
         """Share of the budget that is left: 1 all, 0 none, less where it was overdrawn; None: not enough events."""
         if self.total < needed_events(self.objective.target):
             return None
-        return 1.0 - (self.total - self.good) / (self.objective.allowed * self.total)
+        # Rounded, lest a budget that is used up to the last event seem to have a hair's breadth left.
+        return round(1.0 - (self.total - self.good) / (self.objective.allowed * self.total), 9)
 
     @property
     def verdict(self) -> str:
@@ -82,5 +83,5 @@ def budget(objective: Objective, good: int, total: int, good_3d: int, total_3d: 
     elif made.left <= 0:
         state = "used up"
     else:
-        state = "going fast" if burn is not None and burn > 1 else "kept"
+        state = "going fast" if burn is not None and round(burn, 9) > 1 else "kept"
     return Budget(objective, good, total, burn, state)

@@ -6,10 +6,11 @@ A rule holds where the burn of its long window and of its short one reach its fa
 matters, the short one that it goes on. 14.4 times over an hour is 2 % of a month's budget in that hour.
 
 Few events. A company with ten page views a day has no burn rate over an hour: one slow page would be a hundred times
-what is allowed. So a rule holds only where its long window has LEAST_BAD bad events at least; then an outage is told
-after the fifth failed view, however few there are, and a single one never. And a burn rate is said only of a window
-in which a service that just keeps its objective would have one bad event (1 / (1 - target) events), or LEAST_BAD bad
-ones; of any other it is 'not enough events'.
+what is allowed. So a rule holds only where its long window has a least number of bad events: 5 for the urgent rules,
+10 for the one that can wait, which looks so long that 5 come together by chance (`benchmarks/alerts.py`). Then an
+outage is told after the fifth failed view, however few there are, and a single one never. And a burn rate is said
+only of a window in which a service that just keeps its objective would have one bad event (1 / (1 - target) events),
+or LEAST_BAD bad ones; of any other it is 'not enough events'.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class Rule:
         factor: Times the allowed rate.
         long, short: Names of windows.
         severity: 'urgent' (now) or 'soon' (within the day).
+        least_bad: Bad events that the long window must hold.
     """
 
     factor: float
     long: str
     short: str
     severity: str
+    least_bad: int = LEAST_BAD
 
     @property
     def name(self) -> str:
@@ -61,7 +64,7 @@ class Rule:
 RULES = (
     Rule(14.4, "1 h", "5 min", "urgent"),
     Rule(6.0, "6 h", "30 min", "urgent"),
-    Rule(1.0, "3 days", "6 h", "soon"),
+    Rule(1.0, "3 days", "6 h", "soon", least_bad=10),
 )
 
 
@@ -95,7 +98,7 @@ def holds(rule: Rule, target: float, bad: Any, total: Any, short_bad: Any, short
     """
     # The share itself is compared with a hair's breadth less than its bound, lest 1 of 100 be less than 0.01.
     needed = rule.factor * (1.0 - target) * (1.0 - 1e-9)
-    return (bad >= LEAST_BAD) & (bad >= needed * total) & (short_bad >= 1) & (short_bad >= needed * short_total)
+    return (bad >= rule.least_bad) & (bad >= needed * total) & (short_bad >= 1) & (short_bad >= needed * short_total)
 
 
 def judge(target: float, good: Sequence[int], total: Sequence[int]) -> Judgement | None:

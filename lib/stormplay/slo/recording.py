@@ -11,17 +11,21 @@ import logging
 import threading
 import uuid
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from stormplay import database, tenancy
-from stormplay.errors import StormplayError
+from stormplay.errors import BadInput, Busy, Cancelled, Conflict, NotAllowed, StormplayError
 
 MOST_WAITING = 50_000  # views; older ones are forgotten first
 _MOST_OF_A_BATCH = 500
+# Whoever asked for what cannot be has been answered; anything else that goes wrong is a failure.
+REFUSALS = (BadInput, NotAllowed, Conflict, Busy, Cancelled)
 _COUNT = text("SELECT sec.count_pages(CAST(:batch AS uuid), CAST(:pages AS jsonb))")
 
 log = logging.getLogger("stormplay.slo")
@@ -35,15 +39,15 @@ class PageView:
         person: User name of whoever looked, as the server knows it; it is not kept.
         tenant: The company that the page was asked for, slug or id; '' where none was named.
         at: When it was asked for, ISO 8601 with a zone.
-        seconds: From the request until all of it was with the browser, or until it was given up.
-        is_whole: Whether all of it came.
+        seconds: From the request until all of it was drawn, or until it failed or was given up.
+        outcome: 'whole', 'failed', or 'left' (whoever asked did not wait for it).
     """
 
     person: str
     tenant: str
     at: str
     seconds: float
-    is_whole: bool
+    outcome: str
 
 
 class Recorder:
@@ -87,12 +91,24 @@ class Recorder:
         return found
 
 
+@contextmanager
+def measured(tenant: str | UUID) -> Iterator[None]:
+    """Count a plan of routes that fails in here. One that is made is counted by the database, with the plan."""
+    try:
+        yield
+    except REFUSALS:
+        raise
+    except Exception:
+        failed_plan(tenant)
+        raise
+
+
 def failed_plan(tenant: str | UUID) -> None:
     """Count a plan of routes that failed though nothing was wrong with what was asked; from within a kernel.
 
     It never makes things worse: where the database does not answer, the failure is not counted.
     """
-    with suppress(StormplayError):
+    with suppress(StormplayError, SQLAlchemyError):
         with tenancy.session(tenant) as connection:
             connection.execute(text("SELECT sec.count_failed_plan()"))
         log.info("a plan that failed was counted")

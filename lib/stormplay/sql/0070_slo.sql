@@ -197,7 +197,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_
      WHERE c.good > excluded.good AND c.total = 1;
 $$;
 
--- Views of pages, by the server: [{person, tenant, at, seconds, is_whole}]. The company is one of the person's own: the
+-- Views of pages, by the server: [{person, tenant, at, seconds, outcome}], 'whole', 'failed' or 'left'. Who left before
+-- the threshold was nobody whom we kept waiting. The company is one of the person's own: the
 -- one that the page was asked for, or the only one. A batch counts once, however often it is handed over.
 -- Returns how many were counted.
 CREATE FUNCTION sec.count_pages(batch uuid, pages jsonb) RETURNS integer
@@ -214,7 +215,7 @@ BEGIN
     FOR one IN
         WITH given AS (
             SELECT * FROM jsonb_to_recordset(pages)
-                AS g (person text, tenant text, at timestamptz, seconds double precision, is_whole boolean)
+                AS g (person text, tenant text, at timestamptz, seconds double precision, outcome text)
              WHERE g.at BETWEEN clock_timestamp() - interval '7 days' AND clock_timestamp() + interval '5 minutes'),
         theirs AS (
             SELECT g.*, (SELECT array_agg(t.tenant_id) FROM sec.person p
@@ -223,9 +224,9 @@ BEGIN
                           WHERE p.username = g.person AND (g.tenant IN ('', t.slug, t.tenant_id::text))) AS found
               FROM given g)
         SELECT f.found[1] AS tenant_id, date_trunc('minute', f.at) AS at, count(*) AS total,
-               count(*) FILTER (WHERE f.is_whole AND f.seconds <= sec.slo_threshold(f.found[1], 'page_time')) AS good
-          FROM theirs f
-         WHERE cardinality(f.found) = 1 AND sec.slo_threshold(f.found[1], 'page_time') IS NOT NULL
+               count(*) FILTER (WHERE f.outcome = 'whole' AND f.seconds <= t.most) AS good
+          FROM theirs f CROSS JOIN LATERAL (SELECT sec.slo_threshold(f.found[1], 'page_time') AS most OFFSET 0) t
+         WHERE cardinality(f.found) = 1 AND t.most IS NOT NULL AND (f.outcome <> 'left' OR f.seconds > t.most)
          GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         PERFORM sec.count_slo(one.tenant_id, 'page_time', one.at, one.good, one.total);
@@ -404,7 +405,8 @@ BEGIN
     RETURN '';
 END $$;
 
--- No rule holds: an open alert is closed after a quarter of an hour of that, so that one spell of trouble is one alert.
+-- No rule holds: an open alert is closed after half an hour of that, one that is not urgent after six hours, so that one
+-- spell of trouble is one alert.
 -- Returns whether it was closed now.
 CREATE FUNCTION sec.quiet_slo_alert(tenant uuid, of_service text, as_of timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -421,7 +423,7 @@ BEGIN
         UPDATE public.slo_alerts a SET quiet_since = at WHERE a.tenant_id = tenant AND a.alert_id = known.alert_id;
         RETURN false;
     END IF;
-    IF known.quiet_since > at - interval '15 minutes' THEN
+    IF known.quiet_since > at - (CASE known.severity WHEN 'urgent' THEN interval '30 min' ELSE interval '6 hours' END) THEN
         RETURN false;
     END IF;
     UPDATE public.slo_alerts a SET closed_at = at WHERE a.tenant_id = tenant AND a.alert_id = known.alert_id;

@@ -2,7 +2,7 @@
 fails is done at its next turn; none ends the stream.
 
     the login       renewed before it ends
-    lag             told to Prometheus and to whoever watches
+    lag             told to Prometheus and to whoever watches, and once a minute to the companies' objectives
     dead letters    tried again where somebody has asked for it
     beliefs         scored anew for homes whose impact has changed; takes longest, so it has a thread of its own
 """
@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from stormplay.errors import StormplayError
-from stormplay.streaming import dependents, letters
+from stormplay.streaming import dependents, letters, objectives
 from stormplay.streaming.metrics import Meters
 from stormplay.streaming.service import Service
 from stormplay.streaming.source import Source
 
 EVERY_S = 1.0
 BELIEFS_EVERY_S = 5.0
+LOOK_EVERY_S = 30.0  # a minute's look is one, whoever takes it; a minute without one is silence
 
 _log = logging.getLogger("stormplay.stream")
 
@@ -38,6 +40,7 @@ class Chores:
     def __init__(self, service: Service, source: Source, meters: Meters, *, is_first: bool = True) -> None:
         self.lag = 0
         self._service, self._source, self._meters = service, source, meters
+        self._look_s = 0.0
         self._leaving = threading.Event()
         quick = [self._tell_lag, service.renew, *([self._replay] if is_first else [])]
         self._threads = [self._thread("stream-chores", EVERY_S, quick)]
@@ -64,9 +67,15 @@ class Chores:
                     _safely(chore)
 
     def _tell_lag(self) -> None:
-        self.lag = self._meters.show_lag(self._source.lag())
+        found = self._source.lag()
+        self.lag = self._meters.show_lag(found)
         self._meters.rebalances.set(self._source.rebalances)
         self._meters.rebuilt.set(self._source.rebuilt)
+
+        if time.monotonic() >= self._look_s:
+            with self._service.transaction() as connection:
+                objectives.look(connection, found)
+            self._look_s = time.monotonic() + LOOK_EVERY_S
 
     def _replay(self) -> None:
         with self._service.transaction() as connection:

@@ -105,6 +105,7 @@
       bar.remove();
       document.documentElement.dataset.state = "ready";
       performance.mark("stormplay-ready");
+      if (socket.readyState === WebSocket.OPEN) socket.send("drawn"); /* how long it took, by the server's clock */
     };
   }
 
