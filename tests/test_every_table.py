@@ -5,7 +5,7 @@ Each attack is first played by the administrator, whom no policy holds: there it
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from stormplay import (
     tenancy,
 )
 from stormplay import database as db
+from stormplay.billing import closing, metering, subscribing
 from stormplay.nurture import Rules
 from stormplay.reports import history
 from stormplay.reports.orders import orders
@@ -101,6 +102,10 @@ def made(tmp):
     broker.close_kernel(login.login)
     ReportDesk(world.tenant, world.storm).request("score")
     stream(world)
+    subscribing.subscribe(world.tenant, "starter", date(2024, 1, 1))
+    closing.close_month(world.tenant, "2024-01")
+    metering.record(world.tenant, "reports", "many", 90, datetime.now(UTC))
+    metering.meter_all()
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip

@@ -166,8 +166,8 @@ def invoice(tenant: str | UUID, number: int) -> tuple[Mapping[str, Any], pd.Data
 
     Returns:
         number, kind, month (a date), period_from, period_to, time_zone, org_name, currency, total_cents, refers_to,
-        reason, closed_at; and a frame of line, kind, for_month, from_day, until_day, meter, quantity, included, amount_cents,
-        description.
+        reason, closed_at; and a frame of line, kind, for_month, from_day, until_day, meter, quantity, included,
+        amount_cents, description.
 
     Raises:
         UnknownTenant: No such tenant is open to this person.

@@ -23,7 +23,7 @@ EXITS = (
     "\n\nExit codes: 0 fresh reports, 1 a notebook failed or took too long, or no database answers, 2 bad parameters "
     "(nothing was written), 3 stale data (nothing was published), 4 some of several reports were not made, 5 busy: "
     "another run is making the same report, 6 all reports are fresh and published, but a mail or another place did not "
-    "take one, 130 stopped by hand."
+    "take one, 7 the company's plan allows no more reports this month (nothing was begun), 130 stopped by hand."
 )
 _WHICH, _HOW, _MAIL = "Which reports", "How they are made", "Who gets a mail"
 

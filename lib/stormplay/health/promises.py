@@ -49,7 +49,7 @@ def services(standing: Services) -> Dimension:
     figure = f"{n['kept']} of {judged} objectives with enough events kept" if judged else "–"
     if len(alerts):
         one = alerts.iloc[0]
-        urgent = bool((alerts["severity"] == "now").any())
+        urgent = bool((alerts["severity"] == "urgent").any())
         return Dimension(name, label, "act" if urgent else "watch", figure, _sentence(one["cause"]),
                          _sentence(one["next_action"]), _page(promised, str(one["service"])), as_of=as_of,
                          numbers=numbers)  # fmt: skip

@@ -31,6 +31,7 @@ from stormplay.server.identity import Identity, Visitor
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import tell_of_doors, while_stopping
+from stormplay.server.metering import Metering
 from stormplay.server.pages import Home, NotebookPage, kept_query
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
@@ -171,6 +172,8 @@ class StormplayServer(Voila):
             reruns.start()
             self.slos.start()
             figures = metrics.serve(self.meters, self._metrics_sockets)
+            metering = Metering(self.kernel_manager, self.log)
+            metering.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
@@ -179,6 +182,7 @@ class StormplayServer(Voila):
             server.stop()
             figures.stop()
             await reruns.stop()
+            await metering.stop()
             await self.kernel_manager.end_all()
             await asyncio.get_running_loop().run_in_executor(None, self.slos.stop)
             await server.close_all_connections()
