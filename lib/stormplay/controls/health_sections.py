@@ -118,12 +118,11 @@ def services(view: View) -> str:
     standing = view.health.services
     rows = [
         [row["title"], markup.Badge(str(row["state"]), SERVICE_TONES.get(str(row["state"]), "")), row["objective"],
-         f"{row['good']:,} of {row['total']:,}" if row["total"] else None,
-         f"{100 * row['budget_left']:.0f} %" if pd.notna(row["budget_left"]) else None, row["verdict"]]
+         row["verdict"]]
         for row in standing.frame.to_dict("records")
     ]  # fmt: skip
-    heads = ["Service", "State", "Promised", "Good", "Budget left", "What it means"]
-    table = f'<div class="sp-explained sp-findings">{markup.table(heads, rows, numeric=(3, 4))}</div>'
+    table = markup.table(["Service", "State", "Promised", "What it means"], rows)
+    table = f'<div class="sp-explained sp-findings">{table}</div>'
     opened = standing.alerts[standing.alerts["state"] != "closed"]
     alerts = "".join(_alert(row) for row in opened.to_dict("records"))
     told = alerts or markup.note("No alert is open.")
@@ -143,14 +142,28 @@ def _alert(row: dict[Any, Any]) -> str:
 def usage(view: View) -> str:
     """What was used of what the plan includes, and what the month comes to so far."""
     standing = view.health.usage
-    rows = [
-        [row["label"], f"{_amount(row['used'])} {row['unit']}", _amount(row["included"]), _share(row["share"]),
-         _amount(row["projected"]), _amount(row["cap"]), row["warning"] or None]
-        for row in standing.frame.to_dict("records")
-    ]  # fmt: skip
-    heads = ["Meter", "Used", "Included", "Share", "If it goes on", "Cap", "To know"]
-    table = f'<div class="sp-explained sp-cards">{markup.table(heads, rows, numeric=(1, 2, 3, 4, 5))}</div>'
+    rows = [[row["label"], _used(row), _to_know(row)] for row in standing.frame.to_dict("records")]
+    table = markup.table(["Meter", "Used of what is included", "To know"], rows, numeric=(1,))
+    table = f'<div class="sp-explained sp-findings">{table}</div>'
     return markup.sentence(standing.sentence) + table + _bill(standing)
+
+
+def _used(row: dict[Any, Any]) -> str:
+    if pd.isna(row["included"]):
+        return f"{_amount(row['used'])} {row['unit']}"
+    share = f" ({100 * row['share']:,.0f} %)" if pd.notna(row["share"]) else ""
+    return f"{_amount(row['used'])} of {_amount(row['included'])} {row['unit']}{share}"
+
+
+def _to_know(row: dict[Any, Any]) -> str:
+    parts = [str(row["warning"])] if row["warning"] else []
+    if pd.notna(row["projected"]) and row["projected"] > row["used"]:
+        parts.append(f"{_amount(row['projected'])} if the month goes on like this.")
+    if pd.isna(row["included"]):
+        parts.append("Not in the plan: counted, not billed.")
+    if pd.notna(row["cap"]):
+        parts.append(f"No more than {_amount(row['cap'])} in a month.")
+    return " ".join(parts)
 
 
 def _bill(standing: Any) -> str:

@@ -46,7 +46,7 @@ def services(standing: Services) -> Dimension:
     }  # fmt: skip
     moments = pd.to_datetime(measured["measured_at"], utc=True)
     as_of = None if moments.isna().all() else moments.max().to_pydatetime()
-    figure = f"{n['kept']} of {judged} objectives with enough events kept" if judged else "–"
+    figure = f"{n['kept']} of {judged} objective{'' if judged == 1 else 's'} with enough events kept" if judged else "–"
     if len(alerts):
         one = alerts.iloc[0]
         urgent = bool((alerts["severity"] == "urgent").any())
@@ -77,7 +77,7 @@ def usage(standing: Usage, now: datetime) -> Dimension:
                          "counted, and nothing is billed.", as_of=now, numbers=numbers)  # fmt: skip
     frame = standing.frame
     shares = frame["share"].astype(float)
-    warned = frame[frame["warning"].astype(str) != ""]
+    warned = frame[frame["warning"].astype(str) != ""].sort_values("share", ascending=False)
     capped = frame[frame["cap"].notna() & (frame["used"] >= frame["cap"])]
     over = frame[frame["included"].notna() & (frame["projected"] > frame["included"])]
     numbers |= {"meters": len(frame), "warnings": len(warned), "capped": len(capped)}
