@@ -83,7 +83,7 @@ def test_a_report_that_failed_since_is_worse_than_an_old_one():
                         columns=["storm_id", "notebook", "good_at", "failed_at", "error"])  # fmt: skip
     found = judging.reports(storms(ago(hours=1)), runs, 168.0, NOW)
     assert (found.state, found.figure) == ("watch", "1 of 2 reports fresh (at most 7 days old)")
-    runs.loc[1, "failed_at"] = ago(hours=1)
+    runs["failed_at"] = [pd.NaT, ago(hours=1)]
     assert judging.reports(storms(ago(hours=1)), runs, 168.0, NOW).state == "act"
     assert judging.reports(storms(ago(hours=1)), runs.iloc[:0], 168.0, NOW).state == "too early to say"
 

@@ -115,7 +115,8 @@ def test_an_account_that_nobody_uses_is_stale(ill, people, monkeypatch, as_perso
     with db.transaction(db.admin_url()) as connection:
         connection.execute(text("""INSERT INTO sec.visit SELECT m.person_id, m.tenant_id, now() - interval '91 days'
             FROM sec.membership m JOIN sec.person p USING (person_id) JOIN sec.tenant_entry t USING (tenant_id)
-           WHERE p.username = 'hl-viewer' AND t.slug = :slug ON CONFLICT DO NOTHING"""), {"slug": ill.tenant})  # fmt: skip
+           WHERE p.username = 'hl-viewer' AND t.slug = :slug ON CONFLICT DO NOTHING"""),
+                           {"slug": ill.tenant})  # fmt: skip
     as_person("hl-admin")
     found = TenantHealth(ill.tenant).read()
     one = found.dimension("people")
