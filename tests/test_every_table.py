@@ -28,6 +28,7 @@ from stormplay import (
     broker,
     quality,
     registry,
+    slo,
     tenancy,
 )
 from stormplay import database as db
@@ -36,6 +37,7 @@ from stormplay.nurture import Rules
 from stormplay.reports import history
 from stormplay.reports.orders import orders
 from stormplay.roads import estimated, keeping
+from stormplay.slo import watching
 from stormplay.streaming.applying import apply
 from stormplay.streaming.events import Record
 
@@ -106,6 +108,7 @@ def made(tmp):
     closing.close_month(world.tenant, "2024-01")
     metering.record(world.tenant, "reports", "many", 90, datetime.now(UTC))
     metering.meter_all()
+    alert(world)
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip
@@ -124,6 +127,17 @@ def stream(world):
                            {"storm": world.storm_id})  # fmt: skip
     db.engine(make_url(service.url)).dispose()
     broker.close_kernel(service.login)
+
+
+def alert(world):
+    """An objective of their own, counts, an alert, and who is told of it."""
+    slo.set_objective(world.tenant, "page_time", threshold=4.0)
+    slo.add_contact(world.tenant, "boss@ours.example")
+    with db.transaction(db.admin_url()) as connection:
+        connection.execute(text("""INSERT INTO slo_counts
+                                   SELECT tenant_id, 'page_time', date_trunc('minute', now()), 0, 99 FROM storms
+                                    WHERE storm_id = :storm"""), {"storm": world.storm_id})  # fmt: skip
+    watching.turn()
 
 
 def tables():

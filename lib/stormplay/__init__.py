@@ -25,6 +25,7 @@ Table of contents, in the order of the story:
     TenantHealth      whether a company is well, and if not, the next action; `health.companies_of_mine`
     billing           what a company used, what that costs, its invoices (`billing.standing(tenant)`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
+    slo               what is promised of a company's services and how it stands (`slo.standing(tenant)`)
     routing           pure: coordinates in, ordered routes out (`routing.solve`)
     live              what others commit, as it happens (`live.subscribe`, and `live.Live` for a page)
     storms            pure: hail reports, modelled swath, storm impact index
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         registry,
         routing,
         score,
+        slo,
         storms,
         tenancy,
         uplift,
@@ -99,6 +101,7 @@ __all__ = [
     "registry",
     "routing",
     "score",
+    "slo",
     "storms",
     "stream_storm_updates",
     "tenancy",

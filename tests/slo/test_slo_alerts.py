@@ -249,20 +249,8 @@ def test_an_address_that_may_not_be_told_is_refused_without_being_repeated(addre
     assert "pw" not in str(refused.value)
 
 
-INSIDE = [
-    "127.0.0.1",
-    "localhost",
-    "10.1.2.3",
-    "192.168.0.9",
-    "169.254.169.254",
-    "[::1]",
-    "[::ffff:127.0.0.1]",
-    "0.0.0.0",
-    "100.64.0.1",
-    "[fd00::1]",
-    "224.0.0.1",
-    "2130706433",
-]
+INSIDE = ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.9", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]",
+          "0.0.0.0", "100.64.0.1", "[fd00::1]", "224.0.0.1", "2130706433"]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", INSIDE)

@@ -23,6 +23,7 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
+from stormplay.errors import StormplayError
 from stormplay.server import assets, doors, metrics
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
@@ -249,7 +250,12 @@ def serve(
     sockets = bind(ip, port)
     tell_of_doors()
     server = made(port, ip, notebooks, public_url, settings or {}, proxy)
-    server.bind_metrics()
+    try:
+        server.bind_metrics()
+    except StormplayError:
+        for taken in sockets:
+            taken.close()
+        raise
     asyncio.run(server.run(sockets, ready))
 
 
