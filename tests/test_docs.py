@@ -83,7 +83,7 @@ def test_the_readmes_commands_exist():
     for page in PAGES:
         said = set(re.findall(r"(?:bin/|`|^)stormplay ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE))
         assert said <= set(commands), page
-        for group, name in re.findall(r"stormplay (user|tenant|identity) ([a-z]+)", (ROOT / page).read_text()):
+        for group, name in re.findall(r"stormplay (user|tenant|identity|billing) ([a-z-]+)", (ROOT / page).read_text()):
             assert name in commands[group].commands, f"{page}: {group} {name}"
 
 

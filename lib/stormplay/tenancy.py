@@ -24,13 +24,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import broker, database, embedded, errors
-from stormplay.errors import NotAllowed, StormplayError, UnknownStorm, UnknownTenant
+from stormplay import broker, database, embedded
+from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
 from stormplay.parameters import NEWEST
 
-# What the database refuses in words of its own: the arms of a storm (sql/0034), the cap of a plan (sql/0069).
-_OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": errors.HeldOut, "SP002": errors.ArmFixed,
-                                               "SP003": errors.Conflict, "SP005": errors.CapReached}  # fmt: skip
+# What the database refuses in words of its own (sql/0034): the arms of a storm.
+_OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
 
 _minted: dict[tuple[int, Path], broker.KernelLogin] = {}
 _minting = threading.Lock()
@@ -51,7 +50,6 @@ def session(tenant: str | UUID, login: URL | None = None) -> Iterator[Connection
         UnknownTenant: No tenant of that name is open to this person (a foreign one reads the same).
         NotAllowed: The database refused a statement.
         HeldOut, ArmFixed: A home of the control group would be visited, or an arm changed.
-        CapReached: The company's plan allows no more of it this month.
         DatabaseUnavailable: Nothing answers.
     """
     own = login or address()

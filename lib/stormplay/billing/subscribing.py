@@ -100,6 +100,16 @@ def subscribe(tenant: str, plan: str, first: date, until: date | None = None, ve
         return found[0]
 
 
+def has_plan(tenant: str) -> bool:
+    """Whether a company has, had or will have a plan.
+
+    Raises:
+        BadInput: There is no such company.
+    """
+    with office.administrator() as connection:
+        return bool(office.locked(connection, tenant).subscriptions)
+
+
 def end(tenant: str, day: date) -> None:
     """End a company's plan: the day is the first without it. What was used until then is billed with its month.
 

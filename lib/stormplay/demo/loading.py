@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
 
 from sqlalchemy import text
@@ -13,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from stormplay import accounts, broker, database, tenancy
 from stormplay.demo.cast import COMPANIES, PASSWORD, PEOPLE, SEED, STORMS, Company
 from stormplay.errors import BadInput, NotAllowed
+
+_PLANS = {"lone-star": "crew"}  # the others have the smallest
 
 Progress = Callable[[str, float], None]
 
@@ -68,9 +71,20 @@ def load(progress: Progress | None = None, *, seed: int = SEED, companies: Seque
             from stormplay.demo.filling import fill  # noqa: PLC0415 - three seconds, which most starts need not wait
 
             rows = fill(missing, seed, progress or (lambda _what, _share: None))
+        _give_plans(missing)
         _tell_the_planner()
     already = tuple(company.slug for company in companies if company.slug not in rows)
     return Loaded(rows, already, perf_counter() - start)
+
+
+def _give_plans(companies: Sequence[Company]) -> None:
+    """A plan each from this month on, so that there is a bill to look at; whoever has one keeps it."""
+    from stormplay.billing import subscribing  # noqa: PLC0415
+
+    for company in companies:
+        if not subscribing.has_plan(company.slug):
+            plan = _PLANS.get(company.slug, "starter")
+            subscribing.subscribe(company.slug, plan, datetime.now(UTC).date().replace(day=1))
 
 
 def _tell_the_planner() -> None:

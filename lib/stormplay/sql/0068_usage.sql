@@ -8,7 +8,7 @@
 -- or analyst can add, change or leave out any of it, and what is done twice under one key is counted once.
 --
 --   reports            a run that ended fresh                                              key: the run
---   routed_stops       a home on a route of a storm, once, however often it is planned     key: storm and home
+--   routed_stops       homes that come on a route of a storm for the first time            key: storm and transaction
 --   scored_properties  homes whose uplift was written, storm by storm                      key: storm and transaction
 --   active_users       a person who changed something in a month                           key: month and person
 --   stream_events      events new in the ledger of a storm                                 key: storm and transaction
@@ -96,6 +96,14 @@ CREATE TABLE sec.usage_pending (
     hour      timestamptz NOT NULL
 );
 CREATE INDEX usage_pending_tenant ON sec.usage_pending (tenant_id);
+
+-- Homes that were on a route of a storm. By ids alone: ten thousand of them are written with a plan.
+CREATE TABLE sec.routed_home (
+    tenant_id   uuid NOT NULL,
+    storm_id    uuid NOT NULL,
+    property_id uuid NOT NULL,
+    PRIMARY KEY (tenant_id, storm_id, property_id)
+);
 RESET ROLE;
 
 CREATE FUNCTION sec.usage_hour(moment timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -123,25 +131,34 @@ CREATE TRIGGER meter_insert AFTER INSERT ON report_runs REFERENCING NEW TABLE AS
 CREATE TRIGGER meter_update AFTER UPDATE ON report_runs REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sec.meter_reports();
 
+-- A plan is written in parts, and so is a scoring: those of one transaction are one event. The moment stands in the key
+-- beside the number of the transaction, which begins anew in a restored database. A home counts once for a storm,
+-- however often the storm is planned anew: so a plan that somebody makes again for want of an answer costs nothing.
+-- (Nested loops would read the written rows once for each route.)
 CREATE FUNCTION sec.meter_routed_stops() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp SET enable_nestloop = off AS $$
 BEGIN
-    WITH kept AS (
-        INSERT INTO public.usage_events (tenant_id, meter, event_key, quantity, occurred_at)
-        SELECT n.tenant_id, 'routed_stops', r.storm_id || ':' || n.property_id, 1, now()
+    WITH fresh AS (
+        INSERT INTO sec.routed_home (tenant_id, storm_id, property_id)
+        SELECT n.tenant_id, r.storm_id, n.property_id
           FROM (SELECT DISTINCT d.tenant_id, d.route_id FROM new_rows d) d
          CROSS JOIN LATERAL (SELECT x.storm_id FROM public.routes x
                               WHERE x.tenant_id = d.tenant_id AND x.route_id = d.route_id LIMIT 1) r
           JOIN new_rows n ON n.tenant_id = d.tenant_id AND n.route_id = d.route_id
-        ON CONFLICT DO NOTHING RETURNING tenant_id, meter, sec.usage_hour(occurred_at) AS hour)
+        ON CONFLICT DO NOTHING RETURNING tenant_id, storm_id),
+    kept AS (
+        INSERT INTO public.usage_events AS e (tenant_id, meter, event_key, quantity, occurred_at)
+        SELECT f.tenant_id, 'routed_stops', concat_ws(':', f.storm_id, extract(epoch FROM now()), pg_current_xact_id()),
+               count(*), now()
+          FROM fresh f GROUP BY f.tenant_id, f.storm_id
+        ON CONFLICT (tenant_id, meter, event_key) DO UPDATE SET quantity = e.quantity + excluded.quantity
+        RETURNING e.tenant_id, e.meter, sec.usage_hour(e.occurred_at) AS hour)
     INSERT INTO sec.usage_pending SELECT DISTINCT k.tenant_id, k.meter, k.hour FROM kept k;
     RETURN NULL;
 END $$;
 CREATE TRIGGER meter_insert AFTER INSERT ON route_properties REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sec.meter_routed_stops();
 
--- A scoring writes in parts: those of one transaction are one event. The moment stands in the key beside the number of the
--- transaction, which begins anew in a restored database.
 CREATE FUNCTION sec.meter_scored_properties() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -281,8 +281,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT count(*) INTO wanted FROM unnest(homes) h
-     WHERE NOT EXISTS (SELECT FROM public.usage_events e WHERE e.tenant_id = tenant AND e.meter = 'routed_stops'
-                          AND e.event_key = storm || ':' || h);
+     WHERE NOT EXISTS (SELECT FROM sec.routed_home r WHERE r.tenant_id = tenant AND r.storm_id = storm
+                          AND r.property_id = h);
     IF wanted > 0 THEN
         PERFORM sec.check_cap(tenant, 'routed_stops', wanted);
     END IF;
