@@ -78,6 +78,8 @@ def bill(tenant, tenant_id):
         subscribing.add_plan(PLAN, 9_900, TERMS)
     today = datetime.now(ZoneInfo("America/Chicago")).date()
     last = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    with db.transaction(db.admin_url()) as connection:  # the demo's companies have one from this month on
+        connection.execute(text("DELETE FROM subscriptions WHERE tenant_id = CAST(:t AS uuid)"), {"t": tenant_id})
     subscribing.subscribe(tenant, PLAN, last)
     with db.transaction(db.admin_url()) as connection:
         for day, n in ((last + timedelta(days=10), 13), (today, 9)):
