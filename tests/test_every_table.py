@@ -104,11 +104,11 @@ def made(tmp):
     broker.close_kernel(login.login)
     ReportDesk(world.tenant, world.storm).request("score")
     stream(world)
-    alert(world)
     subscribing.subscribe(world.tenant, "starter", date(2024, 1, 1))
     closing.close_month(world.tenant, "2024-01")
     metering.record(world.tenant, "reports", "many", 90, datetime.now(UTC))
     metering.meter_all()
+    alert(world)
     with db.transaction(db.admin_url()) as connection:
         found = connection.execute(text("SELECT tenant_id::text FROM sec.tenant_entry WHERE slug = :slug"),
                                    {"slug": world.tenant})  # fmt: skip

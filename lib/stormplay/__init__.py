@@ -22,6 +22,7 @@ Table of contents, in the order of the story:
     AttributionEngine which channel gets how much credit, beside what was caused (`attribution.credits` is pure)
     StreamDesk        a storm as it comes in: events, the homes they changed, what could not be applied
     stream_storm_updates   follow a storm: every event that the stream applies to it, as it does (async for)
+    TenantHealth      whether a company is well, and if not, the next action; `health.companies_of_mine`
     billing           what a company used, what that costs, its invoices (`billing.standing(tenant)`)
     ReportDesk        the reports of a storm: how fresh each is, what was run, its files, and having one made again
     slo               what is promised of a company's services and how it stands (`slo.standing(tenant)`)
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         charts,
         errors,
         experiments,
+        health,
         identity,
         live,
         policy,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         uplift,
     )
     from stormplay.attribution import AttributionEngine
+    from stormplay.health import TenantHealth
     from stormplay.identity import IdentityGraph
     from stormplay.jobs import JobTracker
     from stormplay.nurture import NurtureLoop
@@ -80,6 +83,7 @@ __all__ = [
     "RouteBuilder",
     "StormPlayScore",
     "StreamDesk",
+    "TenantHealth",
     "TreatmentPolicy",
     "attribution",
     "billing",
@@ -88,6 +92,7 @@ __all__ = [
     "errors",
     "experiments",
     "get_score_breakdown",
+    "health",
     "identity",
     "list_storms",
     "live",
@@ -112,6 +117,7 @@ _HOME = {
     "NurtureLoop": "stormplay.nurture",
     "ReportDesk": "stormplay.reports",
     "RouteBuilder": "stormplay.routes",
+    "TenantHealth": "stormplay.health",
     "TreatmentPolicy": "stormplay.policy",
     "StormPlayScore": "stormplay.score",
     "StreamDesk": "stormplay.streaming",

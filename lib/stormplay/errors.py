@@ -149,6 +149,10 @@ class Cancelled(StormplayError):
     """The person stopped the work; nothing was changed."""
 
 
+REPORT_STOPPED = "The report was stopped."
+"""How the history says that whoever wanted a report stopped it: nothing is wrong with it."""
+
+
 class ArtifactRefused(StormplayError):
     """A model's file is gone, is not what was registered, or holds what may not be loaded."""
 

@@ -96,7 +96,7 @@ CHECKS: dict[str, str] = {
         SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'sec'::regnamespace
            AND p.proname NOT IN ('tenant', 'tenant_for', 'my_tenants', 'my_name', 'tenant_of_storm',
                                  'tenants_of_storms', 'audit_trail', 'same', 'picture_key', 'model_key', 'live_channel',
-                                 'count_failed_plan', 'my_usage', 'check_my_stops')
+                                  'count_failed_plan', 'tenant_people', 'my_usage', 'check_my_stops')
            AND has_function_privilege('stormplay_kernel', p.oid, 'EXECUTE')""",
     "a kernel or the broker may read {}": """
         SELECT c.oid::regclass::text

@@ -17,6 +17,9 @@ from stormplay.errors import BadInput
 lazy.leave_out_address_grammar()
 
 Scalar = str | int | float | bool
+NEWEST = "newest"
+"""In place of a storm's slug or id: the one with the latest day of the company."""
+
 _TYPES: dict[str, type[Scalar]] = {"str": str, "int": int, "float": float, "bool": bool}
 
 

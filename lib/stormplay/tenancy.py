@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from stormplay import broker, database, embedded
 from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
+from stormplay.parameters import NEWEST
 
 # What the database refuses in words of its own (sql/0034): the arms of a storm.
 _OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
@@ -117,10 +118,8 @@ def my_tenants() -> pd.DataFrame:
     """The tenants open to this person: tenant_id, slug, org_name, role, is_synthetic; empty where there are none."""
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
     with database.transaction(address()) as connection:
-        rows = connection.execute(
-            text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
-        )
-        return pd.DataFrame(rows.fetchall(), columns=columns)
+        query = text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
+        return pd.DataFrame(connection.execute(query).fetchall(), columns=columns)
 
 
 def my_name() -> str:
@@ -221,21 +220,22 @@ def because(connection: Connection, cause: str) -> None:
 
 
 def storm_id(connection: Connection, storm: str | UUID) -> str:
-    """The id of a storm given by slug or id, in the session's tenant.
+    """The id of a storm given by slug or id, or of the newest one ('newest'), in the session's tenant.
 
     Raises:
         UnknownStorm: This tenant has no such storm.
     """
-    wanted = as_uuid(storm)
-    column = "slug" if wanted is None else "storm_id"
-    value = str(storm) if wanted is None else wanted
+    column, value = ("slug", str(storm)) if (wanted := as_uuid(storm)) is None else ("storm_id", wanted)
     query = text(f"SELECT storm_id FROM storms WHERE {column} = :value")  # noqa: S608 - one of two own words
     found = connection.execute(query, {"value": value}).scalar_one_or_none()
     if found is None:
-        have = connection.execute(text("SELECT slug FROM storms ORDER BY event_date DESC LIMIT 5")).scalars().all()
+        newest = "SELECT slug, storm_id FROM storms ORDER BY event_date DESC, slug LIMIT 5"
+        have = connection.execute(text(newest)).all()
+        if have and storm == NEWEST:
+            return str(have[0].storm_id)
         raise UnknownStorm(
             f"This tenant has no storm '{storm}'.",
-            f"It has {', '.join(have)}." if have else "It has no storm yet.",
+            f"It has {', '.join(row.slug for row in have)}." if have else "It has no storm yet.",
         )
     return str(found)
 

@@ -39,7 +39,8 @@ def report(
         list[str] | None, typer.Option(help="Slug or id of a tenant; may be repeated.", rich_help_panel=_WHICH)
     ] = None,
     storm: Annotated[
-        list[str] | None, typer.Option(help="Slug or id of a storm; may be repeated.", rich_help_panel=_WHICH)
+        list[str] | None,
+        typer.Option(help="Slug or id of a storm, or newest; may be repeated.", rich_help_panel=_WHICH),
     ] = None,
     all_notebooks: Annotated[bool, typer.Option("--all-notebooks", rich_help_panel=_WHICH)] = False,
     all_tenants: Annotated[

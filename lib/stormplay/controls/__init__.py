@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stormplay.controls.asking import below
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.health import HealthPage, health_page
 from stormplay.controls.identity_attribution import IdentityPage, identity_attribution
 from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
 from stormplay.controls.phase3 import Phase3, phase3
@@ -26,6 +27,7 @@ from stormplay.controls.work import Work
 __all__ = [
     "MIME",
     "ChartFrame",
+    "HealthPage",
     "IdentityPage",
     "MapFrame",
     "Message",
@@ -44,6 +46,7 @@ __all__ = [
     "Work",
     "below",
     "checked",
+    "health_page",
     "identity_attribution",
     "overrides",
     "phase3",

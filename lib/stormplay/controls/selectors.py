@@ -10,6 +10,7 @@ import pandas as pd
 from stormplay.controls import query
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import UnknownStorm, UnknownTenant
+from stormplay.parameters import NEWEST
 
 _LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(32em, 100%)"}}
 
@@ -57,7 +58,7 @@ class Selectors:
         return self.storm_box.value  # type: ignore[no-any-return]
 
     def choose(self, tenant: str, storm: str) -> None:
-        """Choose by slug or id without calling `on_change`.
+        """Choose by slug or id without calling `on_change`; 'newest' is the company's newest storm.
 
         Raises:
             UnknownTenant: If the company is not among those open to this person.
@@ -107,7 +108,7 @@ class Selectors:
         wanted = _slug(self.storms, "storm_id", storm) if storm else None
         newest = self.storm_box.options[0][1] if len(self.storms) else None
         self.storm_box.value = wanted or newest
-        return wanted is not None
+        return wanted is not None or (storm == NEWEST and newest is not None)
 
     def _no_storm(self) -> bool:
         self.storm_box.value = None  # else the first storm would seem chosen, and choosing it would do nothing

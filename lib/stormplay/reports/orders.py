@@ -84,7 +84,7 @@ def orders(
         out: The folder for the reports, or its address.
         person: Whose rights the runs have.
         tenants: Slugs or ids; None: all companies that are open to the person.
-        storms: Slugs or ids, of which each company has to have each; None: all that it has.
+        storms: Slugs, ids or 'newest', of which each company has to have each; None: all that it has.
 
     Raises:
         BadInput: An unknown name, a value of another type, an unknown company or storm, or nothing to make.

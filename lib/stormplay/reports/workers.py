@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from stormplay.errors import Cancelled, ReportFailed, ReportTimedOut
+from stormplay.errors import REPORT_STOPPED, Cancelled, ReportFailed, ReportTimedOut
 from stormplay.forking import Nursery, can_fork, kernel_environment
 from stormplay.forking.wire import receive, write_message
 
-STOPPED = "The report was stopped."  # by whoever wanted it; nothing is wrong with it
+STOPPED = REPORT_STOPPED
 _SCRIPT = Path(__file__).with_name("nursery.py")
 
 
