@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from world import as_administrator, guests, make_world
 
-from stormplay import RouteBuilder, accounts, broker, database, planning, routes, slo, tenancy
+from stormplay import RouteBuilder, accounts, broker, database, planning, retention, routes, slo, tenancy
 from stormplay.errors import BadInput, Conflict, DatabaseUnavailable
 from stormplay.slo import SERVICES, watching
 from stormplay.slo.recording import PageView, Recorder
@@ -261,10 +261,11 @@ def test_minutes_become_hours_and_nothing_is_lost(company):
     recorder.add(view(company, ago_s=9 * 3_600))
     recorder.hand_over()
     assert watching.fold() == 0, "what comes late goes to its hour"
-    with pytest.raises(Exception, match="29 days"):
-        watching.retire(20)
     put(company, "page_time", 1, 1, 60 * 24 * 60)
-    assert watching.retire(40) >= 1
+    (gone,) = retention.retire(
+        {"slo": 40}, is_real=True, rules=[rule for rule in retention.RULES if rule.name == "slo"]
+    )
+    assert gone.count >= 1
     assert counts(company, "page_time") == (13, 19)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -74,16 +74,3 @@ def record(
         values = {"tenant": account.tenant_id, "meter": of.name, "key": key, "quantity": quantity, "at": at,
                   "detail": None if detail is None else json.dumps(dict(detail))}  # fmt: skip
         return bool(connection.execute(query, values).scalar_one())
-
-
-def retire(days: int = 400) -> int:
-    """Put single events together that are older, one an hour; what they sum up to stays. Returns how many are gone.
-
-    Args:
-        days: How long they are kept singly, 400 at least: a second delivery is known by an event's key.
-    """
-    if days < 400:
-        raise BadInput(f"Single events of usage would be kept for {days} days.", "Expected 400 or more.")
-    with database.transaction(database.broker_url()) as connection:
-        query = text("SELECT sec.retire_usage(:older)")
-        return int(connection.execute(query, {"older": timedelta(days=days)}).scalar_one())

@@ -117,15 +117,11 @@ _COUNTS = ("used", "included", "projected", "cap")
 
 
 @bills.command("meter", epilog=say.EXITS)
-def meter(
-    retire_days: Annotated[int, typer.Option(help="Also put single events together that are older.")] = 0,
-) -> None:
+def meter() -> None:
     """Measure storage, sum up usage and warn, for all companies. The server does it every ten minutes."""
     from stormplay.billing import metering  # noqa: PLC0415
 
     say.line(str(metering.meter_all()))
-    if retire_days:
-        say.line(f"{metering.retire(retire_days):,} single events put together.")
 
 
 @bills.command("close", epilog=say.EXITS)

@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from stormplay.cli import say
+from stormplay.errors import StormplayError
 
 objectives = typer.Typer(help="Objectives, error budgets and alerts of a company's services.", no_args_is_help=True)
 
@@ -139,28 +140,35 @@ def export(
 def watch(
     once: Annotated[bool, typer.Option("--once", help="One turn, for a scheduler.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between two turns.", min=1)] = 30.0,
-    retire: Annotated[
-        int, typer.Option(help="Forget counts and closed alerts of more than so many days ago; 0: nothing.", min=0)
-    ] = 0,
 ) -> None:
     """Look at all companies' objectives, open and close alerts, and tell who is to be told; as the broker.
 
-    'stormplay up' does the same by itself. Two at once do no harm.
+    'stormplay up' does the same by itself. Two at once do no harm. A turn that fails is said, and the next one follows.
     """
+    from stormplay import database, embedded, logs  # noqa: PLC0415
+
+    logs.configure("slo", folder=embedded.home() / "logs" if database.is_embedded() else None, is_shown=False)
+    if once:
+        say.line(_turn())
+        return
+    while True:
+        try:
+            say.line(_turn())
+        except StormplayError as error:
+            say.error(str(error))
+        time.sleep(every)
+
+
+def _turn() -> str:
     from stormplay.slo import delivery, watching  # noqa: PLC0415
 
-    while True:
-        found, told = watching.turn(), delivery.deliver()
-        watching.fold()
-        gone = watching.retire(retire) if retire else 0
-        say.line(
-            f"{len(found.measured)} objectives measured; {len(found.opened)} alerts opened, {len(found.worse)} became "
-            f"urgent, {len(found.closed)} closed; {told.sent} messages told, {told.again} to be tried again, "
-            f"{told.aside} kept aside{f'; {gone:,} old rows forgotten' if gone else ''}."
-        )
-        if once:
-            return
-        time.sleep(every)
+    found, told = watching.turn(), delivery.deliver()
+    watching.fold()
+    return (
+        f"{len(found.measured)} objectives measured; {len(found.opened)} alerts opened, {len(found.worse)} became "
+        f"urgent, {len(found.closed)} closed; {told.sent} messages told, {told.again} to be tried again, "
+        f"{told.aside} kept aside."
+    )
 
 
 def _share(value: float) -> str:

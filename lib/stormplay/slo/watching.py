@@ -22,7 +22,6 @@ _OPEN = text("""SELECT sec.open_slo_alert(:tenant, :service, :severity, :rule, :
                                           :total, :at)""")
 _WINDOWS = text("SELECT * FROM sec.slo_windows(:at)")
 _QUIET = text("SELECT sec.quiet_slo_alert(:tenant, :service, :at)")
-_RETIRE = text("SELECT sec.retire_slo(make_interval(days => :days))")
 
 
 @dataclass(frozen=True)
@@ -83,12 +82,6 @@ def fold() -> int:
     """Make minutes that no window asks for any more into hours. Returns how many rows went."""
     with database.transaction(database.broker_url()) as connection:
         return int(connection.execute(text("SELECT sec.fold_slo()")).scalar_one())
-
-
-def retire(days: int) -> int:
-    """Forget counts, and closed alerts with their messages, that are older than so many days. Returns how many."""
-    with database.transaction(database.broker_url()) as connection:
-        return int(connection.execute(_RETIRE, {"days": days}).scalar_one())
 
 
 def cause(objective: Objective, found: Judgement) -> str:
