@@ -30,3 +30,11 @@ def leave_out_address_grammar() -> None:
     It does without where the module that makes it is not there. For processes of our own, before their imports.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+def leave_out_debugger() -> None:
+    """Keep a kernel from loading debugpy, which it offers to nobody on a page: a third of a second of each start.
+
+    ipykernel does without where it is not there. For processes of our own, before their imports.
+    """
+    sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]

@@ -10,7 +10,15 @@ bundle   one zip with a manifest
 
 from __future__ import annotations
 
-from stormplay.packs.bundle import to_zip
+from typing import TYPE_CHECKING
+
+from stormplay import lazy
 from stormplay.packs.content import Pack, Stop, stops_of
 
+if TYPE_CHECKING:
+    from stormplay.packs.bundle import to_zip
+
 __all__ = ["Pack", "Stop", "stops_of", "to_zip"]
+
+# Four libraries that write files: half a second that only who makes a pack pays.
+__getattr__ = lazy.names(__name__, {"bundle": "to_zip"})

@@ -6,13 +6,14 @@ import sys
 from importlib.util import find_spec
 from typing import NoReturn
 
+from stormplay import lazy
 from stormplay.forking.children import become, born
 from stormplay.forking.imports import PAGES
 
 WARM = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
-    "ipykernel.debugger",  # unused on a page, but a kernel imports it before it answers: 0.3 s
+    "ipykernel.debugger",
     "IPython.core.completerlib",
     "IPython.core.debugger",
     "IPython.core.logger",
@@ -27,6 +28,7 @@ _LAUNCHER = "ipykernel_launcher"
 
 def main() -> NoReturn:
     """Import, fork until the server is gone, and in each child be a kernel."""
+    lazy.leave_out_debugger()
     launcher = find_spec(_LAUNCHER)
     line = born(int(sys.argv[1]), WARM, nursery="sp-nursery", child="sp-kernel")
     become(line, str(launcher.origin if launcher else _LAUNCHER))
