@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import text
 from world import make_world
@@ -138,4 +140,4 @@ def test_a_viewer_sees_masked_values_also_with_sql_of_their_own(world, as_person
             text("""SELECT string_agg(coalesce(v.value, '') || v.shown, ' ')
             FROM identifier_values(ARRAY(SELECT identifier_id FROM identifiers)) v""")
         ).scalar_one()
-    assert "555" not in shown.replace("555-0100", "") and "Torres" not in shown
+    assert not re.search(r"817\D{0,2}555", shown) and "Torres" not in shown  # a house may have 555 for its number

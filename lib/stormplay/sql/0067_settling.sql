@@ -9,7 +9,7 @@ SET LOCAL ROLE stormplay_sec;
 
 -- No kernel reaches it. No foreign key: the entry of a company is locked by whoever takes it away.
 CREATE TABLE sec.score_later (
-    note_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    note_id    uuid NOT NULL DEFAULT uuidv7() PRIMARY KEY,  -- a sequence would be shown to everybody
     tenant_id  uuid NOT NULL,
     storm_id   uuid NOT NULL,
     table_name name NOT NULL,
