@@ -7,13 +7,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: up test test-scale test-lake lint format lock docs clean
+.PHONY: up test test-long test-scale test-lake lint format lock docs clean
 
 up: $(READY)
 	@exec $(BIN)/stormplay up $(ARGS)
 
 test: $(READY) lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
+
+# What takes minutes and finds what it looks for rarely: marathons, a team from nothing, a hub, benchmarks that must run.
+test-long: $(READY)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 
 # The slow lane: the stream against Apache Kafka itself. Needs Java 17 or later and Maven.
 test-scale: $(READY)

@@ -7,6 +7,8 @@ import pytest
 
 from stormplay.embedded.place import place_of
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -443,6 +443,7 @@ def run_sql(address, statements):
     return found
 
 
+@pytest.mark.long
 def test_a_team_from_nothing(server_of_theirs, certificate, tmp_path):
     """What the page says, in its order: schema, broker, people, the unit's command, TLS, backup, restore."""
     superuser = server_of_theirs

@@ -25,6 +25,8 @@ from stormplay import accounts, embedded
 from stormplay import database as db
 from stormplay.errors import BadInput
 
+pytestmark = pytest.mark.long
+
 PLANTED = "planted-secret-0816"  # in the hub's environment; no kernel may know it
 
 # Everything that this process can read of any process on the machine, itself included.

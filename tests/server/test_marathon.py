@@ -15,6 +15,8 @@ from visitor import PASSWORD, Visitor, eventually, logins, roles, serving
 
 from stormplay import accounts, database
 
+pytestmark = pytest.mark.long
+
 RUNNERS = {"runner-one": "lone-star", "runner-two": "trinity"}
 VISITS, AT_ONCE, WRONG = 200, 4, 20
 SETTINGS = {"Kernels": {"unseen_s": 4.0, "left_alone_s": 1.0, "tick_s": 1.0, "most": 40, "most_per_person": 20}}
