@@ -9,7 +9,7 @@
     a stream   a thousand events applied, as one batch of the stream, in turn likewise
 
     by itself  what the triggers take of the statements of a plan and of a report, as the database tells (EXPLAIN
-               ANALYZE), against the whole plan and the whole report: the least of each, which a busy machine blurs least
+               ANALYZE), against the whole plan and report: the least of each, which a busy machine blurs least
 
 What counts is the median over pairs, one run with and one without, of the one by the other; its standard error stands
 beside it, since a solver that works by the clock spreads more than a meter costs. Exits with 1 where routes or reports
