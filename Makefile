@@ -15,7 +15,7 @@ up: $(READY)
 test: $(READY) lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
-# What takes minutes and finds what it looks for rarely: marathons, a team from nothing, a hub, benchmarks that must run.
+# What takes minutes: marathons, kills, lives of servers and labs, a team from nothing, a hub, benchmarks that must run.
 test-long: $(READY)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 

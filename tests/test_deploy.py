@@ -36,6 +36,8 @@ from visitor import Site, Visitor, eventually, free_port, popen, serving, texts
 from stormplay import embedded
 from stormplay.embedded.place import socket_folder
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "docs" / "DEPLOY.md"
 NAME = "play.example.org"
@@ -443,7 +445,6 @@ def run_sql(address, statements):
     return found
 
 
-@pytest.mark.long
 def test_a_team_from_nothing(server_of_theirs, certificate, tmp_path):
     """What the page says, in its order: schema, broker, people, the unit's command, TLS, backup, restore."""
     superuser = server_of_theirs

@@ -35,6 +35,8 @@ from stormplay.lab import room, serving, workspace
 from stormplay.lab.lodging import LAST_ACCOUNT, Lodging
 from stormplay.lab.order import order_for
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 STORMPLAY = Path(sys.executable).with_name("stormplay")

@@ -360,6 +360,7 @@ def crowds(two, sizes, urls, default_pool=False):
     return {name: sum(each[name] for each in told) for name in told[0]}
 
 
+@pytest.mark.long
 def test_ten_thousand_transactions_of_three_people_see_no_wrong_tenant(two, services):
     sizes = {"ana": (6, 300), "ben": (6, 300), "vic": (8, 800)}
     counted = crowds(two, sizes, {who: login.url for who, login in services.items()})

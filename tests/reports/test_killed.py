@@ -21,6 +21,8 @@ from sqlalchemy import text
 from stormplay import database as db
 from stormplay.forking import nursery_environment
 
+pytestmark = pytest.mark.long
+
 TIMES, LONGEST_S = 20, 0.7
 NAMES = sorted(f"{name}-{tenant}-2021-04-28" for tenant in ("lone-star", "trinity") for name in ("one", "two"))
 

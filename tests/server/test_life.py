@@ -16,6 +16,8 @@ from visitor import Site, Visitor, await_port, eventually, free_port, logins, po
 from stormplay import server
 from stormplay.errors import BadInput, PortTaken
 
+pytestmark = pytest.mark.long
+
 NARROW = {"most": 3, "most_per_person": 2, "unseen_s": 3.0, "left_alone_s": 1.0}
 STORMPLAY = Path(sys.executable).with_name("stormplay")
 

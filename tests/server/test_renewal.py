@@ -14,6 +14,8 @@ from visitor import NO_PAGES, eventually, logins, roles, serving
 
 from stormplay import broker, database
 
+pytestmark = pytest.mark.long
+
 LOGIN_S = 6
 BRIEF = {"Kernels": {"login_s": LOGIN_S, "renew_s": 1.0, "tick_s": 0.5}}
 DEAF = "logins could not be renewed"
