@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tornado.ioloop import PeriodicCallback
 
+from stormplay import logs
 from stormplay.billing import metering
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Metering:
                 await self._kernels.off_loop(metering.meter_all)
             except Exception as error:  # whatever it is, the server goes on
                 if not self._is_deaf:
-                    self._log.warning("usage could not be summed up: %s", error)
+                    self._log.warning("usage could not be summed up: %s", logs.plain(error))
                 self._is_deaf = True
             else:
                 self._is_deaf = False

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from stormplay import logs
 from stormplay.errors import StormplayError
 from stormplay.server.metrics import Meters
 from stormplay.slo import delivery, watching
@@ -70,7 +71,7 @@ class Slos:
             act()
         except StormplayError as error:
             if not self._is_deaf:
-                self._log.warning("objectives could not be watched: %s", error)
+                self._log.warning("objectives could not be watched: %s", logs.plain(error))
             self._is_deaf = True
         except Exception:
             self._log.exception("objectives could not be watched")
