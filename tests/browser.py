@@ -116,5 +116,7 @@ def visiting(browser, site, refusals=("401 (Unauthorized)",)):
     for context in contexts:
         context.close()
     home = urlsplit(site).netloc
-    assert [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home] == []
-    assert [error for error in errors if not any(refusal in error for refusal in expected)] == []
+    elsewhere = [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home]
+    assert elsewhere == [], elsewhere
+    unexpected = [error for error in errors if not any(refusal in error for refusal in expected)]
+    assert unexpected == [], unexpected

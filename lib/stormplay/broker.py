@@ -72,6 +72,12 @@ def find_person(username: str) -> Person | None:
     return Person(str(row.person_id), username, row.display_name) if row.person_id else None
 
 
+def standing_of(username: str) -> str:
+    """What a person may see, as a word that changes with it; '' where there is no open account."""
+    with database.transaction(database.broker_url()) as connection:
+        return str(connection.execute(text("SELECT sec.standing_of(:name)"), {"name": username}).scalar_one() or "")
+
+
 def change_password(username: str, old: str, new: str) -> bool:
     """Give a person a new password, if the old one is right. Returns whether it was.
 

@@ -25,7 +25,7 @@ from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
 from stormplay.errors import StormplayError
-from stormplay.server import assets, doors, metrics
+from stormplay.server import assets, doors, metrics, snapshots
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
@@ -87,6 +87,7 @@ class StormplayServer(Voila):
     metrics_port = Integer(0, config=True, help="Port on which Prometheus reads figures; 0: none.")
     metrics_ip = Unicode("127.0.0.1", config=True, help="Address for it; beyond loopback a token is needed.")
     slo_every_s = Float(EVERY_S, config=True, help="Seconds between two looks at the objectives.")
+    snapshots_mb = Integer(256, config=True, help="MB for what pages showed last; 0: nothing is kept.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
@@ -110,6 +111,7 @@ class StormplayServer(Voila):
         """Voilà's settings with what makes them safe."""
         self.page_config = assets.page_config(self.base_url)
         self.meters = metrics.Meters(lambda: len(self.kernel_manager.visits))
+        self.snapshots = snapshots.Snapshots(self.snapshots_mb * 1_000_000)
         self.slos = Slos(self.meters, self.log, self.slo_every_s)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         self._health_thread, self.pulse = ThreadPoolExecutor(1, thread_name_prefix="health"), Pulse(self)
@@ -142,6 +144,7 @@ class StormplayServer(Voila):
             (rf"{base}health/live", Live),
             (rf"{base}health/ready", Ready),
             *((base.rstrip("/") + path, handler) for path, handler in doors.handlers()),
+            *snapshots.routes(base, _KERNEL),
             *assets.routes(base),
         ]
 

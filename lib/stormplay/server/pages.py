@@ -75,12 +75,15 @@ class NotebookPage(Page):
             raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
         timing = self.stormplay.timing(self.current_user, self.get_query_argument("tenant", ""), self.request)
         try:
+            # Before anything is read: a page that was read under other rights must not pass for one of today's.
+            standing = await self.kernel_manager.off_loop(broker.standing_of, self.current_user.username)
             kernel_id = await self.kernel_manager.open(
                 self.current_user, book, request_environment(self.request, self.base_url), timing
             )
         except StormplayError as error:
             await self._refuse(error, timing)
             return
+        self.kernel_manager.visits[kernel_id].standing = standing
         config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
         self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
 

@@ -24,6 +24,7 @@ class Visit:
         opened_s, left_s: Monotonic seconds: when it was opened; when the last connection left, None while there is one.
         sockets: What to close when it ends.
         timing: How long it took to be drawn; None where nobody asks.
+        standing: What its person might see before it was opened; '' where nothing of it is to be kept.
         why: One word for the page, once it has ended.
     """
 
@@ -37,4 +38,5 @@ class Visit:
     was_seen: bool = False
     sockets: set[Any] = field(default_factory=set)
     timing: Timing | None = None
+    standing: str = ""
     why: str = "closed"

@@ -15,10 +15,14 @@ function render({ model, el }) {
   };
   const post = (message) => frame.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
-  const note = () => post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
+  const note = () => {
+    frame.dataset.moved = "true";
+    post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
+  };
   const hear = (event) => {
     if (event.source !== frame.contentWindow || !event.data) return;
     if (event.data.stormplay === "ready") {
+      frame.dataset.ready = "true";
       if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note(); /* what was said while it was not listening yet */
       tell();
       if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
@@ -32,6 +36,7 @@ function render({ model, el }) {
   const move = (content, buffers) => {
     if (content?.dots === undefined) return;
     const values = bytes(buffers[0]).slice(), at = buffers[1] ? new Uint32Array(bytes(buffers[1]).slice().buffer) : null;
+    frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
     post({ stormplay: "dots", values, at, first: content.first, added: content.added });
   };
   load();

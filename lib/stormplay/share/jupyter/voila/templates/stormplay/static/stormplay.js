@@ -81,6 +81,7 @@
     settle(place);
   }
   function fail(cell, markup) {
+    window.stormplaySnapshot?.leave();
     const place = document.querySelector(`[data-cell="${cell}"]`) ?? places()[0];
     places().forEach(settle);
     place?.insertAdjacentHTML("beforeend", markup);
@@ -101,6 +102,7 @@
       if (!message.done) return;
       words.textContent = "Drawing the page";
       await Promise.all(drawing);
+      await window.stormplaySnapshot?.ready();
       places().forEach(settle);
       bar.remove();
       document.documentElement.dataset.state = "ready";
@@ -135,6 +137,7 @@
     document.body.append(banner);
   }
   async function ended(why) {
+    window.stormplaySnapshot?.leave();
     (await manager).kernel.dispose(); /* or it would knock at a closed door for minutes */
     document.documentElement.dataset.state = "ended";
     say(ENDED[why] ?? ENDED.closed, why === "signed-out" ? "Sign in" : "Open it again");
