@@ -22,16 +22,18 @@ class Address(anywidget.AnyWidget):
     Attributes:
         query: What stands in the address, or is about to.
         replaces: Whether the next one takes the place of the last: while somebody types, and where nobody chose.
+        active: Whether the address is ours: on a served page.
         heard: The newest going back that `query` answers; the browser counts them.
     """
 
     _esm = source_of("address.js")
     query = traitlets.Unicode("").tag(sync=True)
     replaces = traitlets.Bool(True).tag(sync=True)
+    active = traitlets.Bool(False).tag(sync=True)
     heard = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, went: Callable[[str], object]) -> None:
-        super().__init__()
+        super().__init__(active=is_served())
         self._went = went
         self._answers = False
         self.layout.display = "none"
@@ -44,7 +46,7 @@ class Address(anywidget.AnyWidget):
             query: As `Asked.query` writes it.
             replaces: False: the reader chose something, and Back leads to what was before.
         """
-        if is_served() and query != self.query:
+        if self.active and query != self.query:
             with self.hold_sync():
                 self.query, self.replaces = query, replaces or self._answers
 

@@ -18,14 +18,15 @@ function render({ model }) {
   };
   const write = () => {
     const query = model.get("query");
-    if (!query || model.get("heard") < sent) return; /* the reader is somewhere else by now, and will be answered */
+    if (!model.get("active") || model.get("heard") < sent) return; /* the reader is somewhere else by now, and will be answered */
     if (query !== here()) {
       const act = model.get("replaces") ? "replaceState" : "pushState";
-      history[act]({ stormplay: true }, "", location.pathname + "?" + query + location.hash);
+      history[act]({ stormplay: true }, "", location.pathname + (query ? "?" + query : "") + location.hash);
     }
     lead();
   };
   const back = () => {
+    if (!model.get("active")) return;
     sent += 1;
     lead();
     model.send({ went: here(), number: sent });
