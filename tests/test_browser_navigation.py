@@ -50,7 +50,7 @@ def test_home_shows_every_storm_of_every_company_and_leads_on(visit, site):
     assert page.locator(".sp-acts a").first.inner_text() == "Home"
     assert page.get_by_role("link", name="Home", exact=True).get_attribute("aria-current") == "page"
     cards = page.locator(".sp-storm-card")
-    assert cards.count() == 3
+    assert cards.count() == 6
     first = cards.first.inner_text()
     for said in ("synthetic", "/ 100", "Homes hit", "Signed", "Next:", "Changed"):
         assert said in first, first
@@ -61,18 +61,18 @@ def test_home_shows_every_storm_of_every_company_and_leads_on(visit, site):
     box = page.get_by_label("Company", exact=True)
     box.select_option(label="Trinity Roof & Restoration (demo)")
     eventually(page, tenant="trinity")
-    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 1")
+    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 3")
     page.get_by_label("Search").fill("no such storm")
     eventually(page, find="no such storm")
     page.get_by_text("No storm matches").wait_for()
     page.go_back()
-    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 3")
+    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 6")
     assert query_of(page) == {}
     expect(box).to_have_value("All companies")
     page.go_forward()
     page.get_by_text("No storm matches").wait_for()
     page.get_by_label("Search").fill("")
-    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 1")
+    page.wait_for_function("document.querySelectorAll('.sp-storm-card').length === 3")
     assert kernel_of(page) == kernel, "no new page"
 
     # Live: another storm is there without a reload.
@@ -85,7 +85,7 @@ def test_home_shows_every_storm_of_every_company_and_leads_on(visit, site):
     assert query_of(page) == {"tenant": "trinity", "storm": "new-one"}
     page.locator(".sp-brand").click()
     ready(page)
-    assert page.locator(".sp-storm-card").count() == 4
+    assert page.locator(".sp-storm-card").count() == 7
 
 
 def test_anothers_storms_are_not_on_it_whatever_the_address_says(visit, site):
