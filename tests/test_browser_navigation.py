@@ -156,6 +156,6 @@ def test_back_to_a_company_of_which_one_is_no_member_says_so(visit, site):
 
 
 def test_what_a_household_is_looked_up_by_is_in_no_address(visit, site):
-    page = entered(visit, site, "ana",
-                   "/voila/render/identity_attribution.ipynb?tenant=lone-star&storm=2021-04-28&look_up=817.555.0142")  # fmt: skip
+    household = "/voila/render/identity_attribution.ipynb?tenant=lone-star&storm=2021-04-28&look_up=817.555.0142"
+    page = entered(visit, site, "ana", household)
     assert query_of(page) == {"tenant": "lone-star", "storm": "2021-04-28"}

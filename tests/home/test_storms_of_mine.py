@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from statistics import median
 
 import pytest
 from sqlalchemy import text
@@ -106,8 +105,7 @@ def test_fifty_storms_are_read_in_a_tenth_of_a_second(database):
         began = time.perf_counter()
         assert len(home.storms_of_mine(world.tenant).cards) == 50
         taken.append(time.perf_counter() - began)
-    print(f"50 storms: {1000 * median(taken):.0f} ms")
-    assert min(taken) < 0.1
+    assert min(taken) < 0.1, taken
 
 
 @pytest.mark.parametrize(
