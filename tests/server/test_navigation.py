@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from stormplay.server.book import ACTS, KNOWS, Shelf, knows
 from stormplay.server.pages import navigation
@@ -15,7 +15,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 def links(query, page="phase3_routes"):
-    request = HTTPServerRequest(method="GET", uri=f"/voila/render/{page}.ipynb?{query}")
+    line = RequestStartLine("GET", f"/voila/render/{page}.ipynb?{query}", "HTTP/1.1")
+    request = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "127.0.0.1"}))
     return {act["word"]: act for act in navigation(Shelf(NOTEBOOKS), "/base/", request)}
 
 
