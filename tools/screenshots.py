@@ -32,7 +32,7 @@ def main() -> None:
         for width, height in SIZES.items():
             page = browser.new_context(viewport={"width": width, "height": height}).new_page()
             page.set_default_timeout(90_000)
-            page.goto(url)
+            page.goto(f"{url}/voila/render/phase3_routes.ipynb")
             sign_in(page)
             if width == max(SIZES):
                 page.get_by_role("button", name="Generate routes").click()
@@ -41,7 +41,7 @@ def main() -> None:
             page.wait_for_timeout(2_000)
             page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until(page, width, 3))
             if width == max(SIZES):
-                for name in ("treatment", "phase4_jobs", "phase5_nurture", "identity_attribution", "reports"):
+                for name in ("home", "treatment", "phase4_jobs", "phase5_nurture", "identity_attribution", "reports"):
                     page.goto(f"{url}/voila/render/{name}.ipynb")
                     page.wait_for_function("document.documentElement.dataset.state === 'ready'")
                     page.wait_for_timeout(2_000)

@@ -88,11 +88,9 @@ def health_page(
         sources = Sources(health, None, tenants, storms, float(max_age_h))  # a report is one company's
         view = sources.open(str(tenant), str(storm))[1]
         return Report(view, still(score, str(tenant), view.storm) if view.storm else HTML(""))
-    asked, complaints = query.overrides(
-        {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)},
-    )
+    asked = query.asked({"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)})
     sources = Sources(health, companies, tenants, storms, float(asked["max_age_h"]))
-    return HealthBoard(sources, asked, complaints, ScoreChip(score, live=live))
+    return HealthBoard(sources, asked, ScoreChip(score, live=live))
 
 
 class Report:

@@ -14,6 +14,7 @@ from stormplay.controls import jobs_sections, markup
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_state import State, Tracker, page_of
 from stormplay.controls.live import PickTable
+from stormplay.parameters import Scalar
 
 PAGE = 50
 ANY = ""
@@ -92,6 +93,23 @@ class JobList:
         """The filters, as `JobTracker.find` takes them."""
         return {"address": self.address.value.strip(), "route_id": self.route.value or None,
                 "statuses": [self.status.value] if self.status.value else None}  # fmt: skip
+
+    def take(self, find: str, status: str, route: str) -> None:
+        """Filter as an address asks; what the storm does not have filters nothing."""
+        known = [[value for _, value in box.options] for box in (self.status, self.route)]
+        new = find, status if status in known[0] else ANY, route if route in known[1] else ANY
+        if new == tuple(self.choices().values()):
+            return
+        self._quiet = True
+        try:
+            self.address.value, self.status.value, self.route.value = new
+        finally:
+            self._quiet = False
+        self._filtered()
+
+    def choices(self) -> dict[str, Scalar]:
+        """The filters, as an address names them."""
+        return {"find": self.address.value.strip(), "status": str(self.status.value), "route": str(self.route.value)}
 
     @property
     def number(self) -> int:

@@ -77,11 +77,11 @@ def reports_page(
     if not interactive:
         sources = Sources(desk, tenants, storms, float(max_age_h))
         return Report(sources.open(str(tenant), str(storm))[1], still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides(
-        {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)},
+    asked = query.asked(
+        {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h), "report": "", "status": ""}
     )
     sources = Sources(desk, tenants, storms, float(asked["max_age_h"]))
-    return ReportsBoard(sources, asked, complaints, ScoreChip(score, live=live))
+    return ReportsBoard(sources, asked, ScoreChip(score, live=live))
 
 
 class Report:

@@ -17,6 +17,7 @@ from stormplay.controls.live import PickTable
 from stormplay.controls.reports_state import STATUSES, Desk, Reports
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput, Busy, Cancelled, ReportFailed
+from stormplay.parameters import Scalar
 
 PAGE = 25
 ANY = ""
@@ -32,6 +33,7 @@ class History:
 
     Args:
         message: Where the page says what went wrong.
+        filtered: Called after another filter was chosen.
 
     Attributes:
         widget: What is displayed.
@@ -39,7 +41,8 @@ class History:
         table, pager, run, csv: The rows now shown; which of them; the picked one; all of them as a file.
     """
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, filtered: Callable[[], object] = lambda: None) -> None:
+        self._filtered_by = filtered
         self._desk: Desk | None = None
         self._found = pd.DataFrame()
         self._name = ""
@@ -73,6 +76,16 @@ class History:
         show(self.widget, reports is not None)
         self.draw()
 
+    def take(self, notebook: str, status: str) -> None:
+        """Filter as an address asks; what there is not filters nothing."""
+        known = [[value for _, value in box.options] for box in (self.notebook, self.status)]
+        self.notebook.value = notebook if notebook in known[0] else ANY
+        self.status.value = status if status in known[1] else ANY
+
+    def choices(self) -> dict[str, Scalar]:
+        """The filters, as an address names them."""
+        return {"report": str(self.notebook.value), "status": str(self.status.value)}
+
     def draw(self) -> None:
         """Read and show the page of the history."""
         self.run.value = ""
@@ -91,6 +104,7 @@ class History:
         if not self._quiet:
             self.pager.page = 1
             self.draw()
+            self._filtered_by()
 
     def _picked(self, run_id: str) -> None:
         hit = self._found[self._found["run_id"].astype(str) == run_id] if len(self._found) else self._found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -86,13 +87,13 @@ def storm_live(
     if not interactive:
         sources = Sources(desk, tenants, storms, score, _checked(minutes))
         return Report(*sources.open(str(tenant), str(storm)), still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "minutes": int(minutes)})
+    asked = query.asked({"tenant": str(tenant), "storm": str(storm), "minutes": int(minutes)})
     try:
         shown = _checked(asked["minutes"])
     except BadInput as error:
-        shown = 30
-        complaints = [*complaints, str(error)]
-    return StormBoard(Sources(desk, tenants, storms, score, shown), asked, complaints, ScoreChip(score, live=live))
+        shown, said = 30, (*asked.complaints, str(error))
+        asked = replace(asked, values={**asked.values, "minutes": shown}, complaints=said)
+    return StormBoard(Sources(desk, tenants, storms, score, shown), asked, ScoreChip(score, live=live))
 
 
 def _checked(minutes: Any) -> int:

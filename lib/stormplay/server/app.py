@@ -35,7 +35,7 @@ from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import answered, begin, while_stopping
 from stormplay.server.metering import Metering
-from stormplay.server.pages import Home, NotebookPage, kept_query
+from stormplay.server.pages import Home, NotebookPage, navigation
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
 from stormplay.server.retiring import Retirement
@@ -149,13 +149,8 @@ class StormplayServer(Voila):
         ]
 
     def acts(self, request: HTTPServerRequest) -> list[dict[str, Any]]:
-        """The navigation as seen from a page: word, address with the same company and storm, whether it is here."""
-        query = kept_query(request)
-        return [
-            {"word": word, "here": f"/{name}.ipynb" in request.path,
-             "url": f"{self.base_url}voila/render/{name}.ipynb{query}"}
-            for name, word in self.shelf.acts().items()
-        ]  # fmt: skip
+        """The navigation as seen from a page; see `pages.navigation`."""
+        return navigation(self.shelf, self.base_url, request)
 
     def timing(self, visitor: Visitor, tenant: str, request: HTTPServerRequest) -> Timing:
         """A clock for a page that was asked for."""

@@ -13,20 +13,29 @@ from tornado.web import HTTPError, authenticated
 
 from stormplay import broker
 from stormplay.errors import Busy, NotAllowed, StormplayError
-from stormplay.server.book import FIRST
+from stormplay.server.book import FIRST, WITH_STORM, Shelf, knows
 from stormplay.server.frame import Page
 from stormplay.server.timing import Timing
 
 LONGEST_QUERY = 2_000
-_KEPT = ("tenant", "storm")
 _PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-def kept_query(request: HTTPServerRequest) -> str:
-    """The part of a page's query that goes on to the next act: which company, which storm."""
-    given = parse_qsl(request.query[:LONGEST_QUERY])
-    kept = {name: value for name, value in given if name in _KEPT and _PLAIN.fullmatch(value)}
+def kept_query(request: HTTPServerRequest, act: str) -> str:
+    """The part of a page's query that goes on to another act: which company, which storm, and what else it knows."""
+    given, known = parse_qsl(request.query[:LONGEST_QUERY]), knows(act)
+    kept = {name: value for name, value in given if name in known and _PLAIN.fullmatch(value)}
     return f"?{urlencode(kept)}" if kept else ""
+
+
+def navigation(shelf: Shelf, base_url: str, request: HTTPServerRequest) -> list[dict[str, Any]]:
+    """The acts as seen from a page: word, address with what the act knows of this page's, the names of that, whether it
+    is here."""
+    return [
+        {"word": word, "here": f"/{name}.ipynb" in request.path, "knows": " ".join(knows(name)),
+         "url": f"{base_url}voila/render/{name}.ipynb{kept_query(request, name)}"}
+        for name, word in shelf.acts().items()
+    ]  # fmt: skip
 
 
 def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, str]:
@@ -46,7 +55,7 @@ def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, 
 
 
 class Home(Page):
-    """`/`: on to the first act, with the same query."""
+    """`/`: on to the storms of who asks; with a company or a storm in the query, to that storm's routes."""
 
     @authenticated
     def get(self) -> None:
@@ -55,7 +64,8 @@ class Home(Page):
         if not acts:
             self.say("There is no notebook here yet.", 404)
             return
-        name = FIRST if FIRST in acts else acts[0]
+        wanted = WITH_STORM if self.get_query_arguments("tenant") or self.get_query_arguments("storm") else FIRST
+        name = wanted if wanted in acts else acts[0]
         query = f"?{self.request.query}" if self.request.query else ""
         self.redirect(f"{self.base_url}voila/render/{name}.ipynb{query}")
 
