@@ -62,7 +62,7 @@ def table(page):
     rows[4][0] = XSS
     widget = PickTable(columns=columns, empty="No routes yet.", label="Routes")
     widget.show([f"r{i}" for i in range(1, 13)], rows)
-    show(page, widget, source_of("pick_table.js"))
+    show(page, widget, widget._esm)
     return page
 
 
