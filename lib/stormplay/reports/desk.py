@@ -81,7 +81,7 @@ class ReportDesk:
 
     def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0,
                  order: Order = None) -> pd.DataFrame:  # fmt: skip
-        """Runs, newest first unless ordered by something else: run_id, notebook, status, started_at, ended_at, username,
+        """Runs, newest first unless ordered otherwise: run_id, notebook, status, started_at, ended_at, username,
         seconds, attempts, row_count, data_as_of, as_of, code_version, error, destination, parameters, versions, files.
 
         Args:
