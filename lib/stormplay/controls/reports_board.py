@@ -11,6 +11,7 @@ from stormplay.controls import markup
 from stormplay.controls import reports_sections as sections
 from stormplay.controls.asking import look_again, show, top
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import KeptHtml
 from stormplay.controls.record import Recorded
 from stormplay.controls.reports_desk import Files, History, Rerun
 from stormplay.controls.reports_state import Desk, Reports, Sources, totals
@@ -32,7 +33,7 @@ class ReportsBoard:
         self._desk: Desk | None = None
         self.reports: Reports | None = None
         self.message = Message()
-        self._answer, self._latest = widgets.HTML(), widgets.HTML()
+        self._answer, self._latest = widgets.HTML(), KeptHtml()
         self._choice = widgets.VBox([])
         self.again = look_again(self._look_again, self.message)
         self.past, self.files = History(self.message), Files()

@@ -16,7 +16,7 @@ from stormplay.controls import treatment_policy as policy
 from stormplay.controls import treatment_sections as sections
 from stormplay.controls.asking import look_again, top
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip, is_served, link_to
 from stormplay.controls.selectors import Selectors
@@ -61,7 +61,7 @@ class TreatmentBoard:
         self._opened: Opened | None = None
         self.treatment: Treatment | None = None
         self.message = Message()
-        self._html = {name: widgets.HTML() for name in WORDS}
+        self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self._choice, self._next = widgets.VBox([]), widgets.HTML()
         self.again = look_again(self._changed, self.message)
