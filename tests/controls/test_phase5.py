@@ -320,10 +320,14 @@ def test_the_week_is_counted_and_listed_in_pages(loop):
     counted = cells(page._week.value)
     assert counted[0] == ["Tue 8 May", "0", "0", "26", "26"]
     assert counted[-1] == ["All", "26", "26", "26", "78"]
-    assert len(cells(page._list.value)) == 25
+    assert len(page.week_table.rows) == 25
     page.week_pager.next.click()
     assert "Rows 26–50 of 78" in page.week_pager.said.value
-    assert "<b>" not in page._list.value
+    page.week_table.order = [1, True]  # by channel
+    channels = [row[1] for row in page.week_table.rows]
+    assert channels == sorted(channels)
+    lines = page.week_table._export()[1].splitlines()
+    assert lines[0].startswith('"When, on their clock",Channel') and len(lines) == 79
 
 
 def test_the_linter_says_what_is_wrong_and_where_the_rule_is_from(loop):

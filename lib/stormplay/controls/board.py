@@ -166,11 +166,11 @@ class Board(ByStorm):
         stops = sum(route["property_count"] for route in routes)
         return f"{markup.count(len(routes), 'route')} made for {markup.count(stops, 'stop')}."
 
-    def _assign(self, crew: str | None) -> str:
-        """Give the picked route to a crew, or take it back. Returns what to say."""
+    def _assign(self, crew: str | None, *instead_of: str | None) -> str:
+        """Give the picked route to a crew, or take it back; see `HandOut`. Returns what to say."""
         if self._builder is None or not self.selected:
             raise BadInput(sections.PICK_FIRST)
-        self._builder.assign_crew(self.selected, crew)
+        self._builder.assign_crew(self.selected, crew, **({"instead_of": instead_of[0]} if instead_of else {}))
         self._refresh()
         self._draw(same_routes=True)
         return f"{self._name()} goes to {crew}." if crew else f"{self._name()} has no crew now."
@@ -244,7 +244,6 @@ class Board(ByStorm):
         for widget in (self._map, self._table, self._ledger, self._changes, self._hand_out.widget):
             widget.layout.display = shown
         self.form.lock(plan is None)
-        self.work.button.disabled = plan is None
         may_plan = plan is None or plan.may_plan
         show(self.form.widget, may_plan)
         show(self._read_only, not may_plan)

@@ -161,7 +161,7 @@ class JobBoard(ByStorm):
         tracker, card, places = self._tracker, self.card.job, self._places
         if tracker is None or not changed & TOLD:
             return
-        wanted, number = self.list.wanted(), self.list.number
+        wanted, number = self.list.asked, self.list.number
         seen = await read_beside(lambda: self.state, lambda state: look(tracker, state, wanted, number, card))
         if seen is None or self._tracker is not tracker:
             return
@@ -170,7 +170,7 @@ class JobBoard(ByStorm):
         if offered is not None and offered.named != seen.state.named:
             self.list.offer(seen.state)
             self.desk.show(tracker, seen.state)
-        if (self.list.wanted(), self.list.number) == (wanted, number):
+        if (self.list.asked, self.list.number) == (wanted, number):
             self.list.put(seen.listed, seen.state, self.selected)
             if self._places is places and seen.has_places_of(places):
                 self._recolour(seen.places)

@@ -12,7 +12,7 @@ from stormplay import packs
 from stormplay.controls import jobs_sections, markup
 from stormplay.controls.guard import Message
 from stormplay.controls.jobs_state import State, Tracker
-from stormplay.controls.live import Upload
+from stormplay.controls.live import KeptHtml, Upload
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
@@ -41,7 +41,7 @@ class PackDesk:
                                        layout={"width": "min(26em, 100%)"})  # fmt: skip
         self.day = widgets.DatePicker(description="Day", style={"description_width": "3.5em"})
         self.work = Work("Make the pack", self._make, self._made)
-        self.file, self.report = widgets.HTML(), widgets.HTML()
+        self.file, self.report = widgets.HTML(), KeptHtml()
         self.message = Message()
         self.upload = Upload(self._take, label="Hand in a filled-in CSV", accept=".csv,text/csv", most_mb=5)
         row = widgets.Box([self.choice, self.day, self.work.button]).add_class("sp-row")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import ipywidgets as widgets
+import pandas as pd
 
 from stormplay.controls import markup
 from stormplay.controls import nurture_calendar as calendar
@@ -13,6 +14,7 @@ from stormplay.controls import nurture_sections as sections
 from stormplay.controls.asking import Pager, row, show, top
 from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.guard import checked
+from stormplay.controls.live import PickTable, csv_of
 from stormplay.controls.nurture_homes import Homes
 from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
 from stormplay.controls.nurture_plan import Planning
@@ -20,6 +22,7 @@ from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, tot
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
+from stormplay.errors import BadInput
 from stormplay.parameters import Scalar
 
 WEEK_ROWS = 25
@@ -40,13 +43,16 @@ class Desk(ByStorm):
         self._sources = sources
         self._loop: Loop | None = None
         self.nurture: Nurture | None = None
-        self._answer, self._ledger, self._week, self._list = (widgets.HTML() for _ in range(4))
+        self._answer, self._ledger, self._week = (widgets.HTML() for _ in range(3))
+        self.week_table = PickTable(self._week_file, columns=calendar.WEEK, label="Contacts of the week",
+                                    has_search=False, picks=False, asks=True)  # fmt: skip
         self._make_form()
         self.homes_part = Homes(int(asked["page_size"]), self._changed)
         self.planning = Planning(self._wanted, self._changed, self._lock)
         self.linter, self.outbox_part, self.file_part = Linter(), Outbox(self._changed, self._lock), TakeAlong()
         self.week_pager = Pager(WEEK_ROWS, self._draw_week, self.message)
-        self._week_part = widgets.VBox([self._week, self.week_pager.widget, self._list])
+        self._week_part = widgets.VBox([self._week, self.week_pager.widget, self.week_table])
+        self.week_table.observe(checked(self.message)(lambda _: self._draw_week()), "order")
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self._quiet = False
         self._begin()
@@ -226,7 +232,20 @@ class Desk(ByStorm):
     def _draw_week(self) -> None:
         if self.nurture is None:
             return
-        steps = self.nurture.week
+        steps = self._week_steps(self.nurture.week)
         self.week_pager.over(len(steps))
         self._week.value = calendar.week(steps, self.nurture.may_write)
-        self._list.value = calendar.week_list(steps.iloc[self.week_pager.rows]) if len(steps) else ""
+        some = steps.iloc[self.week_pager.rows]
+        self.week_table.show([str(place) for place in range(len(some))], calendar.week_rows(some))
+        show(self.week_table, len(steps) > 0)
+
+    def _week_steps(self, steps: pd.DataFrame) -> pd.DataFrame:
+        """The steps in the order that was chosen; else as they come."""
+        order = self.week_table.ordered
+        return steps.sort_values(order[0], ascending=order[1], kind="stable") if order and len(steps) else steps
+
+    def _week_file(self) -> tuple[str, str]:
+        if self.nurture is None:
+            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
+        rows = calendar.week_rows(self._week_steps(self.nurture.week))
+        return f"contacts {self.nurture.storm_name}", csv_of([str(column["label"]) for column in calendar.WEEK], rows)

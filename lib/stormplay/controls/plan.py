@@ -26,7 +26,7 @@ class Builder(Protocol):
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
     def get_ledger(self) -> pd.DataFrame: ...  # noqa: D102
-    def assign_crew(self, route_id: Any, crew_name: str | None) -> None: ...  # noqa: D102
+    def assign_crew(self, route_id: Any, crew_name: str | None, **only: str | None) -> None: ...  # noqa: D102
     def export_route_csv(self, route_id: Any) -> str: ...  # noqa: D102
     def find_ready(self, address: str, most: int = 20) -> pd.DataFrame: ...  # noqa: D102
     def add_stop(self, property_id: Any, *, route_id: Any = None) -> Any: ...  # noqa: D102

@@ -8,6 +8,7 @@ from stormplay.controls import reports_sections as sections
 from stormplay.controls.asking import show, top
 from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.guard import checked
+from stormplay.controls.live import KeptHtml
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.reports_desk import Files, History, Rerun
@@ -31,7 +32,7 @@ class ReportsBoard(ByStorm):
         self._sources = sources
         self._desk: Desk | None = None
         self.reports: Reports | None = None
-        self._answer, self._latest = widgets.HTML(), widgets.HTML()
+        self._answer, self._latest = widgets.HTML(), KeptHtml()
         self.past, self.files = History(self.message, self._tell), Files()
         self.rerun = Rerun(checked(self.message)(self._look_again), self._lock_choice)
         self._begin()

@@ -51,12 +51,13 @@ class History:
         self.status = widgets.Dropdown(
             description="Status", options=[("All statuses", ANY), *((each, each) for each in STATUSES)], **_LOOK
         )
-        self.table = PickTable(columns=sections.COLUMNS, label="Runs", has_search=False)
+        self.table = PickTable(columns=sections.COLUMNS, label="Runs", has_search=False, asks=True)
         self.pager = Pager(PAGE, self.draw, message)
         self.run = widgets.HTML()
         self.csv = FileWhenWanted(markup.note("All runs that match, as a file that is safe in a spreadsheet."))
         for field in (self.notebook, self.status):
             field.observe(checked(message)(lambda _: self._filtered()), "value")
+        self.table.observe(checked(message)(lambda _: self._filtered()), "order")
         self.table.observe(checked(message)(lambda change: self._picked(change["new"])), "selected")
         filters = row(self.notebook, self.status)
         self.widget = widgets.VBox([filters, self.table, self.pager.widget, self.run, self.csv.widget])
@@ -96,7 +97,7 @@ class History:
         wanted = {"notebook": str(self.notebook.value), "status": str(self.status.value)}
         self.pager.over(self._desk.count_runs(**wanted))
         at = self.pager.rows
-        self._found = self._desk.get_runs(**wanted, limit=PAGE, skip=at.start)
+        self._found = self._desk.get_runs(**wanted, limit=PAGE, skip=at.start, order=self.table.ordered)
         self.table.empty = sections.NO_MATCH if any(wanted.values()) else sections.NO_RUN
         self.table.show(*sections.table_rows(self._found))
 

@@ -17,7 +17,7 @@ from stormplay.controls import treatment_policy as policy
 from stormplay.controls import treatment_sections as sections
 from stormplay.controls.asking import top
 from stormplay.controls.by_storm import ByStorm
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip, is_served, link_to
@@ -62,7 +62,7 @@ class TreatmentBoard(ByStorm):
         self._sources = sources
         self._opened: Opened | None = None
         self.treatment: Treatment | None = None
-        self._html = {name: widgets.HTML() for name in WORDS}
+        self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self._next = widgets.HTML()
         self.form = RulesForm(wanted_of(asked), self._retried, self.message)

@@ -11,7 +11,7 @@ from stormplay.controls import treatment_charts as drawn
 from stormplay.controls import treatment_models as sections
 from stormplay.controls.asking import Confirm, row, show
 from stormplay.controls.guard import Message
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.treatment_sources import Opened
 from stormplay.controls.treatment_state import Treatment
 from stormplay.controls.work import Report, Work
@@ -58,7 +58,7 @@ class Training:
             work.button.button_style = ""
         self.promote = Confirm("Promote the challenger …", self._promote_question, self._promote, self.message)
         self.roll_back = Confirm("Roll back …", self._back_question, self._roll_back, self.message)
-        self.standing, self.result, self.chart = widgets.HTML(), widgets.HTML(), ChartFrame()
+        self.standing, self.result, self.chart = KeptHtml(), KeptHtml(), ChartFrame()
         self.widget = widgets.VBox([
             self.standing, row(self.learner, self.train.button), self.train.running, self.train.message.widget,
             row(self.compare.button, self.score.button), self.compare.running, self.compare.message.widget,
