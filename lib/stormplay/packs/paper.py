@@ -18,12 +18,13 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
+from stormplay import look
 from stormplay.packs.content import Pack, Stop
 from stormplay.packs.links import Link, google
 
 FOOT = ("A link takes four stops, as many as a phone's map app takes. Hail at a home is modelled from reports; only "
         "who looks at a roof knows. Who has said no is not visited.")  # fmt: skip
-_GREY = colors.HexColor("#444444")
+_INK, _GREY, _LINE = (colors.HexColor(look.light(name)) for name in ("ink", "soft", "frame"))
 _LINKS_A_ROW = 5
 
 
@@ -59,7 +60,7 @@ def _table(pack: Pack) -> Table:
     rows += [_row(stop) for stop in pack.stops]
     made = Table(rows, colWidths=[9 * mm, 8 * mm, 82 * mm, 30 * mm, 62 * mm], repeatRows=1)
     made.setStyle([
-        ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor("#999999")),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, _LINE),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("ALIGN", (0, 0), (0, -1), "RIGHT"),
         ("TOPPADDING", (0, 0), (-1, -1), 4),
@@ -76,7 +77,7 @@ def _row(stop: Stop) -> list[Any]:
         where += " (place not known)"
     box = Drawing(10, 10)
     if not stop.do_not_knock:
-        box.add(Rect(0.5, 0.5, 8.5, 8.5, strokeColor=colors.black, fillColor=None, strokeWidth=0.8))
+        box.add(Rect(0.5, 0.5, 8.5, 8.5, strokeColor=_INK, fillColor=None, strokeWidth=0.8))
     status = said(stop.status.replace("_", " "), 9.5)
     return [said(str(stop.number), 9.5), box, said(where, 9.5, is_markup=True), status, ""]
 
@@ -104,7 +105,7 @@ def said(
     size: float,
     *,
     bold: bool = False,
-    colour: Any = colors.black,
+    colour: Any = _INK,
     is_markup: bool = False,
     is_right: bool = False,
 ) -> Paragraph:

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 from nbconvert import HTMLExporter
 
-from stormplay import charts
+from stormplay import charts, look
 from stormplay.reports import contracts
 
 
@@ -23,7 +23,7 @@ def to_html(book: Any, name: str) -> str:
     body, _ = _exporter().from_notebook_node(book)
     if 'class="sp-charted"' in body:
         body += charts.bundle()
-    style = _shared("stormplay.css").replace("</", "<\\/")
+    style = (look.tokens() + _shared("stormplay.css")).replace("</", "<\\/")
     frame = _shared("report.html")
     title = _escape(contracts.title("\n".join(cell.source for cell in book.cells[:1]), name))
     return frame.replace("{{ title }}", title).replace("{{ style }}", style).replace("{{ body }}", body)

@@ -362,6 +362,7 @@ function stormplayDraw(map, data) {
   function post(message) { if (window.parent !== window) window.parent.postMessage(message, "*"); }
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
+    if (e.data.stormplay === "theme") { document.documentElement.dataset.theme = String(e.data.theme); return; } /* "": as the system says */
     if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
     else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
@@ -378,6 +379,7 @@ function stormplayDraw(map, data) {
       paint();
     }
   });
+  document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
   map.getContainer().setAttribute("aria-label", data.label);
   map.on("moveend", drawGrid);
