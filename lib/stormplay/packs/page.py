@@ -17,12 +17,14 @@ _STYLE = (
 :root { color-scheme: light; } /* it is paper, by night too */
 @page { size: letter; margin: 14mm 12mm; }
 * { box-sizing: border-box; }
-body { font: 11pt/1.35 var(--sp-font); color: var(--sp-ink); background: var(--sp-paper); margin: 0 auto; max-width: 190mm; }
+body { font: 11pt/1.35 var(--sp-font); color: var(--sp-ink); background: var(--sp-paper); margin: 0 auto;
+  max-width: 190mm; }
 h1 { font-size: 17pt; margin: 0 0 1mm; } h2 { font-size: 12.5pt; margin: 7mm 0 2mm; }
 .meta, .foot { color: var(--sp-soft); font-size: 9.5pt; margin: 0 0 4mm; }
 .warn { border: 1.5pt solid var(--sp-ink); padding: 2mm 3mm; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-size: 9pt; color: var(--sp-soft); }
-td, th { padding: 1.6mm 1.5mm; border-bottom: 0.6pt solid var(--sp-frame); vertical-align: top; } tr { break-inside: avoid; }
+td, th { padding: 1.6mm 1.5mm; border-bottom: 0.6pt solid var(--sp-frame); vertical-align: top; }
+tr { break-inside: avoid; }
 .n { width: 9mm; text-align: right; font-variant-numeric: tabular-nums; }
 .box { width: 9mm; font-size: 14pt; line-height: 1; } .write { width: 62mm; } .no { font-weight: 700; }
 .links { display: flex; flex-wrap: wrap; gap: 5mm; }

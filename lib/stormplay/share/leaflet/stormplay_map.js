@@ -180,6 +180,7 @@ function stormplayDraw(map, data) {
     reports.addLayer(marker);
   });
   reports.addTo(map);
+  reports.eachLayer((marker) => marker.getElement()?.setAttribute("aria-label", marker.options.alt)); /* its size may be hidden */
   /* Far out the reports shrink and a size that would cover a larger one's is left to its popup. */
   function label() {
     const scale = Math.min(1, Math.max(0.55, 0.55 + (map.getZoom() - 10) * 0.15)), placed = [];
