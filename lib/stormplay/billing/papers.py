@@ -63,8 +63,14 @@ def to_pdf(tenant: str | UUID, number: int) -> bytes:
         written, pagesize=letter, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=18 * mm, bottomMargin=18 * mm,
         title=_title(head), author="Stormplay", invariant=1,
     )  # fmt: skip
-    paper.build(_story(head, lines))
+    paper.build(_story(head, lines), onFirstPage=_ruled, onLaterPages=_ruled)
     return written.getvalue()
+
+
+def _ruled(canvas: Any, _: Any) -> None:
+    from stormplay.packs.paper import ruled  # noqa: PLC0415
+
+    ruled(canvas)
 
 
 def _story(head: Mapping[str, Any], lines: pd.DataFrame) -> list[Any]:

@@ -48,8 +48,9 @@ def _story(pack: Pack) -> list[Flowable]:
         story += [said("Homes and owners are synthetic: this is a demonstration.", 10, bold=True), Spacer(1, 3 * mm)]
     story.append(_table(pack) if pack.stops else said("No stop is on it.", 10))
     links = google(pack)
-    story += [Spacer(1, 6 * mm), said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
-    story += _codes(links) if links else [said("No stop has a place to drive to.", 10)]
+    head_of_links = [Spacer(1, 6 * mm), said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
+    first, *others = _codes(links) if links else [said("No stop has a place to drive to.", 10)]
+    story += [KeepTogether([*head_of_links, first]), *others]
     return [*story, Spacer(1, 3 * mm), said(FOOT, 8.5, colour=_GREY)]
 
 
@@ -86,10 +87,7 @@ def _codes(links: list[Link]) -> list[Flowable]:
     """The QR codes in rows; a row is never cut by the end of a page."""
     cells = [[_code(link.url), said(link.title, 8.5)] for link in links]
     rows = [cells[at : at + _LINKS_A_ROW] for at in range(0, len(cells), _LINKS_A_ROW)]
-    return [
-        KeepTogether(Table([row + [""] * (_LINKS_A_ROW - len(row))], colWidths=[38 * mm] * _LINKS_A_ROW))
-        for row in rows
-    ]
+    return [Table([row + [""] * (_LINKS_A_ROW - len(row))], colWidths=[38 * mm] * _LINKS_A_ROW) for row in rows]
 
 
 def _code(url: str) -> Drawing:
@@ -127,8 +125,16 @@ def fonts() -> tuple[str, str]:
     return "Vera", "VeraBd"
 
 
+def ruled(canvas: Any) -> None:
+    """The line on the head of every sheet of ours, in the colour of the pages."""
+    canvas.setStrokeColor(colors.HexColor(look.light("accent")))
+    canvas.setLineWidth(2)
+    canvas.line(12 * mm, letter[1] - 9 * mm, letter[0] - 12 * mm, letter[1] - 9 * mm)
+
+
 def _numbered(pack: Pack) -> Any:
     def draw(canvas: Any, document: Any) -> None:
+        ruled(canvas)
         canvas.setFont(fonts()[0], 8)
         canvas.setFillColor(_GREY)
         canvas.drawString(12 * mm, 8 * mm, pack.title[:80])
