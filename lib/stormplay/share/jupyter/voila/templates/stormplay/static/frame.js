@@ -1,5 +1,6 @@
-/* Light or dark: as the system says, until somebody says otherwise by the switch in the header. What they said is kept in
- * this browser and was put on the page before it was painted (frame.html). Maps live in frames that know neither. */
+/* What the frame of every page does by itself. On a narrow screen the act that is open is in sight. Light or dark: as the
+ * system says, until somebody says otherwise by the switch in the header; what they said is kept in this browser and was
+ * put on the page before it was painted (frame.html). Maps live in frames that know neither, and are told. */
 (() => {
   "use strict";
   const KEY = "stormplay-theme", root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
@@ -29,6 +30,7 @@
   addEventListener("message", (event) => { if (event.data?.stormplay === "ready") tell(event.source); });
   addEventListener("DOMContentLoaded", () => {
     paint();
+    document.querySelector(".sp-acts [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     button()?.addEventListener("click", turn);
   });
 })();
