@@ -84,7 +84,7 @@ def quality(view: View) -> str:
     """What the newest checks of the chosen storm found, the most frequent first, each with its remedy."""
     if not view.storm:
         return markup.empty(NO_STORM)
-    head = f'<h4 id="data-quality">{markup.text(view.storm_name)}</h4>'
+    head = f'<h3 id="data-quality">{markup.text(view.storm_name)}</h3>'
     run = view.check_run
     if view.checks.empty or not run:
         return head + markup.empty(NEVER_CHECKED)

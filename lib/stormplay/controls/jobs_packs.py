@@ -47,7 +47,7 @@ class PackDesk:
         row = widgets.Box([self.choice, self.day, self.work.button]).add_class("sp-row")
         row.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
         self.form = widgets.VBox([row, self.work.running, self.work.message.widget, self.file])
-        self.back = widgets.VBox([widgets.HTML(f'<h4 class="sp-h4">What comes back</h4>{markup.note(BACK)}'),
+        self.back = widgets.VBox([widgets.HTML(f'<h3 class="sp-h4">What comes back</h3>{markup.note(BACK)}'),
                                   self.upload, self.report])  # fmt: skip
         self.nothing = widgets.HTML(markup.empty(jobs_sections.NO_JOBS))
         self.widget = widgets.VBox([widgets.HTML(markup.note(ABOUT)), self.nothing, self.form, self.back])

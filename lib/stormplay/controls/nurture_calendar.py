@@ -73,7 +73,7 @@ def previewed(shown: pd.DataFrame, title: str, start: date | None = None) -> str
 
 
 def _titled(title: str, content: str) -> str:
-    return f"<h4>{markup.text(title)}</h4>{content}"
+    return f"<h3>{markup.text(title)}</h3>{content}"
 
 
 def _counts(values: pd.Series[str], title: str, total: str) -> str:

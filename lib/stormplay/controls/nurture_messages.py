@@ -22,7 +22,7 @@ SENDING = (
     "done; each has a key, so that none is made twice."
 )
 WRITE_IT = "Write or paste a message first."
-OUTBOX, FILE = "<h4>The outbox</h4>", "<h4>Take the list along</h4>"
+OUTBOX, FILE = "<h3>The outbox</h3>", "<h3>Take the list along</h3>"
 
 
 class Linter:
@@ -88,7 +88,7 @@ def findings_table(found: list[object]) -> str:
 
 def own_messages(loop: Loop, nurture: Nurture) -> str:
     """Show each message of the sequence with what the linter says of it."""
-    parts = [f"<h4>Messages of '{markup.text(nurture.sequence.title)}'</h4>"]
+    parts = [f"<h3>Messages of '{markup.text(nurture.sequence.title)}'</h3>"]
     for step in nurture.sequence.steps:
         text = nurture.sequence.messages.get(step.message)
         name = f"{say.channel(step.channel)}: {say.words(step.message)}"

@@ -78,7 +78,7 @@ class Planning:
             row(self.schedule.button), self.schedule.running, self.schedule.message.widget, row(self.undo.widget),
         ])  # fmt: skip
         self._storm = widgets.VBox([
-            widgets.HTML("<h4>For the whole storm</h4>"), row(self.pause, self.resume, self.stop.widget),
+            widgets.HTML("<h3>For the whole storm</h3>"), row(self.pause, self.resume, self.stop.widget),
             row(self.day, self.move),
         ])  # fmt: skip
         self.widget = widgets.VBox([

@@ -123,7 +123,7 @@ class TakeAlong(FileWhenWanted):
     """The decisions in force as a file."""
 
     def __init__(self) -> None:
-        super().__init__(f"<h4>Take the decisions along</h4>{markup.note(FILE)}")
+        super().__init__(f"<h3>Take the decisions along</h3>{markup.note(FILE)}")
 
     def show(self, opened: Opened | None, one: Treatment | None) -> None:
         """Be about a storm."""

@@ -135,7 +135,7 @@ def runs(one: Treatment) -> str:
         for row in one.runs.iloc[::-1].head(RUNS).to_dict("records")
     ]  # fmt: skip
     table = markup.table(["When", "Changed", "What came of it · rules · by whom"], rows, numeric=(1,))
-    return f"<h4>Runs of this storm</h4>{explained(table)}"
+    return f"<h3>Runs of this storm</h3>{explained(table)}"
 
 
 def rules_said(rules: Any) -> str:

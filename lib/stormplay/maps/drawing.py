@@ -14,6 +14,7 @@ import pandas as pd
 from branca.element import Element, MacroElement
 from jinja2 import Template
 
+from stormplay import look
 from stormplay.errors import BadInput
 from stormplay.maps.columns import columns, frame
 from stormplay.maps.palette import BAND_OPACITY, BANDS
@@ -147,11 +148,11 @@ def folium_map(payload: dict[str, Any], height: int) -> folium.Map:
 def _head() -> str:
     """Leaflet and our own drawing, as they stand in the head of every map."""
     folder = files("stormplay") / "share" / "leaflet"
-    script, style, jobs, draw, look = (
+    script, style, jobs, draw, own = (
         (folder / name).read_text(encoding="utf-8")
         for name in ("leaflet.js", "leaflet.css", "stormplay_jobs.js", "stormplay_map.js", "stormplay_map.css")
     )
     # Images of controls we do not use, Internet Explorer's VML and the source map would each be a request.
     style = re.sub(r"[^{}]*\{[^{}]*url\([^{}]*\}", "", style)
     script = re.sub(r"//# sourceMappingURL=\S+", "", script)
-    return f"<style>{style}\n{look}</style>\n<script>{script}</script>\n<script>{jobs}\n{draw}</script>"
+    return f"<style>{look.tokens()}\n{style}\n{own}</style>\n<script>{script}</script>\n<script>{jobs}\n{draw}</script>"

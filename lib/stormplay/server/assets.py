@@ -20,7 +20,7 @@ from stormplay import charts, logs
 from stormplay.server.cookies import Guarded
 from stormplay.server.frame import STATIC
 
-PUBLIC = frozenset({"stormplay.css"})
+PUBLIC = frozenset({"frame.js", "stormplay.css", "tokens.css"})
 EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget")
 _FOREVER = "private, max-age=31536000, immutable"
 

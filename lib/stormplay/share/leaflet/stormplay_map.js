@@ -180,6 +180,7 @@ function stormplayDraw(map, data) {
     reports.addLayer(marker);
   });
   reports.addTo(map);
+  reports.eachLayer((marker) => marker.getElement()?.setAttribute("aria-label", marker.options.alt)); /* its size may be hidden */
   /* Far out the reports shrink and a size that would cover a larger one's is left to its popup. */
   function label() {
     const scale = Math.min(1, Math.max(0.55, 0.55 + (map.getZoom() - 10) * 0.15)), placed = [];
@@ -362,6 +363,7 @@ function stormplayDraw(map, data) {
   function post(message) { if (window.parent !== window) window.parent.postMessage(message, "*"); }
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
+    if (e.data.stormplay === "theme") { document.documentElement.dataset.theme = String(e.data.theme); return; } /* "": as the system says */
     if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
     else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
@@ -378,6 +380,7 @@ function stormplayDraw(map, data) {
       paint();
     }
   });
+  document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
   map.getContainer().setAttribute("aria-label", data.label);
   map.on("moveend", drawGrid);

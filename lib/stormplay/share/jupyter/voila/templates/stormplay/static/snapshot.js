@@ -139,7 +139,7 @@
       try { return !!main.querySelector(selector.replace(/::?[a-z-]+(\([^)]*\))?/g, "") || "*"); } catch { return false; }
     };
     for (const sheet of document.styleSheets) {
-      if (sheet.href?.includes("stormplay.css")) continue;
+      if (/\/static\/[^/]+\.css/.test(sheet.href ?? "")) continue; /* our own are here already */
       for (const rule of sheet.cssRules) {
         if (rule.selectorText === undefined) continue;
         if (/(^|[\s,])(:root|html|body)\b/.test(rule.selectorText) ? rule.cssText.includes("--") : applies(rule.selectorText)) {
