@@ -261,3 +261,41 @@ def test_a_long_table_of_html_can_be_ordered_searched_and_stays_so(page):
     kept.value = markup.table(["Crew", "When", "Homes"], rows[:5])
     page.evaluate("value => model.set('value', value)", kept.value)
     assert page.get_by_role("searchbox").count() == 0
+
+
+def test_another_map_is_drawn_in_the_document_that_is_there(page, monkeypatch):
+    import pandas as pd
+
+    def drawn(n):
+        routes = pd.DataFrame({"route_id": [f"r{i}" for i in range(n)], "route_name": ["{};//<script>"] * n})
+        stops = pd.DataFrame({"route_id": [f"r{i}" for i in range(n) for _ in range(2)], "sequence_order": [1, 2] * n,
+                              "latitude": [32.9 + k / 100 for k in range(2 * n)], "longitude": -97.3})  # fmt: skip
+        return maps.route_map(routes, stops)
+
+    page.route("http://pages.example/**", lambda route: route.fulfill(
+        body="" if "static" not in route.request.url else maps.map_head(), content_type="text/html"))  # fmt: skip
+    page.goto("http://pages.example/")
+    monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
+    widget = MapFrame()
+    widget.draw(drawn(2))
+    assert len(widget.document) < 10_000 and widget.source.startswith("http://pages.example/static/map_head.txt?v=")
+    first = widget.document
+    show(page, widget, source_of("map_frame.js"))
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 2")
+    frame.evaluate("window.mine = true")
+    widget.draw(drawn(5))
+    assert widget.document is first and len(widget.payload) < 10_000
+    page.evaluate("([payload, label]) => { model.set('payload', payload); model.set('label', label) }",
+                  [widget.payload, widget.label])  # fmt: skip
+    frame.wait_for_function("stormplayMap.polylines === 5")
+    assert frame.evaluate("[window.mine, document.querySelectorAll('.leaflet-container').length]") == [True, 1]
+    assert "5 routes" in page.locator("iframe").get_attribute("title")
+    page.evaluate("model.set('selected', 'r4')")
+    frame.wait_for_function("stormplayMap.selected === 'r4'")
+    assert page.evaluate("model.heard['msg:custom'].length") == 1
+    # A view that is made later, as after a reload, begins with what is drawn now.
+    page.evaluate("clean()")
+    show(page, widget, source_of("map_frame.js"))
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 5")

@@ -62,6 +62,7 @@ class Board(ByStorm):
         self.selected = ""
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
         self._drawn: list[tuple[str, bool]] = []
+        self._mapped: Any = None
         self._is_stale = False
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv, self._shorten)
@@ -142,7 +143,7 @@ class Board(ByStorm):
         self.work.message.clear()
         self._builder, self.plan, self.selected = None, None, ""
         if tenant is not None and storm is not None:
-            self._builder, self.plan = self._sources.open(tenant, storm)
+            self._builder, self.plan = self._sources.open(tenant, storm, self._draw_map)
 
     # ---- acting
 
@@ -255,10 +256,14 @@ class Board(ByStorm):
         if same_routes:
             self._draw_states(plan)
         else:
-            drawn = sections.drawn(plan, self._timezone)
-            self._drawn, self._map.notes, self._map.stops = maps.stop_states(plan.routes, plan.stops), {}, {}
-            self._map.label, self._map.document = str(drawn.get_root().title), maps.map_document(drawn)
+            self._draw_map(plan)
         self.select(self.selected)
+
+    def _draw_map(self, plan: Plan) -> None:
+        """Draw the map, unless these stops are on it: who opens a storm sees it before the rest is read."""
+        if plan.stops is not self._mapped:
+            self._mapped, self._drawn = plan.stops, maps.stop_states(plan.routes, plan.stops)
+            self._map.draw(sections.drawn(plan, self._timezone))
 
     def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)

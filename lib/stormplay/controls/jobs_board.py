@@ -240,6 +240,5 @@ class JobBoard(ByStorm):
         drawn = maps.job_map(self._places, state.kinds, depot=state.setting.depot, contours=state.contours,
                              reports=state.reports, timezone=state.setting.time_zone)  # fmt: skip
         left_out = len(every) - len(self._places)
-        self._map.label = str(drawn.get_root().title) + (f", {left_out:,} without a known place" if left_out else "")
-        self._map.notes = {}
-        self._map.document = maps.map_document(drawn)
+        more = f", {left_out:,} without a known place" if left_out else ""
+        self._map.draw(drawn, str(drawn.get_root().title) + more)

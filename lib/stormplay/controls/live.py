@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import pandas as pd
 import traitlets
 
-from stormplay import charts, exports
+from stormplay import charts, exports, maps
 from stormplay.charts import Chart
 from stormplay.controls import markup
 from stormplay.controls.guard import log, sentence_of
 from stormplay.errors import BadInput
+
+if TYPE_CHECKING:
+    import folium
 
 _SHARE = files("stormplay") / "share" / "widgets"
 MOST_TAKEN = 10_000  # rows of HTML that a browser may hand back to have them made into a file
@@ -69,7 +72,10 @@ class MapFrame(anywidget.AnyWidget):
     """A map document in a sandboxed frame.
 
     Attributes:
-        document: A whole HTML document, as `stormplay.maps.map_document` makes it.
+        document: A whole HTML document, as `stormplay.maps.map_document` makes it; where `source` says where the
+            server sends its head, with a mark in its place.
+        source: Where the server sends the head; '' where the document holds it.
+        payload: What is drawn in place of what the document draws, as `stormplay.maps.map_payload` makes it; '': that.
         label: What the map is, for screen readers.
         height: Pixels on a wide screen; a narrow one gets less.
         selected: `route_id` of the chosen route, or '' for none. What comes from the browser is unchecked.
@@ -79,11 +85,31 @@ class MapFrame(anywidget.AnyWidget):
 
     _esm = source_of("map_frame.js")
     document = traitlets.Unicode("").tag(sync=True)
+    source = traitlets.Unicode("").tag(sync=True)
+    payload = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Map").tag(sync=True)
     height = traitlets.Int(560).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     notes = traitlets.Dict().tag(sync=True)
     stops = traitlets.Dict().tag(sync=True)
+
+    def draw(self, drawn: folium.Map, label: str = "") -> None:
+        """Show another map. The first is a document; any other is drawn in that one, for which it has only to come.
+
+        Args:
+            drawn: A map of ours.
+            label: What the map is; '' for its own title.
+        """
+        with self.hold_sync():
+            self.label = label or str(drawn.get_root().title)
+            self.notes, self.stops = {}, {}
+            if self.document:
+                self.payload = maps.map_payload(drawn)
+                return
+            base = os.environ.get("VOILA_BASE_URL", "")
+            document = maps.map_document(drawn)
+            self.source = f"{base}{maps.head_address()}" if base else ""
+            self.document = maps.without_head(document) if base else document
 
 
 class ChartFrame(anywidget.AnyWidget):

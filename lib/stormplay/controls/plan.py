@@ -11,6 +11,11 @@ import pandas as pd
 
 from stormplay.units import METRES_PER_MILE
 
+Hail = tuple[pd.DataFrame, dict[str, Any] | None]
+"""The reports of a day, and GeoJSON of the hail that is modelled from them."""
+NO_LEDGER = pd.DataFrame({"outcome": pd.Series(dtype=str), "reason": pd.Series(dtype=str),
+                          "properties": pd.Series(dtype=int)})  # fmt: skip
+
 
 class Builder(Protocol):
     """What the page needs of a `stormplay.RouteBuilder`."""
@@ -88,9 +93,8 @@ class Plan:
 
     def again(self, builder: Builder) -> Plan:
         """Read what may have changed."""
-        names = self.company, self.storm_name, self.storm_status
-        read_again = read(builder, names, self.reports, self.contours)
-        return replace(read_again, is_synthetic=self.is_synthetic, may_plan=self.may_plan)
+        way = replace(self, routes=builder.get_routes(), stops=builder.get_stops(), depot=builder.depot)
+        return _with_rest(way, builder)
 
     def with_routes(self, builder: Builder) -> Plan:
         """Read the routes alone: who has them and how far they are. The same plan where there are others."""
@@ -125,23 +129,37 @@ class Sources:
     storms: Callable[[str], pd.DataFrame]
     reports: Callable[[date], pd.DataFrame]
     swath: Callable[[pd.DataFrame], Any]
+    _hail: dict[date, Hail] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def open(self, tenant: str, storm: str) -> tuple[Builder, Plan]:
+    def open(self, tenant: str, storm: str, early: Callable[[Plan], None] | None = None) -> tuple[Builder, Plan]:
         """Open a storm and read all of it.
+
+        Args:
+            tenant, storm: Slugs or ids.
+            early: Called with a plan that has what a map shows and nothing else yet, before the rest is read.
 
         Raises:
             UnknownTenant: If no such tenant is open to this person.
             UnknownStorm: If the tenant has no such storm.
         """
         builder = self.builder(tenant, storm)
-        company = row_of(self.tenants(), "tenant_id", tenant)
         found = row_of(self.storms(tenant), "storm_id", storm)
-        reports = self.reports(found["event_date"])
-        contours = self.swath(reports).contours() if len(reports) else None
-        names = str(company["org_name"]), str(found["name"]), str(found["status"])
+        reports, contours = self._hail_of(found["event_date"])
+        way = Plan("", str(found["name"]), str(found["status"]), builder.get_routes(), builder.get_stops(), NO_LEDGER,
+                   None, builder.depot, reports, contours)  # fmt: skip
+        if early is not None:
+            early(way)
+        company = row_of(self.tenants(), "tenant_id", tenant)
         may_plan, is_synthetic = company.get("role") != "viewer", bool(company.get("is_synthetic"))
-        plan = read(builder, names, reports, contours)
-        return builder, replace(plan, is_synthetic=is_synthetic, may_plan=may_plan)
+        named = replace(way, company=str(company["org_name"]), is_synthetic=is_synthetic, may_plan=may_plan)
+        return builder, _with_rest(named, builder)
+
+    def _hail_of(self, day: date) -> Hail:
+        """The reports of a day and their contours; of a day that was asked for before, what they were."""
+        if day not in self._hail:
+            reports = self.reports(day)
+            self._hail[day] = reports, self.swath(reports).contours() if len(reports) else None
+        return self._hail[day]
 
 
 def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, Any]:
@@ -150,20 +168,14 @@ def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, 
     return {} if hit.empty else dict(hit.iloc[0])
 
 
-def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, contours: dict[str, Any] | None) -> Plan:
-    """Read a builder's frames; `names` are company, storm and the storm's status."""
-    routes, stops = builder.get_routes(), builder.get_stops()
-    return Plan(
-        *names,
-        routes=routes,
-        stops=stops,
+def _with_rest(plan: Plan, builder: Builder) -> Plan:
+    """Read what a map does not show."""
+    return replace(
+        plan,
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
         made_with=builder.made_with,
-        revision=builder.get_revision(routes, stops),
-        depot=builder.depot,
-        reports=reports,
-        contours=contours,
+        revision=builder.get_revision(plan.routes, plan.stops),
     )
 
 

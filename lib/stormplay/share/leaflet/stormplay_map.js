@@ -3,7 +3,7 @@
 function stormplayDraw(map, data) {
   "use strict";
   const DIM = 0.16, NUMBERS_FROM_ZOOM = 17;
-  const coarse = window.matchMedia("(pointer: coarse)");
+  const coarse = window.matchMedia("(pointer: coarse)"), over = new AbortController(), { signal } = over;
   const canvas = L.canvas({ padding: 0.3, tolerance: coarse.matches ? 12 : 4 });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -283,14 +283,15 @@ function stormplayDraw(map, data) {
   }
   map.on("dragstart", () => { moved = true; });
   let seen = false;
-  new ResizeObserver(() => {
+  const sized = new ResizeObserver(() => {
     map.invalidateSize({ animate: false });
     if (!map.getSize().x) return;
     if (!seen) legendBox.open = map.getSize().x > 640; /* a frame may be loaded before it has a width */
     seen = true;
     if (!moved) fit();
     drawGrid();
-  }).observe(map.getContainer());
+  });
+  sized.observe(map.getContainer());
 
   /* ---- controls */
   const corner = (position, node) => {
@@ -356,7 +357,7 @@ function stormplayDraw(map, data) {
   map.getContainer().addEventListener("touchmove", (e) => { hint.classList.toggle("sp-on", oneFinger(e)); }, { passive: true });
   map.getContainer().addEventListener("touchend", () => hint.classList.remove("sp-on"), { passive: true });
   const fingers = () => (coarse.matches ? map.dragging.disable() : map.dragging.enable());
-  coarse.addEventListener("change", fingers); /* a convertible is turned, or the frame is told late */
+  coarse.addEventListener("change", fingers, { signal }); /* a convertible is turned, or the frame is told late */
   fingers();
 
   /* ---- the page around the frame */
@@ -364,7 +365,8 @@ function stormplayDraw(map, data) {
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
     if (e.data.stormplay === "theme") { document.documentElement.dataset.theme = String(e.data.theme); return; } /* "": as the system says */
-    if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
+    if (e.data.stormplay === "draw") again(e.data.data);
+    else if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
     else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
     else if (e.data.stormplay === "select") select(e.data.route);
@@ -379,7 +381,17 @@ function stormplayDraw(map, data) {
       }));
       paint();
     }
-  });
+  }, { signal });
+  /* Another storm: Leaflet is there already, so only what is drawn is new. */
+  function again(next) {
+    const node = map.getContainer(), fresh = node.cloneNode(false), options = map.options;
+    over.abort();
+    sized.disconnect();
+    map.remove();
+    fresh.className = "folium-map";
+    node.replaceWith(fresh);
+    stormplayDraw(L.map(fresh, options), next);
+  }
   document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
   map.getContainer().setAttribute("aria-label", data.label);

@@ -6,6 +6,7 @@
   const asked = location.search.slice(1);
   const CALM_MS = 1200, NOT_CALM_MS = 6000, AGAIN_MS = 60000, PICTURE_WAIT_MS = 2000, LARGEST_BYTES = 4 * 2 ** 20;
   const GONE = "form,script,style,link,meta,base,object,embed,frame,frameset,template,audio,video,animate,set,use,foreignObject,noscript,dialog";
+  const HEAD = "<!-- stormplay: head -->"; /* as in map_frame.js */
   const AGO = / \((just now|[\d.,]+ [a-z]+ ago)\)/g; /* was true when it was said */
   const places = () => document.querySelectorAll("[data-cell]");
   const make = (tag, className) => Object.assign(document.createElement(tag), { className });
@@ -33,14 +34,22 @@
     return root;
   }
   function harmlessFrame(node) {
-    const page = node.getAttribute("srcdoc");
-    if (!page || !node.classList.contains("sp-map")) { node.replaceWith(waiting()); return; }
+    const page = node.getAttribute("srcdoc"), head = node.dataset.head ?? "";
+    if (!page || !node.classList.contains("sp-map") || (head && !isHarmless(head))) { node.replaceWith(waiting()); return; }
     const frame = make("iframe", "sp-map");
     frame.setAttribute("sandbox", "allow-scripts"); /* as on the live page: it cannot reach this one */
     frame.style.cssText = node.style.cssText;
     frame.title = node.title;
+    if (head) frame.dataset.head = head;
     frame.setAttribute("srcdoc", page);
     node.replaceWith(frame);
+  }
+  /* What stands at the beginning of each map is with the browser already. */
+  async function withHeads(root) {
+    for (const frame of root.querySelectorAll("iframe[data-head]")) {
+      const answer = await fetch(frame.dataset.head), head = answer.ok ? await answer.text() : "";
+      frame.setAttribute("srcdoc", frame.getAttribute("srcdoc").replace(HEAD, () => head));
+    }
   }
   function waiting() {
     const bars = make("div", "sp-skeleton");
@@ -66,17 +75,20 @@
     if (document.readyState === "loading") {
       await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
     }
-    if (isOver || typeof was?.cells !== "object") return;
+    if (typeof was?.cells !== "object") return;
+    const hosts = [...places()].filter((place) => typeof was.cells[place.dataset.cell] === "string").map((place) => {
+      const host = make("div", "sp-was");
+      host.inert = true;
+      host.append(...harmless(new DOMParser().parseFromString(was.cells[place.dataset.cell], "text/html").body).childNodes);
+      return [place, host];
+    });
+    await Promise.all(hosts.map(([, host]) => withHeads(host)));
+    if (isOver) return;
     const look = make("style");
     look.id = "sp-was-look";
     look.textContent = String(was.look ?? "");
     document.head.append(look);
-    for (const place of places()) {
-      const markup = was.cells[place.dataset.cell];
-      if (typeof markup !== "string") continue;
-      const host = make("div", "sp-was");
-      host.inert = true;
-      host.append(...harmless(new DOMParser().parseFromString(markup, "text/html").body).childNodes);
+    for (const [place, host] of hosts) {
       place.querySelector(".sp-skeleton")?.remove();
       place.classList.add("sp-has-was");
       place.prepend(host);
