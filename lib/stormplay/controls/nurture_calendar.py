@@ -108,7 +108,7 @@ def week(steps: pd.DataFrame, may_write: bool = True) -> str:
 
 def week_list(steps: pd.DataFrame) -> str:
     """List steps: where, by which channel, when on the recipient's clock, what."""
-    return cards(markup.table([column["label"] for column in WEEK], week_rows(steps)))
+    return cards(markup.table([str(column["label"]) for column in WEEK], week_rows(steps)))
 
 
 def week_rows(steps: pd.DataFrame) -> list[list[object]]:
