@@ -43,8 +43,11 @@ class Packed:
 
     async def pack(self, folder: Path, path: str) -> None:
         """Compress a file of a folder beside the loop, unless that was done, is not worth it, or it is elsewhere."""
-        file = (folder / path).resolve()
-        if file.suffix not in KINDS or not file.is_relative_to(folder.resolve()) or not file.is_file():
+        try:
+            file = (folder / path).resolve()
+            if file.suffix not in KINDS or not file.is_relative_to(folder.resolve()) or not file.is_file():
+                return
+        except (OSError, ValueError):  # no file can have such a name
             return
         copy = self._copy(file)
         if file.stat().st_size < LEAST_BYTES or copy.is_file():
