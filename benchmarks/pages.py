@@ -46,6 +46,7 @@ from site_up import PASSWORD, serving
 NOTEBOOK = "phase3_routes"
 OF_STOCK, OF_STREAMLIT, SWITCH_S, OF_SWITCH = 0.25, 0.7, 0.25, 0.1
 CROWD_MB, CROWD_S = 4_000.0, 1.0
+PAGES_EACH = 5  # one person may have a page more than that
 BACK_S = 0.5
 WARM, BACK, STOCK, WRITTEN = (
     "ours, warm kernels",
@@ -85,9 +86,13 @@ class Visitor:
         peer: The server.
         routes: Slug of a storm -> how many routes its map draws.
         names: Slug of a storm -> what a list of storms calls it.
+        who: User name.
     """
 
-    def __init__(self, browser: Browser, peer: Peer, routes: dict[str, int], names: dict[str, str]) -> None:
+    def __init__(
+        self, browser: Browser, peer: Peer, routes: dict[str, int], names: dict[str, str], who: str = "ana"
+    ) -> None:
+        self._who = who
         self._browser, self._peer, self._routes, self._names = browser, peer, routes, names
         self._storm = NEWEST
         self.asked_elsewhere = 0
@@ -111,7 +116,7 @@ class Visitor:
 
     async def _fill_in(self, address: str) -> None:
         await self.page.goto(address)
-        await self.page.fill("input[name=username]", "ana")
+        await self.page.fill("input[name=username]", self._who)
         await self.page.fill("input[name=password]", PASSWORD)
 
     def _count(self, own: str, address: str) -> None:
@@ -223,7 +228,7 @@ async def crowd(browser: Browser, peer: Peer, size: int, routes: dict[str, int],
     """So many pages open at once. Returns MB that they cost the server, and the seconds of the slowest of twenty
     switches."""
     before = peer.memory_mb()
-    visitors = [Visitor(browser, peer, routes, names) for _ in range(size)]
+    visitors = [Visitor(browser, peer, routes, names, f"crowd-{n // PAGES_EACH}") for n in range(size)]
     for visitor in visitors:
         await visitor.begin()
         await visitor.open()
@@ -260,6 +265,14 @@ async def weight(
     return sizes[0], sizes[1], visitor.asked_elsewhere
 
 
+def _people(pages: int) -> None:
+    from stormplay import accounts  # noqa: PLC0415 - after STORMPLAY_HOME is set
+
+    for number in range(-(-pages // PAGES_EACH)):
+        accounts.add_person(f"crowd-{number}", f"Crowd {number}", PASSWORD)
+        accounts.add_member(f"crowd-{number}", "lone-star", "operator")
+
+
 def _prepared() -> tuple[dict[str, int], dict[str, str]]:
     from stormplay import RouteBuilder, tenancy  # noqa: PLC0415 - after STORMPLAY_HOME is set
 
@@ -274,6 +287,7 @@ def _prepared() -> tuple[dict[str, int], dict[str, str]]:
 async def measure(peers: list[Peer], rounds: int, crowds: list[int]) -> list[bool]:
     """Everything, printed as it comes. Returns whether each bound is kept."""
     routes, names = _prepared()
+    _people(max(crowds, default=0))
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     kept = []
     path = await asyncio.to_thread(find)
@@ -334,7 +348,7 @@ def main() -> int:
         folder.mkdir(exist_ok=True)
         home = folder / ".stormplay"
         os.environ["STORMPLAY_HOME"] = str(home)
-        warm = stack.enter_context(serving(home))
+        warm = stack.enter_context(serving(home, options=["--most", str(8 + max(options.crowds, default=0))]))
         cold = stack.enter_context(serving(home, options=["--no-warm"]))
         peers = [ours(WARM, warm, NOTEBOOK), ours("ours, cold kernels", cold, NOTEBOOK),
                  stack.enter_context(stock_voila(home, NOTEBOOK)), stack.enter_context(streamlit(home))]  # fmt: skip
