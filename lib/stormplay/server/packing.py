@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import hashlib
 import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class Packed:
             made = asyncio.get_running_loop().create_task(asyncio.to_thread(_compress, file, copy))
             self._packing[copy.name] = made
             made.add_done_callback(lambda _: self._packing.pop(copy.name, None))
-        await asyncio.shield(self._packing[copy.name])  # others may wait for it
+        with suppress(OSError):  # no room for a copy: the file itself is sent
+            await asyncio.shield(self._packing[copy.name])  # others may wait for it
 
     def _copy(self, file: Path) -> Path:
         file = file.resolve()
@@ -65,6 +67,7 @@ class Packed:
 
 
 def _compress(file: Path, copy: Path) -> None:
+    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies long in such a place may be swept away
     half = copy.with_suffix(".half")
     half.write_bytes(gzip.compress(file.read_bytes(), LEVEL, mtime=0))
     half.replace(copy)
