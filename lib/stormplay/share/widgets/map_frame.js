@@ -10,10 +10,20 @@ function headFrom(address) {
   heads.get(address).catch(() => heads.delete(address)); /* the next map asks again */
   return heads.get(address);
 }
+/* From the kernel, behind a server that does not send it. */
+const headOf = (model) => new Promise((resolve) => {
+  const hear = (content) => {
+    if (typeof content?.head !== "string") return;
+    model.off("msg:custom", hear);
+    resolve(content.head);
+  };
+  model.on("msg:custom", hear);
+  model.send({ need: "head" });
+});
 function render({ model, el }) {
   let frame, drawn, isReady, loads = 0;
   const load = async () => {
-    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address) : "";
+    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address).catch(() => headOf(model)) : "";
     if (turn !== loads) return; /* another document has come meanwhile */
     isReady = false;
     drawn = model.get("payload");
