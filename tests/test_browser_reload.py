@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 from site_up import sign_in
 
+pytestmark = pytest.mark.long  # plans that take their time
+
 ROUTES = "/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28&time_limit_s={}"
 READY = "document.documentElement.dataset.state === 'ready'"
 
@@ -52,7 +54,7 @@ def test_a_page_that_is_reloaded_while_routes_are_made_goes_on_and_tells_the_end
     words = running.inner_text()
     page.wait_for_function("was => document.querySelector('.sp-running').innerText !== was", arg=words)
     with page.expect_response("**/voila/api/work/*"):  # that it is over
-        expect(page.get_by_text("made for")).to_be_visible(timeout=90_000)
+        expect(page.get_by_text("routes made for")).to_be_visible(timeout=90_000)
     page.reload()
     page.wait_for_function(READY)
     assert kernel(page) != before, "without work a page is opened anew"
@@ -65,7 +67,7 @@ def test_what_ended_while_nobody_looked_is_told_to_who_comes_back_and_cancel_wor
     page.wait_for_timeout(8_000)
     opened(page, address)
     assert kernel(page) == before
-    expect(page.get_by_text("made for")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("routes made for")).to_be_visible(timeout=60_000)
     with page.expect_response("**/voila/api/work/*"):
         page.get_by_role("button", name="Generate routes").click()
     page.reload()
