@@ -70,6 +70,7 @@ def test_what_ended_while_nobody_looked_is_told_to_who_comes_back_and_cancel_wor
     expect(page.get_by_text("routes made for")).to_be_visible(timeout=60_000)
     with page.expect_response("**/voila/api/work/*"):
         page.get_by_role("button", name="Generate routes").click()
+    expect(page.locator(".sp-running").first).to_be_visible()
     page.reload()
     page.wait_for_function(READY)
     assert kernel(page) == before
