@@ -125,6 +125,15 @@ def test_the_list_of_a_phases_files_is_real():
         assert re.search("nurture|phase5", (ROOT / row).read_text(), re.IGNORECASE), row
 
 
+def test_what_a_live_page_fills_in_is_what_its_base_asks_for():
+    from stormplay.controls.by_storm import ByStorm
+    from stormplay.controls.nurture_desk import Desk
+
+    rows = re.findall(r"^\| `(_\w+)\(", (ROOT / "docs" / "adding-a-phase.md").read_text(), re.MULTILINE)
+    assert set(rows) == {"_open", "_draw", "_look_again", "_take", "_choices"}
+    assert issubclass(Desk, ByStorm) and all(name in vars(Desk) and name in vars(ByStorm) for name in rows)
+
+
 def test_the_reference_is_up_to_date():
     import api
 
