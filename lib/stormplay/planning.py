@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from stormplay import database, tenancy
 from stormplay.candidates import ledger
 from stormplay.errors import Cancelled, Conflict, NothingToRoute
-from stormplay.roads import Driving, Engine, Roads, drive, group, keeping
+from stormplay.roads import Driving, Engine, drive, group, keeping
 from stormplay.routing import Plan, Progress, solve
 
 Depot = tuple[float, float]
@@ -166,11 +166,9 @@ def drive_routes(
         Cancelled: progress returned False.
     """
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
-    asked = Roads(engine)
+    asked = keeping.roads(connection, engine, (group(route, places, depot) for route in plan.routes))
     if engine is None:
         return drive(plan.routes, places, depot, asked)
-    kept = keeping.known(connection, [asked.key(group(route, places, depot)) for route in plan.routes])
-    asked = Roads(engine, kept)
 
     def goes_on(done: int) -> bool:
         step = Progress(done / len(plan.routes), plan.distance_m, len(plan.routes), "roads")

@@ -9,7 +9,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from stormplay.cli import say
+from stormplay.cli import log, say
 from stormplay.errors import StormplayError
 
 objectives = typer.Typer(help="Objectives, error budgets and alerts of a company's services.", no_args_is_help=True)
@@ -145,9 +145,7 @@ def watch(
 
     'stormplay up' does the same by itself. Two at once do no harm. A turn that fails is said, and the next one follows.
     """
-    from stormplay import database, embedded, logs  # noqa: PLC0415
-
-    logs.configure("slo", folder=embedded.home() / "logs" if database.is_embedded() else None, is_shown=False)
+    log.begin("slo", is_shown=False)
     if once:
         say.line(_turn())
         return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import ipywidgets as widgets
 import pandas as pd
 
-from stormplay.controls import markup
+from stormplay.controls import markup, query
 from stormplay.controls.address import Address
 from stormplay.controls.asking import look_again
 from stormplay.controls.guard import Message, checked
@@ -16,6 +16,37 @@ from stormplay.controls.query import Asked
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.parameters import Scalar
+
+S = TypeVar("S")
+P = TypeVar("P")
+Q = TypeVar("Q")
+
+
+def opened(
+    usual: Mapping[str, Scalar],
+    *,
+    interactive: bool,
+    sources: Callable[[Mapping[str, Scalar]], S],
+    report: Callable[[S], P],
+    board: Callable[[S, Asked], Q],
+    usable: Callable[[Asked], Asked] = lambda asked: asked,
+) -> P | Q:
+    """Open a page: live, with what its address asks for; or drawn once, as its notebook's parameters have it.
+
+    Args:
+        usual: The notebook's parameters, and the page's own choices with their defaults.
+        interactive: Whether it is live.
+        sources: Makes what the page reads from, by the parameters.
+        report: Draws it once. board: Makes the live page.
+        usable: Puts something usable where an address asks for what cannot be, and a sentence beside it.
+
+    Raises:
+        StormplayError: Only where not interactive; a live page says it in a sentence instead.
+    """
+    if not interactive:
+        return report(sources(usual))
+    asked = usable(query.asked(usual))
+    return board(sources(asked.values), asked)
 
 
 class Places(Protocol):

@@ -10,6 +10,7 @@ from stormplay.controls.asking import FileWhenWanted, row, show, top
 from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import read_beside
 from stormplay.controls.guard import checked
+from stormplay.controls.health_alerts import Alerts
 from stormplay.controls.health_papers import Invoices
 from stormplay.controls.health_state import Sources, View, Wellness, totals
 from stormplay.controls.live import KeptHtml
@@ -29,6 +30,7 @@ class HealthBoard(ByStorm):
         view: What is now shown; None where nothing could be opened.
         work: The checks of the chosen storm's data, run now.
         csv: The dimensions as a file.
+        alerts: Says that the reader sees to an alert.
         papers: Past invoices as files.
     """
 
@@ -42,6 +44,7 @@ class HealthBoard(ByStorm):
         self.work = Work("Check the data now", self._check, self._checked, self._checking)
         show(self.work.cancel_button, False)  # one transaction of seconds: there is nothing to stop half way
         self._reason = widgets.HTML()
+        self.alerts = Alerts(self._look_again)
         self.papers = Invoices()
         self._begin()
         chip.following.also(self._follow)
@@ -63,8 +66,8 @@ class HealthBoard(ByStorm):
         ])  # fmt: skip
 
     def services(self) -> widgets.Widget:
-        """Show what was promised and what was kept."""
-        return self._html["services"]
+        """Show what was promised and what was kept, and see to alerts."""
+        return widgets.VBox([self._html["services"], self.alerts.widget])
 
     def usage(self) -> widgets.Widget:
         """Show what was used of what the plan includes, the bill so far, and the invoices."""
@@ -146,6 +149,7 @@ class HealthBoard(ByStorm):
         if view is None:
             for widget in self._html.values():
                 widget.value = ""
+            self.alerts.show(None, None)
             self.papers.show(None, None)
             self._enable()
             return
@@ -155,6 +159,7 @@ class HealthBoard(ByStorm):
     def _draw_view(self, view: View) -> None:
         for name in ("answer", "quality", "services", "usage", "people"):
             self._html[name].value = getattr(sections, name)(view)
+        self.alerts.show(self._source, view)
         self.papers.show(self._source, view)
         self._enable(self.work.is_running)
 

@@ -136,6 +136,18 @@ def _alert(row: dict[Any, Any]) -> str:
     return f'<div class="{look}" role="status">{markup.text(said)}</div>'
 
 
+def unseen(view: View) -> list[tuple[str, str]]:
+    """The open alerts that nobody sees to yet, as words and id; the most urgent first."""
+    standing = view.health.services
+    titles = dict(zip(standing.frame["service"], standing.frame["title"], strict=True))
+    found = standing.alerts[standing.alerts["state"] == "open"]
+    return [
+        (f"{titles.get(row['service'], row['service'])} · {row['severity']} · since "
+         f"{pd.Timestamp(row['opened_at']).tz_convert('UTC'):%d %b, %H:%M} UTC", str(row["alert_id"]))
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+
+
 # ---- usage and bills
 
 

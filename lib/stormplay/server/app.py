@@ -37,6 +37,7 @@ from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import answered, begin, while_stopping
 from stormplay.server.metering import Metering
 from stormplay.server.pages import Home, NotebookPage, navigation
+from stormplay.server.periodic import Periodic
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
 from stormplay.server.retiring import Retirement
@@ -187,14 +188,10 @@ class StormplayServer(Voila):
             )  # fmt: skip
             server.add_sockets(sockets)
             self.kernel_manager.watch()
-            reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
-            reruns.start()
-            retirement = Retirement(self.kernel_manager, 3600 * self.retire_every_h)
-            retirement.start()
-            self.slos.start()
+            beside = self._beside()
+            for each in beside:
+                each.start()
             figures = metrics.serve(self.meters, self._metrics_sockets)
-            metering = Metering(self.kernel_manager, self.log)
-            metering.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
@@ -203,15 +200,19 @@ class StormplayServer(Voila):
                 await asyncio.sleep(self.drain_s)
             threading.excepthook = while_stopping
             server.stop()
-            retirement.stop()
             figures.stop()
-            await reruns.stop()
-            await metering.stop()
+            *others, counting = beside
+            await _stopped(others)
             await self.kernel_manager.end_all()
-            await asyncio.get_running_loop().run_in_executor(None, self.slos.stop)
+            await _stopped([counting])
             await server.close_all_connections()
         finally:
             shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    def _beside(self) -> list[Periodic]:
+        """What goes on beside pages. The last one counts them, so it ends after they have."""
+        reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
+        return [reruns, Retirement(3600 * self.retire_every_h), Metering(self.log), self.slos]
 
     def bind_metrics(self) -> None:
         """Take the port for figures, where one is wanted.
@@ -228,6 +229,12 @@ class StormplayServer(Voila):
 
     def _log_request(self, handler: RequestHandler) -> None:
         answered(handler, self.proxy, is_quiet=isinstance(handler, assets.Static | Health))
+
+
+async def _stopped(those: Sequence[Periodic]) -> None:
+    """Stop them at once, and wait for all."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(loop.run_in_executor(None, each.stop) for each in those))
 
 
 def _run_folder() -> str:
