@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def copy_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -20,6 +23,8 @@ def copy_frame(connection: Connection, query: str, parameters: Mapping[str, obje
         query: One SELECT; `:tenant_id` is given here.
         parameters: Values for the other names in it.
     """
+    import pandas as pd  # noqa: PLC0415 - a second of each start, which who hands arrays over need not wait
+
     asked = text(query).compile(dialect=connection.dialect)
     given = {"tenant_id": connection.info.get("tenant_id")} | dict(parameters or {})
     # As in bulk_frame: hash or merge, in memory.
