@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def table(rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as they were fetched as a DataFrame; ids as text, so that they print and compare alike everywhere."""
+    import pandas as pd  # noqa: PLC0415 - a second of each start, and the server and most commands ask for no table
+
+    found = pd.DataFrame(rows, columns=list(columns))
+    for name in [column for column in columns if column.endswith("_id")]:
+        if found[name].dtype == object:  # a column that was selected as text is text already
+            found[name] = found[name].map(lambda value: None if value is None else str(value))
+    return found
 
 
 def copy_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:

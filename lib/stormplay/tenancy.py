@@ -10,11 +10,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg2
@@ -24,7 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import broker, database, embedded
+from stormplay import broker, bulk, database, embedded
 from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
 from stormplay.parameters import NEWEST
 
@@ -122,7 +122,7 @@ def my_tenants() -> pd.DataFrame:
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
     with database.transaction(address()) as connection:
         query = text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
-        return _table(connection.execute(query).fetchall(), columns)
+        return bulk.table(connection.execute(query).fetchall(), columns)
 
 
 def my_name() -> str:
@@ -169,7 +169,7 @@ def frame(connection: Connection, query: str, parameters: Mapping[str, object] |
     """
     chosen = {"tenant_id": connection.info.get("tenant_id")}
     result = connection.execute(text(query), chosen | dict(parameters or {}))
-    return _ids_as_text(_table(result.fetchall(), list(result.keys())))
+    return bulk.table(result.fetchall(), list(result.keys()))
 
 
 def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -186,21 +186,8 @@ def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, obje
     # Straight from the driver: a row object more each is a third of the time of a hundred thousand.
     rows = result.cursor.fetchall() if result.cursor is not None else []
     result.close()
-    found = _ids_as_text(_table(rows, columns))
+    found = bulk.table(rows, columns)
     connection.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
-    return found
-
-
-def _table(rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415 - a second of each start, and the server and most commands ask for no table
-
-    return pd.DataFrame(rows, columns=list(columns))
-
-
-def _ids_as_text(found: pd.DataFrame) -> pd.DataFrame:
-    for name in [column for column in found.columns if str(column).endswith("_id")]:
-        if found[name].dtype == object:  # a column that was selected as text is text already
-            found[name] = found[name].map(lambda value: None if value is None else str(value))
     return found
 
 
