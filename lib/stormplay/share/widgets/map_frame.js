@@ -52,6 +52,7 @@ function render({ model, el }) {
   const post = (message) => frame?.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
   const note = () => {
+    if (!frame) return; /* it is told when it listens */
     frame.dataset.moved = "true";
     post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
   };
@@ -74,7 +75,7 @@ function render({ model, el }) {
   const move = (content, buffers) => {
     if (content?.dots === undefined) return;
     const values = bytes(buffers[0]).slice(), at = buffers[1] ? new Uint32Array(bytes(buffers[1]).slice().buffer) : null;
-    frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
+    if (frame) frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
     post({ stormplay: "dots", values, at, first: content.first, added: content.added });
   };
   const failed = (error) => {
