@@ -29,12 +29,16 @@ def _named(name: str, thing: object) -> str:
         return "\n".join([f"## {name}\n", _quoted(thing), *inner])
     entries = [_entry(name, thing, 2)]
     if inspect.isclass(thing):
-        entries += [
-            _entry(f"{name}.{one}", getattr(thing, one), 3)
-            for one, member in vars(thing).items()
-            if not one.startswith("_") and (inspect.isroutine(member) or isinstance(member, property))
-        ]
+        entries += [_entry(f"{name}.{one}", getattr(thing, one), 3) for one in _members(thing)]
     return "\n".join(entries)
+
+
+def _members(thing: type) -> list[str]:
+    """Methods and properties of a class, its own first, then those that it has from classes of ours."""
+    ours = [base for base in thing.__mro__ if base.__module__.startswith("stormplay")]
+    found = [(one, member) for base in ours for one, member in vars(base).items() if not one.startswith("_")]
+    kept = [one for one, member in found if inspect.isroutine(member) or isinstance(member, property)]
+    return list(dict.fromkeys(kept))
 
 
 def _public(module: ModuleType) -> list[str]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import pandas as pd
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
@@ -24,9 +24,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import broker, database, embedded
+from stormplay import broker, bulk, database, embedded
 from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
 from stormplay.parameters import NEWEST
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What the database refuses in words of its own (sql/0034): the arms of a storm.
 _OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
@@ -119,7 +122,7 @@ def my_tenants() -> pd.DataFrame:
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
     with database.transaction(address()) as connection:
         query = text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
-        return pd.DataFrame(connection.execute(query).fetchall(), columns=columns)
+        return bulk.table(connection.execute(query).fetchall(), columns)
 
 
 def my_name() -> str:
@@ -166,7 +169,7 @@ def frame(connection: Connection, query: str, parameters: Mapping[str, object] |
     """
     chosen = {"tenant_id": connection.info.get("tenant_id")}
     result = connection.execute(text(query), chosen | dict(parameters or {}))
-    return _ids_as_text(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
+    return bulk.table(result.fetchall(), list(result.keys()))
 
 
 def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -183,15 +186,8 @@ def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, obje
     # Straight from the driver: a row object more each is a third of the time of a hundred thousand.
     rows = result.cursor.fetchall() if result.cursor is not None else []
     result.close()
-    found = _ids_as_text(pd.DataFrame(rows, columns=columns))
+    found = bulk.table(rows, columns)
     connection.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
-    return found
-
-
-def _ids_as_text(found: pd.DataFrame) -> pd.DataFrame:
-    for name in [column for column in found.columns if str(column).endswith("_id")]:
-        if found[name].dtype == object:  # a column that was selected as text is text already
-            found[name] = found[name].map(lambda value: None if value is None else str(value))
     return found
 
 

@@ -20,6 +20,7 @@ class Model {
     (this.heard["change:" + name] || []).forEach(f => f());
   }
   save_changes() { this.saved++; }
+  send(content) { (this.sent ||= []).push(content); }
   on(name, f) { (this.heard[name] ||= []).push(f); }
   off(name, f) { this.heard[name] = (this.heard[name] || []).filter(g => g !== f); }
 }
@@ -299,3 +300,19 @@ def test_another_map_is_drawn_in_the_document_that_is_there(page, monkeypatch):
     show(page, widget, source_of("map_frame.js"))
     frame = page.wait_for_selector("iframe.sp-map").content_frame()
     frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 5")
+
+
+def test_behind_a_server_that_does_not_send_it_the_kernel_gives_the_head(page, monkeypatch):
+    page.route("http://pages.example/**", lambda route: route.fulfill(
+        status=404 if "static" in route.request.url else 200, body="", content_type="text/html"))  # fmt: skip
+    page.goto("http://pages.example/")
+    monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
+    widget, sent = MapFrame(), []
+    widget.draw(maps.route_map(None, None))
+    show(page, widget, source_of("map_frame.js"))
+    page.wait_for_function("model.sent?.length")
+    monkeypatch.setattr(MapFrame, "send", lambda self, content: sent.append(content))
+    widget._asked(widget, page.evaluate("model.sent[0]"), [])
+    page.evaluate("content => model.heard['msg:custom'].forEach(f => f(content))", sent[0])
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from stormplay.cli import log, say
@@ -35,7 +35,7 @@ def status(
     say.line(found.sentence + "\n")
     rows = [
         (one["service"], one["objective"], f"{one['good']:,} of {one['total']:,}", _share(one["attained"]),
-         _share(one["budget_left"]), "-" if pd.isna(one["burn"]) else f"{one['burn']:.1f}x", one["state"])
+         _share(one["budget_left"]), "-" if math.isnan(one["burn"]) else f"{one['burn']:.1f}x", one["state"])
         for one in found.frame.to_dict("records")
     ]  # fmt: skip
     say.table(("service", "objective", "good", "attained", "budget left", "burn, 3 days", "state"), rows)
@@ -170,4 +170,4 @@ def _turn() -> str:
 
 
 def _share(value: float) -> str:
-    return "-" if pd.isna(value) else f"{100 * value:.1f} %"
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"

@@ -62,7 +62,7 @@ class Board(ByStorm):
         self.selected = ""
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
         self._drawn: list[tuple[str, bool]] = []
-        self._mapped: Any = None
+        self._mapped: tuple[Any, Any] = None, None  # the routes and stops that are on the map
         self._is_stale = False
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv, self._shorten)
@@ -260,10 +260,12 @@ class Board(ByStorm):
         self.select(self.selected)
 
     def _draw_map(self, plan: Plan) -> None:
-        """Draw the map, unless these stops are on it: who opens a storm sees it before the rest is read."""
-        if plan.stops is not self._mapped:
-            self._mapped, self._drawn = plan.stops, maps.stop_states(plan.routes, plan.stops)
-            self._map.draw(sections.drawn(plan, self._timezone))
+        """Draw the map, unless these very frames are on it: who opens a storm sees it before the rest is read."""
+        routes, stops = self._mapped
+        if plan.routes is routes and plan.stops is stops:
+            return
+        self._mapped, self._drawn = (plan.routes, plan.stops), maps.stop_states(plan.routes, plan.stops)
+        self._map.draw(sections.drawn(plan, self._timezone))
 
     def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)

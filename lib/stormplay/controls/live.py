@@ -93,6 +93,14 @@ class MapFrame(anywidget.AnyWidget):
     notes = traitlets.Dict().tag(sync=True)
     stops = traitlets.Dict().tag(sync=True)
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.on_msg(self._asked)
+
+    def _asked(self, _: Any, content: Any, __: Any) -> None:
+        if content == {"need": "head"}:
+            self.send({"head": maps.map_head()})
+
     def draw(self, drawn: folium.Map, label: str = "") -> None:
         """Show another map. The first is a document; any other is drawn in that one, for which it has only to come.
 

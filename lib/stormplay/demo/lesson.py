@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from uuid import UUID
 
 import pandas as pd
 
 from stormplay import tenancy
+from stormplay.controls import query
 from stormplay.controls.record import Recorded
 from stormplay.demo.truth import true_effect
+from stormplay.errors import BadInput
 from stormplay.experiments.read_out import ReadOut
 
 _HOMES = """
@@ -21,6 +24,15 @@ WHERE d.storm_id = CAST(:storm AS uuid) AND d.decision IN ('treat', 'hold_out')
 """
 
 
+class Said(str):
+    """A sentence that a notebook shows as one, without quotation marks."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self)}</p>"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """An estimate and the truth behind it.
@@ -29,12 +41,14 @@ class Comparison:
         planted: Mean of the true effect over the homes of both arms, a difference of rates; None: nothing is planted.
         found: The difference of the arms' rates; None: not measurable yet.
         low, high: The ends of its interval.
+        is_of_demo: Whether the company is one of the demo's.
     """
 
     planted: float | None
     found: float | None
     low: float
     high: float
+    is_of_demo: bool = True
 
     @property
     def is_covered(self) -> bool:
@@ -45,10 +59,8 @@ class Comparison:
     def sentence(self) -> str:
         """What was found and what was planted, in words."""
         if self.planted is None:
-            return (
-                "Nothing is planted here: this company is not of the demo, or the storm has no decisions. Look at "
-                "storm 2020-04-28 of lone-star."
-            )
+            why = "nobody has decided whom to visit after this storm" if self.is_of_demo else "this is no demo company"
+            return f"Nothing is planted here: {why}. Look at storm 2020-04-28 of lone-star, which the demo brings."
         if self.found is None:
             return f"Planted were {_points(self.planted)}; no outcome is known in one of the arms, so nothing is found."
         held = "The interval holds what was planted" if self.is_covered else "This time the interval misses it"
@@ -57,11 +69,26 @@ class Comparison:
             f"planted were {_points(self.planted)}. {held}. Synthetic outcomes."
         )
 
+    def _repr_html_(self) -> str:
+        return Said(self.sentence)._repr_html_()
+
     def recorded(self) -> Recorded:
         """The numbers as plain scalars, for tests; those that are not known are left out."""
         numbers = {"found": self.found, "planted": self.planted, "low": self.low, "high": self.high}
         known = {name: value for name, value in numbers.items() if value is not None and self.found is not None}
         return Recorded({**known, "is_covered": self.is_covered})
+
+
+def chosen(tenant: str, storm: str) -> tuple[str, str]:
+    """Company and storm: those of the notebook, on a served page those that its address names.
+
+    Raises:
+        BadInput: The address names something that cannot be one.
+    """
+    asked = query.asked({"tenant": tenant, "storm": storm, "interactive": True})
+    if asked.complaints:
+        raise BadInput(" ".join(asked.complaints), "Open the page without it.")
+    return str(asked["tenant"]), str(asked["storm"])
 
 
 def arms(read_out: ReadOut) -> pd.DataFrame:
@@ -84,7 +111,7 @@ def compare(tenant: str | UUID, storm: str | UUID, read_out: ReadOut) -> Compari
     is_planted = read_out.is_synthetic and len(homes) > 0
     planted = float(true_effect(homes["hail_in"], homes["roof_age_years"]).mean()) if is_planted else None
     difference = read_out.difference
-    return Comparison(planted, difference.value, difference.low, difference.high)
+    return Comparison(planted, difference.value, difference.low, difference.high, read_out.is_synthetic)
 
 
 def _points(share: float) -> str:

@@ -31,6 +31,7 @@ from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Ow
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
 from stormplay.server.health import Health, Live, Pulse, Ready
 from stormplay.server.identity import Identity, Visitor
+from stormplay.server.keeping import AtWork
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import answered, begin, while_stopping
@@ -142,6 +143,7 @@ class StormplayServer(Voila):
             (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
             (rf"{base}voila/execution/{_KERNEL}", Cells),
             (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
+            (rf"{base}voila/api/work/{_KERNEL}", AtWork),
             (rf"{base}health/live", Live),
             (rf"{base}health/ready", Ready),
             *((base.rstrip("/") + path, handler) for path, handler in doors.handlers()),

@@ -7,6 +7,7 @@ All but the style sheet of the login page ask for a login.
 from __future__ import annotations
 
 import mimetypes
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ class Static(Guarded, StaticFileHandler):
             return found
         self._small = _packed.find(Path(found))
         return str(self._small or found)
+
+    def get_content_size(self) -> int:
+        """Bytes that are sent."""
+        return int(super().get_content_size()) if self._small is None else self._small.stat().st_size
 
     def get_content_type(self) -> str:
         """What the file is, compressed or not."""
@@ -141,7 +146,7 @@ def routes(base_url: str) -> list[tuple[Any, ...]]:
     """The routes of all static files."""
     version = voila.__version__
     made: list[tuple[Any, ...]] = [
-        (f"{base_url}static/({FILE})", Static, {"path": str(_packed.hold(FILE, map_head()))}),
+        (f"{base_url}static/({re.escape(FILE)})", Static, {"path": str(_packed.hold(FILE, map_head()))}),
         (f"{base_url}static/plotly/(.*)", Static, {"path": str(charts.FOLDER)}),
         (f"{base_url}static/(.*)", OwnStatic, {"path": str(STATIC)}),
         (f"{base_url}voila/static/{version}/(.*)", Static, {"path": str(front_end()), "immutable": True}),

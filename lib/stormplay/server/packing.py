@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import hashlib
 import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -43,8 +44,11 @@ class Packed:
 
     async def pack(self, folder: Path, path: str) -> None:
         """Compress a file of a folder beside the loop, unless that was done, is not worth it, or it is elsewhere."""
-        file = (folder / path).resolve()
-        if file.suffix not in KINDS or not file.is_relative_to(folder.resolve()) or not file.is_file():
+        try:
+            file = (folder / path).resolve()
+            if file.suffix not in KINDS or not file.is_relative_to(folder.resolve()) or not file.is_file():
+                return
+        except (OSError, ValueError):  # no file can have such a name
             return
         copy = self._copy(file)
         if file.stat().st_size < LEAST_BYTES or copy.is_file():
@@ -53,7 +57,8 @@ class Packed:
             made = asyncio.get_running_loop().create_task(asyncio.to_thread(_compress, file, copy))
             self._packing[copy.name] = made
             made.add_done_callback(lambda _: self._packing.pop(copy.name, None))
-        await asyncio.shield(self._packing[copy.name])  # others may wait for it
+        with suppress(OSError):  # no room for a copy: the file itself is sent
+            await asyncio.shield(self._packing[copy.name])  # others may wait for it
 
     def _copy(self, file: Path) -> Path:
         file = file.resolve()
@@ -62,6 +67,7 @@ class Packed:
 
 
 def _compress(file: Path, copy: Path) -> None:
+    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies long in such a place may be swept away
     half = copy.with_suffix(".half")
     half.write_bytes(gzip.compress(file.read_bytes(), LEVEL, mtime=0))
     half.replace(copy)

@@ -13,8 +13,9 @@ from tornado.web import HTTPError, authenticated
 
 from stormplay import broker
 from stormplay.errors import Busy, NotAllowed, StormplayError
-from stormplay.server.book import FIRST, WITH_STORM, Shelf, knows
+from stormplay.server.book import FIRST, WITH_STORM, Book, Shelf, knows
 from stormplay.server.frame import Page
+from stormplay.server.keeping import give_back, kept_for
 from stormplay.server.timing import Timing
 
 LONGEST_QUERY = 2_000
@@ -83,6 +84,11 @@ class NotebookPage(Page):
             raise HTTPError(414)
         if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
             raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
+        visits = self.kernel_manager.visits
+        if kept := kept_for(visits, self.current_user.session, book.name, self.request.query):
+            give_back(visits[kept])
+            self._show(book, kept)
+            return
         timing = self.stormplay.timing(self.current_user, self.get_query_argument("tenant", ""), self.request)
         try:
             # Before anything is read: a page that was read under other rights must not pass for one of today's.
@@ -93,8 +99,12 @@ class NotebookPage(Page):
         except StormplayError as error:
             await self._refuse(error, timing)
             return
-        self.kernel_manager.visits[kernel_id].standing = standing
-        config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
+        visits[kernel_id].standing = standing
+        self._show(book, kernel_id)
+
+    def _show(self, book: Book, kernel_id: str) -> None:
+        is_at_work = self.kernel_manager.visits[kernel_id].work is not None
+        config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id, "atWork": is_at_work}
         self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
 
     async def _refuse(self, error: StormplayError, timing: Timing) -> None:

@@ -10,10 +10,20 @@ function headFrom(address) {
   heads.get(address).catch(() => heads.delete(address)); /* the next map asks again */
   return heads.get(address);
 }
+/* From the kernel, behind a server that does not send it. */
+const headOf = (model) => new Promise((resolve) => {
+  const hear = (content) => {
+    if (typeof content?.head !== "string") return;
+    model.off("msg:custom", hear);
+    resolve(content.head);
+  };
+  model.on("msg:custom", hear);
+  model.send({ need: "head" });
+});
 function render({ model, el }) {
   let frame, drawn, isReady, loads = 0;
   const load = async () => {
-    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address) : "";
+    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address).catch(() => headOf(model)) : "";
     if (turn !== loads) return; /* another document has come meanwhile */
     isReady = false;
     drawn = model.get("payload");
@@ -42,6 +52,7 @@ function render({ model, el }) {
   const post = (message) => frame?.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
   const note = () => {
+    if (!frame) return; /* it is told when it listens */
     frame.dataset.moved = "true";
     post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
   };
@@ -64,7 +75,7 @@ function render({ model, el }) {
   const move = (content, buffers) => {
     if (content?.dots === undefined) return;
     const values = bytes(buffers[0]).slice(), at = buffers[1] ? new Uint32Array(bytes(buffers[1]).slice().buffer) : null;
-    frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
+    if (frame) frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
     post({ stormplay: "dots", values, at, first: content.first, added: content.added });
   };
   const failed = (error) => {

@@ -106,6 +106,7 @@
       places().forEach(settle);
       bar.remove();
       document.documentElement.dataset.state = "ready";
+      window.stormplayAtWork?.watch();
       performance.mark("stormplay-ready");
       if (socket.readyState === WebSocket.OPEN) socket.send("drawn"); /* how long it took, by the server's clock */
     };
