@@ -272,7 +272,7 @@ def test_a_server_that_is_killed_leaves_no_process(with_it, database, notebooks,
         kernels = [ana.open("who").printed()["pid"]]
         if with_it == "server":
             holding = ben.open("holds")
-            eventually(lambda: len(processes.of(site, processes.KERNEL)) == 2)
+            eventually(lambda: len(processes.of(site, processes.KERNEL)) == 2, 30)
             eventually(lambda: max(p.cpu_times().user for p in processes.of(site, processes.KERNEL)) > 1)
             assert holding.kernel_id
         nursery = processes.nursery(site)
