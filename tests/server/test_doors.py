@@ -31,6 +31,7 @@ def routes(notebooks):
     for pattern, handler, *more in server.init_handlers():
         path = pattern.replace("(?P<kernel_id>[0-9a-f-]{36})", SOME_KERNEL)
         path = path.replace(r"(?P<name>[^/]+)\.ipynb", "plain.ipynb")
+        path = path.replace("(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)", "plain")
         for kept in ("(static/.*)", "(.*)"):
             if kept in path:
                 folder = Path(more[0]["path"])
@@ -168,6 +169,8 @@ def test_what_is_refused_names_no_path_and_no_software(signed_in, visitor):
         signed_in.get("/voila/render/plain.ipynb?" + "x" * 2_001),
         signed_in.get("/", Host="evil.example"),
         signed_in.post("/login", {"next": "/"}, Origin="https://evil.example"),
+        signed_in.post("/login", {"next": "/"}, Origin="//["),
+        signed_in.get("/", Referer="//["),
         stranger.get(f"/api/kernels/{SOME_KERNEL}"),
         stranger.get(f"/voila/execution/{SOME_KERNEL}"),
         stranger.post("/nothing"),
