@@ -106,3 +106,27 @@ def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, wi
     page.keyboard.press("Tab")
     page.get_by_text("Expected a whole number of stops, 1 or more.").wait_for()
     assert page.get_by_role("button", name="Generate routes").is_disabled()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_password_page_says_what_it_expects_while_one_types(visit, site, width):
+    page = visit(width=width)
+    page.goto(f"{site}/password")
+    sign_in(page, "ana")
+    change = page.get_by_role("button", name="Change it")
+    old, new, again = (page.locator(f"#{name}") for name in ("old", "new", "again"))
+    old.fill("what it was")
+    assert change.is_disabled() and "at least 8 signs" in change.get_attribute("title")
+    new.fill("hails")
+    page.get_by_text("Too short: at least 8 signs, 3 more.").wait_for()
+    assert new.get_attribute("aria-invalid") == "true"
+    new.fill("hail and 🌩")
+    page.get_by_text("A sentence is good").wait_for()
+    again.fill("hail and")
+    page.get_by_text("Not the same as the new password yet.").wait_for()
+    assert change.is_disabled()
+    looked_at(page, f"password-{width}")
+    again.fill("hail and 🌩")
+    assert change.is_enabled() and not change.get_attribute("title") and not new.get_attribute("aria-invalid")
+    change.click()
+    page.get_by_text("That is not your present password.").wait_for()

@@ -230,12 +230,14 @@ class MemoryModels:
         return self._move("champion", "promote", number, reason)
 
     def roll_back(self, reason, *, seen=None):
+        assert seen == self.last_move()
         return self._move("champion", "roll_back", self._held("champion")[-2], reason)
 
     def _move(self, alias, act, number, reason):
         said = {"from_version": None, "reason": reason, "moved_by": "Ana Torres", "moved_at": MOMENT}
         place = {"alias": alias, "move_number": self.last_move(alias) + 1, "act": act, "to_version": number}
         self.moves.append(place | said)
+        return place["move_number"]
 
 
 @dataclass

@@ -293,7 +293,7 @@ def test_without_a_model_it_says_where_the_numbers_come_from_and_what_to_do(stor
     assert "No model of this company has been trained yet" in says(page, "quality")
     assert page.charts["qini"].layout.display == "none"
     training = page.training
-    assert training.compare.button.disabled and training.promote.button.disabled and training.score.button.disabled
+    assert training.compare.button.disabled and training.promote.disabled and training.score.button.disabled
 
 
 def test_too_little_data_is_said_in_a_sentence(storm):
@@ -311,11 +311,12 @@ def test_train_promote_score_compare_and_roll_back(storm):
     assert "roof age years 2.31" in says(page, "strongest") and page.charts["qini"].layout.display is None
     assert "Signatures gained per 1,000 homes." in page.charts["qini"].block
     assert "predicted" in page.charts["calibration"].block.lower()
-    training.promote.button.click()
-    training.promote.yes.click()
-    assert "A move needs a reason." in training.message.text and page.recorded()["champion"] is None
+    assert training.promote.disabled and "A move needs a reason." in training.promote.tooltip
     training.reason.value = "the first one"
-    assert "It can be rolled back. No number has changed yet" in confirm(training.promote)
+    assert not training.promote.disabled
+    training.promote.click()
+    assert "No number has changed yet" in training.message.text and "none to go back to" in training.message.text
+    assert training.outcome.undo_button.layout.display == "none"
     assert page.recorded()["champion"] == "uplift@1" and training.reason.value == ""
     assert "scored by uplift@1" in run(training.score)
     assert page.recorded()["would_change"] > 0 and page.recorded()["model_version"] == "uplift@1"
@@ -326,11 +327,20 @@ def test_train_promote_score_compare_and_roll_back(storm):
     run(training.compare)
     assert "uplift@2 and uplift@1 cannot be told apart, on the same 300 homes" in text_of(training.result.value)
     training.reason.value = "a try"
-    confirm(training.promote)
+    training.promote.click()
+    training.outcome.undo_button.click()
+    assert page.recorded()["champion"] == "uplift@1" and "uplift@1 is the champion again" in training.message.text
+    training.reason.value = "a try"
+    training.promote.click()
     assert page.recorded()["champion"] == "uplift@2" and "numbers of this storm are not its own" in says(page, "origin")
     training.reason.value = "it was nothing"
-    confirm(training.roll_back)
-    assert page.recorded()["champion"] == "uplift@1" and training.roll_back.button.disabled
+    training.roll_back.click()
+    assert page.recorded()["champion"] == "uplift@1" and training.roll_back.disabled
+    training.outcome.undo_button.click()
+    assert page.recorded()["champion"] == "uplift@2"
+    training.reason.value = "it was nothing"
+    training.roll_back.click()
+    assert page.recorded()["champion"] == "uplift@1"
     assert "roll back: champion" in says(page, "versions") and "it was nothing · Ana Torres" in says(page, "versions")
 
 

@@ -114,8 +114,7 @@ def test_from_a_trained_model_to_a_policy_that_is_applied(world, monkeypatch):
     page = opened(world.tenant)
     assert "uplift@1 is trained and waits as challenger" in run(page.training.train)
     page.training.reason.value = "the first one"
-    page.training.promote.button.click()
-    page.training.promote.yes.click()
+    page.training.promote.click()
     assert page.recorded()["champion"] == "uplift@1"
     assert "homes scored by uplift@1" in run(page.training.score)
     assert "The expected uplift comes from uplift@1, the champion, trained on 500 homes" in page._html["answer"].value
