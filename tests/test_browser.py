@@ -179,7 +179,7 @@ def test_a_wrong_limit_is_a_sentence(visit, site):
     sign_in(page, "ana")
     page.get_by_label("Stops per route").fill("0")
     page.get_by_role("button", name="Generate routes").click()
-    page.get_by_text("max_per_route is 0. Expected a whole number of stops").wait_for()
+    page.get_by_text("max_per_route is 0. Expected a whole number of stops").first.wait_for()
     assert "Traceback" not in page.inner_text("body")
 
 
