@@ -130,6 +130,7 @@ def test_an_error_is_not_hidden_by_what_was(visit, site):
     page.goto(site + PAGE.format("score"))
     page.wait_for_function(READY)
     page.wait_for_function(KEPT)
+    visit.refusals.append("404 (Not Found)")  # the kernel of a page that has ended
     failed = page.context.new_page()
     failed.route_web_socket(
         "**/voila/execution/*",

@@ -13,8 +13,12 @@ from stormplay.units import METRES_PER_MILE
 
 Hail = tuple[pd.DataFrame, dict[str, Any] | None]
 """The reports of a day, and GeoJSON of the hail that is modelled from them."""
-NO_LEDGER = pd.DataFrame({"outcome": pd.Series(dtype=str), "reason": pd.Series(dtype=str),
-                          "properties": pd.Series(dtype=int)})  # fmt: skip
+
+
+def no_ledger() -> pd.DataFrame:
+    """A ledger before it is read. Made when asked for: columns of text reserve a gigabyte that each kernel would hold."""
+    text = pd.Series(dtype=str)
+    return pd.DataFrame({"outcome": text, "reason": text, "properties": pd.Series(dtype=int)})
 
 
 class Builder(Protocol):
@@ -145,7 +149,7 @@ class Sources:
         builder = self.builder(tenant, storm)
         found = row_of(self.storms(tenant), "storm_id", storm)
         reports, contours = self._hail_of(found["event_date"])
-        way = Plan("", str(found["name"]), str(found["status"]), builder.get_routes(), builder.get_stops(), NO_LEDGER,
+        way = Plan("", str(found["name"]), str(found["status"]), builder.get_routes(), builder.get_stops(), no_ledger(),
                    None, builder.depot, reports, contours)  # fmt: skip
         if early is not None:
             early(way)

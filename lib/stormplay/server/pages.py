@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -19,6 +20,7 @@ from stormplay.server.keeping import give_back, kept_for
 from stormplay.server.timing import Timing
 
 LONGEST_QUERY = 2_000
+_FAREWELL_LOOKS, _FAREWELL_S = 10, 0.05
 _PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -85,7 +87,7 @@ class NotebookPage(Page):
         if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
             raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
         visits = self.kernel_manager.visits
-        if kept := kept_for(visits, self.current_user.session, book.name, self.request.query):
+        if kept := await self._kept(book):
             give_back(visits[kept])
             self._show(book, kept)
             return
@@ -101,6 +103,18 @@ class NotebookPage(Page):
             return
         visits[kernel_id].standing = standing
         self._show(book, kernel_id)
+
+    async def _kept(self, book: Book) -> str:
+        """The visit that goes on here; the farewell of a page that is reloaded may come a moment after its request."""
+        visits, session = self.kernel_manager.visits, self.current_user.session
+        for _ in range(_FAREWELL_LOOKS):
+            if kept := kept_for(visits, session, book.name, self.request.query):
+                return kept
+            if not any(one.session == session and one.run.name == book.name and one.work is not None
+                       for one in visits.values()):  # fmt: skip
+                break
+            await asyncio.sleep(_FAREWELL_S)
+        return ""
 
     def _show(self, book: Book, kernel_id: str) -> None:
         is_at_work = self.kernel_manager.visits[kernel_id].work is not None

@@ -26,7 +26,7 @@
   function soon() {
     if (waits) return;
     waits = true;
-    setTimeout(() => { waits = false; tell(); }, 150);
+    setTimeout(() => { waits = false; tell(); });
   }
   window.stormplayAtWork = {
     /** The page is drawn: from now on what runs on it is told. What ran while nobody looked may be over. */
