@@ -17,8 +17,8 @@ Hail = tuple[pd.DataFrame, dict[str, Any] | None]
 
 def no_ledger() -> pd.DataFrame:
     """A ledger before it is read. Made when asked for: columns of text reserve a gigabyte that each kernel would hold."""
-    text = pd.Series(dtype=str)
-    return pd.DataFrame({"outcome": text, "reason": text, "properties": pd.Series(dtype=int)})
+    words = pd.Series(dtype=str)
+    return pd.DataFrame({"outcome": words, "reason": words, "properties": pd.Series(dtype=int)})
 
 
 class Builder(Protocol):
