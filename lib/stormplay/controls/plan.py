@@ -16,7 +16,7 @@ Hail = tuple[pd.DataFrame, dict[str, Any] | None]
 
 
 def no_ledger() -> pd.DataFrame:
-    """A ledger before it is read. Made when asked for: columns of text reserve a gigabyte that each kernel would hold."""
+    """A ledger before it is read. Made when asked for: text reserves a gigabyte, in each kernel."""
     words = pd.Series(dtype=str)
     return pd.DataFrame({"outcome": words, "reason": words, "properties": pd.Series(dtype=int)})
 
