@@ -203,7 +203,7 @@ class Kernels(AsyncMappingKernelManager):
         """A page has connected."""
         super().notify_connect(kernel_id)
         if visit := self.visits.get(kernel_id):
-            visit.left_s, visit.was_seen = None, True
+            visit.left_s, visit.was_seen, visit.promised_until_s = None, True, 0.0
 
     def notify_disconnect(self, kernel_id: str) -> None:
         """A page's connection is gone."""
