@@ -134,15 +134,10 @@ def write_lightly():
 @pytest.fixture(scope="module")
 def fresh_demo(database, loaded_demo, tmp_path_factory):
     """The demo as it is loaded, on a server of its own, for a file that must know what nobody has changed."""
-    from copies import copy_server
+    from copies import own_copy
 
-    home = tmp_path_factory.mktemp("fresh") / ".stormplay"
-    copy_server(loaded_demo, home)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORMPLAY_HOME", str(home))
+    with own_copy(loaded_demo, tmp_path_factory.mktemp("fresh") / ".stormplay") as home:
         yield home
-        patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
-        embedded.stop()
 
 
 @pytest.fixture(scope="module")

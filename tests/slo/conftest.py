@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stormplay import embedded
-
 
 @pytest.fixture(scope="module")
 def database(loaded_demo, tmp_path_factory):
-    from copies import copy_server
+    from copies import own_copy
 
-    home = tmp_path_factory.mktemp("slo") / ".stormplay"
-    copy_server(loaded_demo, home)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORMPLAY_HOME", str(home))
-        patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
+    with own_copy(loaded_demo, tmp_path_factory.mktemp("slo") / ".stormplay") as home:
         yield home
-        patch.delenv("STORMPLAY_DATABASE_URL", raising=False)
-        embedded.stop()
