@@ -31,6 +31,7 @@ def routes(notebooks):
     for pattern, handler, *more in server.init_handlers():
         path = pattern.replace("(?P<kernel_id>[0-9a-f-]{36})", SOME_KERNEL)
         path = path.replace(r"(?P<name>[^/]+)\.ipynb", "plain.ipynb")
+        path = path.replace("(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)", "plain")
         for kept in ("(static/.*)", "(.*)"):
             if kept in path:
                 folder = Path(more[0]["path"])

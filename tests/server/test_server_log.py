@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
+import zmq
 from books import PERSONAL, SECRET
+from jupyter_client.channels import HBChannel
 from visitor import NO_PAGES, PASSWORD, PLANTED, Visitor, eventually, serving
 
 from stormplay import broker, embedded
+from stormplay.server.logs import of_a_thread
 
 TYPED = ("my-other-password", "guess-of-mine-1", "someone@example.net", "lone-star", "2021-04-28", "planted-storm")
 ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -87,6 +91,21 @@ def test_a_number_is_taken_from_a_trusted_proxy_alone(driven, database, notebook
         assert re.fullmatch("[0-9a-f]{12}", crooked)
         files = embedded.home() / "logs" / f"server-{behind.port}.jsonl"
         eventually(lambda: "from-the-proxy-1" in files.read_text(), every=0.01)
+
+
+def test_a_thread_that_fails_is_a_line_and_a_heartbeat_without_its_kernel_is_none(caplog, capsys, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", of_a_thread)
+    with zmq.Context() as context:
+        beat = HBChannel(context, None, ("127.0.0.1", 1))
+    beat.start()
+    beat.join()
+    assert not caplog.records
+    failing = threading.Thread(target=lambda: 1 / 0)
+    failing.start()
+    failing.join()
+    (line,) = caplog.records
+    assert (line.message, line.exc_info[0]) == ("a thread ended early", ZeroDivisionError)
+    assert "Traceback" not in capsys.readouterr().err, "nothing between the lines"
 
 
 # ---- health

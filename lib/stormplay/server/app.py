@@ -9,7 +9,6 @@ import logging
 import shutil
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +33,7 @@ from stormplay.server.identity import Identity, Visitor
 from stormplay.server.keeping import AtWork
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
-from stormplay.server.logs import answered, begin, while_stopping
+from stormplay.server.logs import answered, begin
 from stormplay.server.metering import Metering
 from stormplay.server.pages import Home, NotebookPage, navigation
 from stormplay.server.periodic import Periodic
@@ -198,7 +197,6 @@ class StormplayServer(Voila):
                 await stop.wait()
                 self.pulse.is_draining = True
                 await asyncio.sleep(self.drain_s)
-            threading.excepthook = while_stopping
             server.stop()
             figures.stop()
             *others, counting = beside

@@ -1,4 +1,4 @@
-"""How the server's log begins, what it tells of a request, and what is no news while it stops."""
+"""How the server's log begins, what it tells of a request and of a thread that fails."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 
 import zmq
+from jupyter_client.channels import HBChannel
 from tornado.web import RequestHandler
 
 from stormplay import database, embedded, logs
@@ -25,6 +26,7 @@ def begin(port: int) -> None:
     folder = embedded.home() / "logs" if database.is_embedded() else None
     logs.configure("server", folder=folder, name=f"server-{port}")
     logging.captureWarnings(True)
+    threading.excepthook = of_a_thread
 
 
 def answered(handler: RequestHandler, proxy: Proxy, *, is_quiet: bool) -> None:
@@ -50,7 +52,12 @@ def _told(handler: RequestHandler) -> str:
     return str(handler.request.path)
 
 
-def while_stopping(failed: threading.ExceptHookArgs) -> None:
-    """A kernel's heartbeat that was just about to begin finds its sockets closed; anything else is told as ever."""
-    if not isinstance(failed.exc_value, zmq.ZMQError):
-        threading.__excepthook__(failed)
+def of_a_thread(failed: threading.ExceptHookArgs) -> None:
+    """Tell of what ended a thread as a line of the log, never as bare text between lines.
+
+    A kernel's heartbeat that begins while its kernel is being ended finds its sockets closed: that is no news.
+    """
+    if isinstance(failed.thread, HBChannel) and isinstance(failed.exc_value, zmq.ZMQError):
+        return
+    if failed.exc_value is not None:
+        _log.error("a thread ended early", exc_info=failed.exc_value)
