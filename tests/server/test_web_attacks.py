@@ -313,7 +313,7 @@ def test_another_hosts_name_is_not_answered_to(name, people):
         assert b"evil.example" not in raw.recv(65_536).split(b"\r\n\r\n")[0].replace(b"%2F%2Fevil.example", b"")
 
 
-FAR = ["https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1", "http://127.0.0.1"]
+FAR = ["https://evil.example", "null", "//[", "http://localhost.evil.example", "http://127.0.0.1:1", "http://127.0.0.1"]
 
 
 @pytest.mark.parametrize("origin", FAR)
