@@ -131,7 +131,7 @@ class Socket(WebSocketMixin, WebSocketHandler, Guarded):
     def check_origin(self, origin: str | None = None) -> bool:
         """Whether a page of ours connects; an origin that is no address is none of ours, as `Guarded` has it."""
         try:
-            return bool(super().check_origin(origin))
+            return bool(WebSocketMixin.check_origin(self, origin))
         except ValueError:
             return False
 
