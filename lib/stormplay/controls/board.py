@@ -264,8 +264,9 @@ class Board(ByStorm):
         routes, stops = self._mapped
         if plan.routes is routes and plan.stops is stops:
             return
-        self._mapped, self._drawn = (plan.routes, plan.stops), maps.stop_states(plan.routes, plan.stops)
-        self._map.draw(sections.drawn(plan, self._timezone))
+        self._mapped = plan.routes, plan.stops
+        self._map.draw(sections.drawn(plan, self._timezone))  # before anything that a reader does not wait for
+        self._drawn = maps.stop_states(plan.routes, plan.stops)
 
     def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)

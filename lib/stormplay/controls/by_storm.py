@@ -16,6 +16,7 @@ from stormplay.controls.query import Asked
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.selectors import Selectors
 from stormplay.parameters import Scalar
+from stormplay.together import together
 
 S = TypeVar("S")
 P = TypeVar("P")
@@ -118,7 +119,8 @@ class ByStorm:
 
     def _begin(self) -> None:
         """Open what the page is asked for and draw it; called when all parts are there."""
-        checked(self.message)(self._start)()
+        with together():
+            checked(self.message)(self._start)()
         checked(self.message)(lambda: self._draw(from_start=True))()
         checked(self.message)(lambda: self._take(self._asked))()
         self._complain(self._asked)
@@ -138,7 +140,8 @@ class ByStorm:
     def _reopen(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self.message.clear()
         try:
-            self._open(tenant, storm, asked)
+            with together():
+                self._open(tenant, storm, asked)
         finally:
             self._draw(from_start=True)  # after a failure too: the former choice must not stay in view
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.decorator import authorized, ws_authenticated
@@ -128,12 +129,13 @@ class Socket(WebSocketMixin, WebSocketHandler, Guarded):
         if self.is_https:
             self.set_header("Strict-Transport-Security", ONE_YEAR)
 
-    def check_origin(self, origin: str | None = None) -> bool:
-        """Whether a page of ours connects; an origin that is no address is none of ours, as `Guarded` has it."""
+    async def prepare(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse an origin that is no address before Tornado reads it as one."""
         try:
-            return bool(WebSocketMixin.check_origin(self, origin))
+            urlsplit(self.request.headers.get("Origin", ""))
         except ValueError:
-            return False
+            raise HTTPError(403) from None
+        return await super().prepare(*args, **kwargs)
 
     def get_compression_options(self) -> dict[str, Any]:
         """Compress: what widgets send is text that repeats. The lowest level costs 2 ms for a map."""
@@ -160,6 +162,12 @@ class Channels(Socket, KernelWebsocketHandler):
         if visit := self.kernel_manager.visits.get(kernel_id):
             visit.sockets.add(self)
         await super().open(kernel_id)
+
+    async def pre_get(self) -> None:
+        """Ask the kernel how it is; whoever has gone meanwhile is not connected."""
+        await super().pre_get()
+        if self.connection is None:
+            raise HTTPError(404)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Take nothing in from now on: who does not answer the farewell could go on speaking for seconds."""
