@@ -108,7 +108,7 @@ class Visitor:
         else:
             await self.context.route(lambda address: _is_elsewhere(own, address), self._elsewhere)
         self.page = await self.context.new_page()
-        self.page.set_default_timeout(120_000)
+        self.page.set_default_timeout(30_000)
         if self._peer.login:
             await self._fill_in(self._peer.login)
             await self.page.click("button[type=submit]")
@@ -141,7 +141,7 @@ class Visitor:
         await self.page.close()
         await self.context.clear_cookies()
         self.page = await self.context.new_page()
-        self.page.set_default_timeout(120_000)
+        self.page.set_default_timeout(30_000)
         page = self._peer.url.split("/", 3)[3]
         await self._fill_in(f"{self._peer.login.split('?')[0]}?next={quote('/' + page, safe='')}")
         began = time.perf_counter()

@@ -190,6 +190,7 @@ class StormplayServer(Voila):
             beside = self._beside()
             for each in beside:
                 each.start()
+            packing = asyncio.create_task(assets.pack_front_end())
             figures = metrics.serve(self.meters, self._metrics_sockets)
             with Signals(stop):
                 if ready is not None:
@@ -197,6 +198,7 @@ class StormplayServer(Voila):
                 await stop.wait()
                 self.pulse.is_draining = True
                 await asyncio.sleep(self.drain_s)
+            packing.cancel()
             server.stop()
             figures.stop()
             *others, counting = beside

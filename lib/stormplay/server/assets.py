@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from voila.utils import get_voila_labextensions_path
 
 from stormplay import charts, logs
 from stormplay.maps.head import FILE, map_head
+from stormplay.server import bundle
 from stormplay.server.cookies import Guarded
 from stormplay.server.frame import STATIC
 from stormplay.server.packing import Packed
@@ -142,11 +144,25 @@ def front_end() -> Path:
     return next(place for place in places if (place / "voila.js").is_file())
 
 
+@cache
+def _front_end_script() -> str:
+    return bundle.front_end(front_end(), {name: folder for name, (folder, _) in extensions().items()})
+
+
+async def pack_front_end() -> None:
+    """Compress the largest file before somebody waits for it."""
+    await _packed.pack(_packed.hold(bundle.FILE, _front_end_script()), bundle.FILE)
+
+
 def routes(base_url: str) -> list[tuple[Any, ...]]:
     """The routes of all static files."""
     version = voila.__version__
+    made_here = {FILE: map_head(), bundle.FILE: _front_end_script()}
     made: list[tuple[Any, ...]] = [
-        (f"{base_url}static/({re.escape(FILE)})", Static, {"path": str(_packed.hold(FILE, map_head()))}),
+        *(
+            (f"{base_url}static/({re.escape(name)})", Static, {"path": str(_packed.hold(name, text))})
+            for name, text in made_here.items()
+        ),
         (f"{base_url}static/plotly/(.*)", Static, {"path": str(charts.FOLDER)}),
         (f"{base_url}static/(.*)", OwnStatic, {"path": str(STATIC)}),
         (f"{base_url}voila/static/{version}/(.*)", Static, {"path": str(front_end()), "immutable": True}),
@@ -166,6 +182,7 @@ def page_config(base_url: str) -> dict[str, Any]:
         "baseUrl": base_url,
         "disabledExtensions": [],
         "extensionConfig": {},
+        "frontEnd": f"{base_url}static/{bundle.FILE}?v={bundle.digest(_front_end_script())}",
         "federated_extensions": [build for _, build in extensions().values()],
         "fullLabextensionsUrl": f"{base_url}voila/labextensions",
         # No formulas, or MathJax (0.9 MB) is loaded and takes the text between two prices for one.

@@ -34,7 +34,8 @@ class Packed:
         """Keep a text that is in no file. Returns the folder in which it is a file now."""
         folder = self._folder / "held"
         folder.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        if not (folder / name).is_file():
+            (folder / name).write_text(text, encoding="utf-8")
         return folder
 
     def find(self, file: Path) -> Path | None:

@@ -102,7 +102,7 @@ class NotebookPage(Page):
             await self._refuse(error, timing)
             return
         visits[kernel_id].standing = standing
-        self._show(book, kernel_id)
+        self._show(book, kernel_id, standing)
 
     async def _kept(self, book: Book) -> str:
         """The visit that goes on here; the farewell of a page that is reloaded may come a moment after its request."""
@@ -116,10 +116,15 @@ class NotebookPage(Page):
             await asyncio.sleep(_FAREWELL_S)
         return ""
 
-    def _show(self, book: Book, kernel_id: str) -> None:
+    def _show(self, book: Book, kernel_id: str, standing: str = "") -> None:
         is_at_work = self.kernel_manager.visits[kernel_id].work is not None
         config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id, "atWork": is_at_work}
-        self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
+        has_last = bool(standing) and self.stormplay.snapshots.find(
+            self.current_user.username, book.name, self.request.query, standing
+        ) is not None  # fmt: skip
+        entries = [f"{config['fullLabextensionsUrl']}/{one['name']}/{one['load']}"
+                   for one in config["federated_extensions"]]  # fmt: skip
+        self.show("index.html.j2", book=book, config=config, entries=entries, has_last=has_last)
 
     async def _refuse(self, error: StormplayError, timing: Timing) -> None:
         if isinstance(error, NotAllowed):

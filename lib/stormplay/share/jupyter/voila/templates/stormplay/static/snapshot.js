@@ -44,13 +44,17 @@
     frame.setAttribute("srcdoc", page);
     node.replaceWith(frame);
   }
-  /* What stands at the beginning of each map is with the browser already. */
-  async function withHeads(root) {
-    for (const frame of root.querySelectorAll("iframe[data-head]")) {
+  /* What stands at the beginning of each map is with the browser already; figures are there before it. */
+  async function drawMaps(frames) {
+    for (const [frame, page] of frames) {
       const answer = await fetch(frame.dataset.head), head = answer.ok ? await answer.text() : "";
-      frame.setAttribute("srcdoc", frame.getAttribute("srcdoc").replace(HEAD, () => head));
+      frame.setAttribute("srcdoc", page.replace(HEAD, () => head));
     }
   }
+  const painted = () => new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 100); /* nobody looks, and nothing is painted */
+  });
   function waiting() {
     const bars = make("div", "sp-skeleton");
     bars.append(make("i"), make("i"), make("i"));
@@ -72,9 +76,6 @@
     const answer = await window.stormplayLast;
     if (answer?.status !== 200) return;
     const age = Number(answer.headers.get("Stormplay-Taken-S-Ago")), was = await answer.json();
-    if (document.readyState === "loading") {
-      await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
-    }
     if (typeof was?.cells !== "object") return;
     const hosts = [...places()].filter((place) => typeof was.cells[place.dataset.cell] === "string").map((place) => {
       const host = make("div", "sp-was");
@@ -82,7 +83,11 @@
       host.append(...harmless(new DOMParser().parseFromString(was.cells[place.dataset.cell], "text/html").body).childNodes);
       return [place, host];
     });
-    await Promise.all(hosts.map(([, host]) => withHeads(host)));
+    const maps = hosts.flatMap(([, host]) => [...host.querySelectorAll("iframe[data-head]")].map((frame) => {
+      const page = frame.getAttribute("srcdoc");
+      frame.removeAttribute("srcdoc");
+      return [frame, page];
+    }));
     if (isOver) return;
     const look = make("style");
     look.id = "sp-was-look";
@@ -99,6 +104,8 @@
     isShown = true;
     document.documentElement.dataset.last = "shown";
     performance.mark("stormplay-last");
+    await painted();
+    drawMaps(maps).catch(console.warn);
   }
 
   /* ---- what is live takes its place, all of it at once */
@@ -200,6 +207,8 @@
   }
 
   window.stormplaySnapshot = {
+    /** What was is in view, or there is none. */
+    shown: show().catch((error) => { console.warn(error); leave(); }),
     /** All is drawn: what is live takes the place of what was. */
     ready: async () => {
       if (isShown) await picturesAreThere();
@@ -209,5 +218,4 @@
     /** Something went wrong: nothing old may hide it. */
     leave,
   };
-  show().catch((error) => { console.warn(error); leave(); });
 })();

@@ -23,6 +23,18 @@
       set: (value) => { app = value; value.widgetManagerPromise.promise.then(resolve); },
     });
   });
+  /* It takes all of the browser for a while, so what was is shown before it starts. It waits for the window's load,
+   * which may be over by then. */
+  loaded.then(() => window.stormplaySnapshot.shown).then(() => {
+    const listen = window.addEventListener, script = make("script");
+    window.addEventListener = function (kind, act, ...more) {
+      if (kind === "load") setTimeout(act);
+      else listen.call(this ?? window, kind, act, ...more);
+    };
+    manager.then(() => { window.addEventListener = listen; });
+    script.src = config.frontEnd;
+    document.head.append(script);
+  });
   const modelOf = (widgets, id) => new Promise((resolve, reject) => {
     if (widgets.has_model(id)) { resolve(); return; }
     const hear = (_, known) => {
