@@ -108,11 +108,33 @@ function stormplayDraw(map, data) {
     }
     return route;
   });
-  legs.addTo(map); paths.addTo(map);
   routes.forEach((route) => route.stops.forEach((stop) => stops.addLayer(stop)));
-  stops.addTo(map);
 
   const jobs = data.jobs ? stormplayJobs(map, data, { coarse, lines, post }) : null;
+
+  /* ---- what to look at: the chosen route, else all stops, reports and the depot, else the bands */
+  const H = data.reports;
+  let moved = false, fitted = "";
+  function view() {
+    if (chosen >= 0 && routes[chosen].stops.length) return routes[chosen].path.getBounds();
+    const bounds = L.latLngBounds([]);
+    routes.forEach((route) => bounds.extend(route.path.getBounds()));
+    H.hail_in.forEach((_, i) => bounds.extend([H.lat[i], H.lon[i]]));
+    if (data.depot) bounds.extend(data.depot);
+    if (jobs && jobs.bounds) return jobs.bounds; /* who looks for a job has no use for a report forty miles away */
+    if (!routes.length && data.contours) bounds.extend(L.geoJSON(data.contours).getBounds());
+    return bounds;
+  }
+  function fit() {
+    const bounds = view(), narrow = map.getSize().x < 500;
+    if (bounds.isValid()) map.fitBounds(bounds, {
+      paddingTopLeft: chosen >= 0 ? [48, 84] : narrow ? [14, 22] : [34, 34], paddingBottomRight: narrow ? [14, 44] : [34, 34], maxZoom: 17, animate: false,
+    });
+    moved = false;
+    fitted = String(map.getSize());
+  }
+  fit(); /* before thousands of shapes are there: each would be placed twice */
+  legs.addTo(map); paths.addTo(map); stops.addTo(map);
 
   /* ---- territories: the hull of each route's stops; where two lie in each other, crews would cross */
   const turn = (o, a, b) => (a.lng - o.lng) * (b.lat - o.lat) - (a.lat - o.lat) * (b.lng - o.lng);
@@ -170,7 +192,7 @@ function stormplayDraw(map, data) {
     box.append(make("i", "sp-hail-ring"), badge);
     return pin("sp-hail", size, box);
   };
-  const H = data.reports, reports = L.featureGroup();
+  const reports = L.featureGroup();
   H.hail_in.forEach((hail, i) => {
     const size = Math.round(10 + 9 * hail), badge = make("span", "sp-hail-size", inches(hail));
     const marker = L.marker([H.lat[i], H.lon[i]], { icon: hailPin(size, badge), zIndexOffset: Math.round(hail * 10),
@@ -262,25 +284,6 @@ function stormplayDraw(map, data) {
     fit();
   }
 
-  /* ---- what to look at: the chosen route, else all stops, reports and the depot, else the bands */
-  let moved = false;
-  function view() {
-    if (chosen >= 0 && routes[chosen].stops.length) return routes[chosen].path.getBounds();
-    const bounds = L.latLngBounds([]);
-    routes.forEach((route) => bounds.extend(route.path.getBounds()));
-    H.hail_in.forEach((_, i) => bounds.extend([H.lat[i], H.lon[i]]));
-    if (data.depot) bounds.extend(data.depot);
-    if (jobs && jobs.bounds) return jobs.bounds; /* who looks for a job has no use for a report forty miles away */
-    if (!routes.length && data.contours) bounds.extend(L.geoJSON(data.contours).getBounds());
-    return bounds;
-  }
-  function fit() {
-    const bounds = view(), narrow = map.getSize().x < 500;
-    if (bounds.isValid()) map.fitBounds(bounds, {
-      paddingTopLeft: chosen >= 0 ? [48, 84] : narrow ? [14, 22] : [34, 34], paddingBottomRight: narrow ? [14, 44] : [34, 34], maxZoom: 17, animate: false,
-    });
-    moved = false;
-  }
   map.on("dragstart", () => { moved = true; });
   let seen = false;
   const sized = new ResizeObserver(() => {
@@ -288,7 +291,7 @@ function stormplayDraw(map, data) {
     if (!map.getSize().x) return;
     if (!seen) legendBox.open = map.getSize().x > 640; /* a frame may be loaded before it has a width */
     seen = true;
-    if (!moved) fit();
+    if (!moved && fitted !== String(map.getSize())) fit();
     drawGrid();
   });
   sized.observe(map.getContainer());
@@ -365,7 +368,7 @@ function stormplayDraw(map, data) {
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
     if (e.data.stormplay === "theme") { document.documentElement.dataset.theme = String(e.data.theme); return; } /* "": as the system says */
-    if (e.data.stormplay === "draw") again(e.data.data);
+    if (e.data.stormplay === "draw") again(JSON.parse(e.data.data));
     else if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
     else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
@@ -387,17 +390,18 @@ function stormplayDraw(map, data) {
     const node = map.getContainer(), fresh = node.cloneNode(false), options = map.options;
     over.abort();
     sized.disconnect();
-    map.remove();
     fresh.className = "folium-map";
     node.replaceWith(fresh);
     stormplayDraw(L.map(fresh, options), next);
+    setTimeout(() => map.remove()); /* its shapes go one by one, and nobody sees them any more */
   }
   document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
   map.getContainer().setAttribute("aria-label", data.label);
   map.on("moveend", drawGrid);
-  fit();
-  if (data.selected !== null) select(data.selected); else paint();
+  chip.hidden = true;
+  if (data.selected !== null) select(data.selected); /* what is drawn is as it is where none is chosen */
+  else legs.setStyle({ opacity: legOpacity() });
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,

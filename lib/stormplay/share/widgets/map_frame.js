@@ -47,7 +47,7 @@ function render({ model, el }) {
   const draw = () => {
     if (!frame || !isReady || model.get("payload") === drawn) return;
     drawn = model.get("payload");
-    post({ stormplay: "draw", data: JSON.parse(drawn) });
+    post({ stormplay: "draw", data: drawn }); /* as text: an object would be copied twice */
   };
   const post = (message) => frame?.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
