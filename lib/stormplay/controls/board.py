@@ -13,6 +13,7 @@ from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import EVERYTHING, read_beside
 from stormplay.controls.guard import checked
 from stormplay.controls.handout import HandOut
+from stormplay.controls.idle import when_idle
 from stormplay.controls.live import KeptHtml, MapFrame, PickTable
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.plan_form import PlanForm
@@ -144,6 +145,8 @@ class Board(ByStorm):
         self._builder, self.plan, self.selected = None, None, ""
         if tenant is not None and storm is not None:
             self._builder, self.plan = self._sources.open(tenant, storm, self._draw_map)
+            if self._selectors is not None:
+                when_idle(self._sources.likely(self._selectors.storms))
 
     # ---- acting
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import pandas as pd
 
 from stormplay.units import METRES_PER_MILE
 
+MOST_LIKELY = 4  # storms of which one may be chosen next
 Hail = tuple[pd.DataFrame, dict[str, Any] | None]
 """The reports of a day, and GeoJSON of the hail that is modelled from them."""
 
@@ -157,6 +159,11 @@ class Sources:
         may_plan, is_synthetic = company.get("role") != "viewer", bool(company.get("is_synthetic"))
         named = replace(way, company=str(company["org_name"]), is_synthetic=is_synthetic, may_plan=may_plan)
         return builder, _with_rest(named, builder)
+
+    def likely(self, storms: pd.DataFrame) -> list[Callable[[], object]]:
+        """What makes the hail of a company's newest storms ready, a piece a day; none for days that are."""
+        days = [day for day in storms["event_date"].tolist()[:MOST_LIKELY] if day not in self._hail]
+        return [partial(self._hail_of, day) for day in days]
 
     def _hail_of(self, day: date) -> Hail:
         """The reports of a day and their contours; of a day that was asked for before, what they were."""
