@@ -49,3 +49,8 @@ def shared(key: Hashable, opens: Callable[[], AbstractContextManager[T]]) -> Ite
     if key not in held:
         held[key] = stack.enter_context(opens())
     yield held[key]  # type: ignore[misc]  # what is under a key was made by its opener
+
+
+def held(wanted: Callable[[Hashable], bool]) -> object | None:
+    """Something that this thread holds under a wanted key; None where it holds none."""
+    return next((made for key, made in (_here.held or {}).items() if wanted(key)), None)

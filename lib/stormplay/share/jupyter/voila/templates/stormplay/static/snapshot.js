@@ -103,8 +103,8 @@
     document.getElementById("sp-doing")?.prepend(told);
     isShown = true;
     document.documentElement.dataset.last = "shown";
-    performance.mark("stormplay-last");
     await painted();
+    performance.mark("stormplay-last");
     drawMaps(maps).catch(console.warn);
   }
 
