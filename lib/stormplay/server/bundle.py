@@ -12,7 +12,7 @@ from pathlib import Path
 
 FILE = "front_end.js"
 
-# What each page asks for; `tests/server/test_pages.py` says so when a new version wants others.
+# What each page asks for; `tests/test_browser_front_end.py` says so when a new version wants others.
 _PIECES = (
     73, 143, 431, 457, 630, 1187, 1601, 1621, 1670, 2930, 3144, 3249, 3307, 3311, 3459, 3649, 3916, 3989, 3992, 4041,
     4135, 4173, 4222, 4653, 4729, 4972, 5044, 5312, 5688, 5764, 5767, 6008, 6049, 6382, 6468, 6573, 7155, 7483, 7556,

@@ -1,7 +1,7 @@
 /* A table of which one row can be picked. Every value becomes a text node, never markup. Of many rows those in view are drawn. */
 const ALL_DRAWN = 300, AROUND = 20;
 function render({ model, el }) {
-  let found = [], place = 0, keys = null, hay = null, height = 0, from = -1;
+  let found = [], place = 0, keys = null, hay = null, height = 0, from = -1, isDue = false;
   const shown = (cell) => (Array.isArray(cell) ? cell[0] : cell === null ? "–" : String(cell));
   const key = (cell, isNumber) => (Array.isArray(cell) ? (typeof cell[1] === "string" ? orderOf(cell[1], false) : cell[1]) : orderOf(cell === null ? "" : String(cell), isNumber));
   const bar = tools(model.get("label"), {
@@ -112,7 +112,7 @@ function render({ model, el }) {
     if (document.activeElement !== bar.search) bar.search.value = model.get("wanted");
     box.hidden = !found.length;
     fill(true);
-    box.scrollTop = top;
+    if (top) box.scrollTop = top; /* even to where it is already would cost a layout */
     if (many()) fill(false);
     if (sorted >= 0) table.tHead.querySelectorAll("button")[sorted]?.focus({ preventScroll: true });
     bar.count.textContent = model.get("asks") || rows.length <= 10 && found.length === rows.length ? "" : counted(found.length, rows.length);
@@ -132,6 +132,7 @@ function render({ model, el }) {
     return body().querySelector(`[data-place="${at}"]`);
   }
   function mark() {
+    if (isDue) { queueMicrotask(mark); return; } /* the row may not be there yet */
     const selected = model.get("selected"), at = found.findIndex((i) => model.get("ids")[i] === selected);
     if (at >= 0) place = at;
     table.querySelectorAll("tbody [data-id]").forEach((row) => {
@@ -158,7 +159,16 @@ function render({ model, el }) {
     event.stopPropagation();
   });
   box.addEventListener("scroll", () => { if (many()) fill(false); });
-  const anew = () => { keys = hay = null; draw(); };
+  /* Rows and their ids come as one, and are told one after the other. */
+  const anew = () => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      keys = hay = null;
+      draw();
+    });
+  };
   const heard = [["change:columns", anew], ["change:rows", anew], ["change:ids", anew], ["change:empty", draw], ["change:order", draw],
     ["change:wanted", draw], ["change:selected", mark], ["msg:custom", (message) => save(message, bar.count)]];
   heard.forEach(([name, act]) => model.on(name, act));
