@@ -169,8 +169,7 @@ class TreatmentBoard(ByStorm):
 
     def _lock(self, running: bool) -> None:
         self.form.lock(running, is_drawn=self.treatment is not None and self.treatment.is_drawn)
-        for part in (self.applying.apply, self.applying.keep):
-            part.button.disabled = running or part.button.disabled
+        self.applying.lock()
         self._lock_choice(running)
         if not running:
             self.applying.show(self._opened, self.treatment)
