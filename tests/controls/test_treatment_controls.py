@@ -185,6 +185,57 @@ def test_rules_that_cannot_be_used_are_a_sentence_and_cannot_be_applied(storm):
     assert not page.applying.apply.disabled
 
 
+@pytest.mark.parametrize(("box", "value", "words"), [
+    ("crew_days", -3.0, "Crew-days: -3. Expected a number from 0 to 100,000; 0 is no limit."),
+    ("budget", 2e9, "The budget: 2,000,000,000 USD. Expected a number from 0 to 1,000,000,000 USD; 0 is no limit."),
+    ("cost", -1.0, "A visit's cost: -1 USD. Expected a number from 0 to 100,000 USD."),
+    ("uplift_min", 150.0, "The least uplift: 150 %. Expected a number from 0 to 100 %."),
+    ("holdout", 60.0, "The share held out: 60 %. Expected a number from 0 to 50 %."),
+    ("uplift_min", float("nan"), "The least uplift: nan %. Expected a number from 0 to 100 %."),
+])  # fmt: skip
+def test_a_box_says_what_it_expects_and_nothing_can_be_written_meanwhile(box, value, words):
+    storm = memory.Memory()
+    page = opened(storm)
+    field = getattr(page.form, box)
+    before = field.value
+    field.value = value
+    assert page.form.fields.said[field] == words and words in says(page, "changes") and page.message.text == ""
+    assert page.applying.apply.disabled and page.applying.keep.disabled
+    assert page.applying.apply.tooltip == page.applying.keep.tooltip == words
+    assert page._choices() == {"crew_days": 0.0, "uplift_min": 0.0}, "no link leads to what cannot be used"
+    field.value = before
+    assert page.form.fields.fault == "" and not page.applying.apply.disabled
+
+
+def test_a_budget_asks_for_the_cost_of_a_visit_beside_it(storm):
+    page = opened(storm)
+    page.form.budget.value = 5_000
+    assert "There is a budget and no cost" in page.form.fields.said[page.form.cost]
+    page.form.cost.value = 100
+    assert page.form.fields.fault == ""
+
+
+def test_rules_are_tried_out_once_typing_pauses_and_not_applied_before_they_are_seen(storm, monkeypatch):
+    monkeypatch.setattr("stormplay.controls.idle.TYPING_S", 0.05)
+    page = opened(storm)
+    page.form.crew_days.value = 2.0
+    seen, before = storm.policy.dry_runs, page.treatment.trial.would
+
+    async def type_and_press():
+        page.form.crew_days.value = 1.0
+        page.form.crew_days.value = 1.5
+        assert page.applying.apply.disabled and page.treatment.trial.would is before
+        page.applying.apply.click()  # a press that was on its way
+        page.applying.keep.click()
+        await asyncio.sleep(0.3)
+
+    asyncio.run(type_and_press())
+    assert "the rules have just been changed" in page.applying.message.text and len(storm.policy.runs) == 1
+    assert "the rules have just been changed" in page.applying.kept.message.text and storm.policy.company == Rules()
+    assert storm.policy.dry_runs == seen + 1 and page.treatment.trial.would.treated == 180
+    assert not page.applying.apply.disabled
+
+
 def test_the_share_held_out_can_be_chosen_until_it_is_drawn():
     storm = memory.Memory()
     page = opened(storm)
@@ -205,7 +256,7 @@ def test_applying_says_what_it_writes_for_good_and_why_then_writes_at_one_press(
     assert for_good.value == "" and page.applying.apply.disabled, "nothing would change"
     page.form.crew_days.value = 1.0
     changed = page.treatment.trial.would.changed
-    assert f"writes these {changed} changes at once and has no Undo: who was drawn" in text_of(for_good.value)
+    assert f"writes these {changed} changes at once and has no Undo: who is visited" in text_of(for_good.value)
     assert len(storm.policy.runs) == 1
     assert "120 are treated" in apply(page)
     assert "Applied now, the rules below would change nothing." in says(page, "answer")

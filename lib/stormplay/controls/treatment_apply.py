@@ -79,14 +79,16 @@ class Applying:
         would = None if one is None else one.trial.would
         self._for_good.value = markup.note(sections.for_good(would.changed)) if would and would.changed else ""
         self.apply.disabled = would is None or not would.changed
-        self.apply.tooltip = "There is nothing to apply: see above." if self.apply.disabled else ""
+        refused = "" if one is None else one.trial.refused
+        self.apply.tooltip = (refused or "There is nothing to apply: see above.") if self.apply.disabled else ""
         self.keep.disabled = one is None or would is None or one.trial.rules == one.rules
-        self.keep.tooltip = "The rules that are tried out are the company's already." if self.keep.disabled else ""
+        self.keep.tooltip = (refused or "These are the company's rules already.") if self.keep.disabled else ""
         show(self.back, one is not None and len(one.runs) > 1)
 
     def lock(self) -> None:
         """Let nothing be written until `show` says what of."""
-        self.apply.disabled = self.keep.disabled = True
+        for one in (self.apply, self.keep):
+            one.disabled, one.tooltip = True, "Wait a moment: something is being worked out."
 
     def _trial(self) -> tuple[Opened, Treatment]:
         if self._opened is None or self._one is None or self._one.trial.would is None:

@@ -65,8 +65,8 @@ class TreatmentBoard(ByStorm):
         self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self._next = widgets.HTML()
-        self.form = RulesForm(wanted_of(asked), self._retried, self.message)
         self.applying = Applying(self._changed, self._tried, self._lock)
+        self.form = RulesForm(wanted_of(asked), self.applying.lock, self._retried, self.message)
         self.file_part, self.training = TakeAlong(), Training(self._changed, self._lock)
         self._begin()
 

@@ -29,7 +29,8 @@ def for_good(changed: int) -> str:
     """What 'Apply' does, and why it cannot be taken back, in a sentence."""
     return (
         f"'Apply' writes {'this 1 change' if changed == 1 else f'these {changed:,} changes'} at once and has no Undo: "
-        "who was drawn into the control group must stay in it, or the comparison would prove nothing."
+        "who is visited and who is the control group is drawn once and stays on record, or the comparison would prove "
+        "nothing."
     )
 
 
