@@ -121,8 +121,7 @@ def test_from_a_trained_model_to_a_policy_that_is_applied(world, monkeypatch):
     page.form.uplift_min.value = 1.0
     would = page.treatment.trial.would
     assert would.changed > 0 and page.recorded()["runs"] == 0
-    page.applying.apply.button.click()
-    assert f"Write {would.changed:,} changes?" in page.applying.apply.asked
+    assert f"writes these {would.changed:,} changes at once" in page.applying._for_good.value
     assert "Run 1 is written." in run(page.applying.work)
     policy = TreatmentPolicy(world.tenant, "hail")
     assert len(policy.history()) == 1 and policy.dry_run(page.treatment.trial.rules).changed == 0

@@ -40,7 +40,8 @@ class Fields:
         Returns:
             The field with the place of its sentence below it, to be displayed instead of the field.
         """
-        place = widgets.HTML(layout={"display": "none"})
+        # As wide as the field is without it: a sentence that comes or goes moves no neighbour.
+        place = widgets.HTML(layout={"display": "none", "width": "0", "min_width": "100%"})
         self._rules.append((field, rule, place))
         field.observe(lambda _: self.look(), "value")
         self.look()

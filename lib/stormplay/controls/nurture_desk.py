@@ -13,11 +13,12 @@ from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls.asking import Pager, row, show, top
 from stormplay.controls.by_storm import ByStorm
+from stormplay.controls.fields import Fields
 from stormplay.controls.guard import checked
 from stormplay.controls.live import PickTable, csv_of
 from stormplay.controls.nurture_homes import Homes
 from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
-from stormplay.controls.nurture_plan import Planning
+from stormplay.controls.nurture_plan import Planning, day_rule
 from stormplay.controls.nurture_state import Choice, Loop, Nurture, Sources, totals
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
@@ -33,6 +34,7 @@ class Desk(ByStorm):
 
     Attributes:
         nurture: What is now shown; None where nothing could be opened.
+        fields: What is asked of the day on which a schedule begins.
         homes_part, planning, linter, outbox_part, file_part: The parts with controls of their own.
     """
 
@@ -46,9 +48,10 @@ class Desk(ByStorm):
         self._answer, self._ledger, self._week = (widgets.HTML() for _ in range(3))
         self.week_table = PickTable(self._week_file, columns=calendar.WEEK, label="Contacts of the week",
                                     has_search=False, picks=False, asks=True)  # fmt: skip
+        self.fields = Fields()
         self._make_form()
         self.homes_part = Homes(int(asked["page_size"]), self._changed)
-        self.planning = Planning(self._wanted, self._changed, self._lock)
+        self.planning = Planning(self._wanted, self.fields, self._changed, self._lock)
         self.linter, self.outbox_part, self.file_part = Linter(), Outbox(self._changed, self._lock), TakeAlong()
         self.week_pager = Pager(WEEK_ROWS, self._draw_week, self.message)
         self._week_part = widgets.VBox([self._week, self.week_pager.widget, self.week_table])
@@ -120,7 +123,8 @@ class Desk(ByStorm):
             placeholder="Part of an address, or a ZIP", description="Search", continuous_update=False,
             style={"description_width": "4em"}, layout=widgets.Layout(width="min(28em, 100%)"),
         )  # fmt: skip
-        self._form = row(self.threshold, self.slider, self.sequence, self.start)
+        start = self.fields.check(self.start, day_rule(lambda: self._loop))
+        self._form = row(self.threshold, self.slider, self.sequence, start)
         for box in (self.threshold, self.slider):
             box.observe(checked(self.message)(lambda change: self._set_threshold(change["new"])), "value")
         self.sequence.observe(checked(self.message)(lambda _: self._rechosen()), "value")

@@ -39,7 +39,7 @@ class PlanForm:
 
     def __init__(self, asked: Mapping[str, Any], button: widgets.Button) -> None:
         self.limit = widgets.IntText(
-            value=int(asked["max_per_route"]), description="Stops per route, at most",
+            value=int(asked["max_per_route"]), description="Stops per route, at most", continuous_update=True,
             style={"description_width": "initial"}, layout=widgets.Layout(width="18em"),
         )  # fmt: skip
         kinds = [(f"{visit.label} ({visit.minutes:.0f} minutes)", name) for name, visit in VISITS.items()]

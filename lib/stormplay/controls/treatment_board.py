@@ -65,8 +65,8 @@ class TreatmentBoard(ByStorm):
         self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self._next = widgets.HTML()
-        self.form = RulesForm(wanted_of(asked), self._retried, self.message)
         self.applying = Applying(self._changed, self._tried, self._lock)
+        self.form = RulesForm(wanted_of(asked), self.applying.lock, self._retried, self.message)
         self.file_part, self.training = TakeAlong(), Training(self._changed, self._lock)
         self._begin()
 
@@ -169,8 +169,7 @@ class TreatmentBoard(ByStorm):
 
     def _lock(self, running: bool) -> None:
         self.form.lock(running, is_drawn=self.treatment is not None and self.treatment.is_drawn)
-        for part in (self.applying.apply, self.applying.keep):
-            part.button.disabled = running or part.button.disabled
+        self.applying.lock()
         self._lock_choice(running)
         if not running:
             self.applying.show(self._opened, self.treatment)
