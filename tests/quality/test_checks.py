@@ -232,8 +232,14 @@ def test_where_data_were_never_checked_a_plan_does_not_begin_it(database):
     assert quality.history(world.tenant, "hail").empty
 
 
-def test_a_check_from_before_another_decision_is_told_as_such(undriven):
-    TreatmentPolicy(undriven.tenant, "hail").apply()
+def test_another_decision_asks_again_too_or_is_told_of(undriven, monkeypatch):
+    policy, skipping = TreatmentPolicy(undriven.tenant, "hail"), Rules(uplift_min=0.99)
+    policy.apply(skipping)
+    latest = quality.latest(undriven.tenant, "hail").set_index("check")
+    assert latest["checked"]["treated_without_job"] == 0 and since(undriven) is None
+    monkeypatch.setattr(running, "QUICK_S", 0.0)
+    policy.apply()
+    assert quality.latest(undriven.tenant, "hail").set_index("check")["checked"]["treated_without_job"] == 0
     assert since(undriven) == "decisions"
 
 
