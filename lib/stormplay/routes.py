@@ -14,7 +14,7 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import roads, tenancy
+from stormplay import quality, roads, tenancy
 from stormplay.billing import caps
 from stormplay.candidates import candidates
 from stormplay.day import Added, Reordered, TakenOff, add_stop, reorder_rest, take_off
@@ -127,6 +127,7 @@ class RouteBuilder(RouteReader):
                    "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": float(driving.distance_m.sum()),
                    "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
+            quality.run_again_in(connection, self.storm_id)  # treated homes without a route are what this mends
         return routes
 
     def assign_crew(self, route_id: str | UUID, crew_name: str | None, *, instead_of: str | None = ANYBODY) -> None:

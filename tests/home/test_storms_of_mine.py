@@ -125,3 +125,12 @@ def test_fifty_storms_are_read_in_a_tenth_of_a_second(database):
 def test_the_next_step_is_the_first_act_that_is_not_done_then_the_cheapest_raise(status, hit, counts, do, page):
     step = next_step(status, hit, counts)
     assert (step.do, step.page) == (do, page) and step.why.endswith(".")
+
+
+def test_what_a_check_found_before_a_plan_is_not_called_left_to_mend():
+    counts = Counts(decided=100, treat=80, hold_out=20, high_uplift=80, total=80, completed=80, treat_known=80,
+                    treat_converted=80, control_known=20, control_converted=1, issues=80, checks=800)  # fmt: skip
+    assert next_step("active", 100, counts).do == "Mend one issue in the data"
+    step = next_step("active", 100, counts, "plan")
+    assert (step.do, step.page) == ("Check the data again", "tenant_health")
+    assert step.why == "Since the last check, which found 80 issues in 800 checks, routes were planned."

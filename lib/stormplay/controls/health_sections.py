@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stormplay import clock
+from stormplay import quality as checks
 from stormplay.controls import markup
 from stormplay.controls.health_state import View
 from stormplay.controls.score_chip import is_served, link_to
@@ -91,6 +92,9 @@ def quality(view: View) -> str:
     found = view.checks[view.checks["issues"] > 0].sort_values("issues", ascending=False, kind="stable")
     by = markup.note(f"Checked {since(run['made_at'])} by {run['made_by']}: {markup.count(run['checks'], 'record')} "
                      f"asked by {len(view.checks)} checks, {markup.count(run['issues'], 'issue')}.")  # fmt: skip
+    if isinstance(run.get("since"), str):
+        since_then = checks.SINCE[run["since"]]
+        head += markup.sentence(f"Since this check {since_then}: what it found may be mended by now. Check again.")
     if found.empty:
         return head + markup.good("No check found an issue.") + by
     rows = [

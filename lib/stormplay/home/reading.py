@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pandas as pd
 
-from stormplay import clock, tenancy
+from stormplay import clock, quality, tenancy
 from stormplay.errors import StormplayError, UnknownTenant
 from stormplay.home.steps import Step, next_step
 from stormplay.score import Counts, Standing
@@ -27,7 +27,8 @@ WITH hit AS (
       FROM property_impacts i WHERE i.tenant_id = :tenant_id GROUP BY i.storm_id)
 SELECT s.storm_id, s.slug, s.name, s.status, s.event_date, coalesce(hit.homes, 0) AS homes,
        coalesce(hit.homes_hit, 0) AS homes_hit, {", ".join(f"k.{name}" for name in _COUNTS)},
-       k.cause, k.changed_by, k.changed_at, k.computed_at, before.score AS score_before
+       k.cause, k.changed_by, k.changed_at, k.computed_at, before.score AS score_before,
+       {quality.since_sql("s.storm_id", "checked.made_at")} AS since
   FROM storms s
   LEFT JOIN storm_scores k ON k.tenant_id = :tenant_id AND k.storm_id = s.storm_id
   LEFT JOIN hit ON hit.storm_id = s.storm_id
@@ -35,6 +36,10 @@ SELECT s.storm_id, s.slug, s.name, s.status, s.event_date, coalesce(hit.homes, 0
     SELECT h.score FROM score_history h
      WHERE h.tenant_id = :tenant_id AND h.storm_id = s.storm_id AND h.changed_at <= :before
      ORDER BY h.changed_at DESC, h.change_id DESC LIMIT 1) before ON true
+  LEFT JOIN LATERAL (
+    SELECT q.made_at FROM quality_runs q
+     WHERE q.tenant_id = :tenant_id AND q.storm_id = s.storm_id AND q.made_at <= :now
+     ORDER BY q.made_at DESC, q.run_id DESC LIMIT 1) checked ON true
  WHERE s.tenant_id = :tenant_id
 """  # noqa: S608 - own words only
 
@@ -130,8 +135,8 @@ def storms_of_mine(tenant: str | UUID | None = None, storm: str | UUID | None = 
 def _cards(company: Mapping[Any, Any], storm: str | UUID | None) -> list[Card]:
     with tenancy.session(str(company["tenant_id"])) as connection:
         wanted = None if storm is None else tenancy.storm_id(connection, storm)
-        before = clock.now() - timedelta(days=CHANGE_DAYS)
-        found = tenancy.frame(connection, STORMS, {"before": before})
+        now = clock.now()
+        found = tenancy.frame(connection, STORMS, {"now": now, "before": now - timedelta(days=CHANGE_DAYS)})
     rows = found.to_dict("records")
     return [_card(company, row) for row in rows if wanted in (None, str(row["storm_id"]))]
 
@@ -158,7 +163,9 @@ def _card(company: Mapping[Any, Any], row: Mapping[Any, Any]) -> Card:
         homes_hit=int(row["homes_hit"]),
         standing=now,
         change=change,
-        step=next_step(str(row["status"]), int(row["homes_hit"]), counts),
+        step=next_step(
+            str(row["status"]), int(row["homes_hit"]), counts, row["since"] if isinstance(row["since"], str) else ""
+        ),
     )
 
 

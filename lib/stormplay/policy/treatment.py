@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import quality, tenancy
 from stormplay.errors import BadInput, Conflict
 from stormplay.policy import changes, store
 from stormplay.policy.changes import DryRun
@@ -206,6 +206,7 @@ class TreatmentPolicy:
                 "made_by": connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody",
             }  # fmt: skip
             run_id, number = store.store(connection, self.storm_id, drawn, run, homes)
+            quality.run_again_in(connection, self.storm_id)  # most checks are about who is decided on
         return Applied(run_id, number, would)
 
     def uplift_curve(self, rules: Rules | None = None, points: int = 400) -> pd.DataFrame:
