@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from playwright.sync_api import expect
 from site_up import serving, sign_in
 
 from stormplay import JobTracker, RouteBuilder
@@ -87,31 +88,35 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
     mine = listed[listed["status"] == "scheduled"].iloc[0]
     page = opened(visit, site, "phase4_jobs")
     page.get_by_role("row", name=mine["address"]).first.click()
-    page.get_by_placeholder("What happened?").fill("The dog is")
+    note, save = page.get_by_placeholder("What happened?"), page.get_by_role("button", name="Save note")
+    page.locator(".sp-step").first.wait_for()
+    apart = save.bounding_box()["y"] - note.bounding_box()["y"]
+    note.fill("The dog is")
+    expect(save).to_be_enabled()  # and what was asked for is asked for no more
+    assert save.bounding_box()["y"] - note.bounding_box()["y"] == apart, "the first letter moves nothing"
     routes = page.locator("details", has_text="By route")
     routes.locator("summary").click()
     table = page.locator(".sp-pick-scroll").first
     table.evaluate("(box) => { box.scrollTop = 120; }")
-    # In the window: where a line comes in above, a browser scrolls on by its height.
-    read = "(fold) => fold.getBoundingClientRect().top"
-    place = routes.evaluate(read)
+    top, seen = page.evaluate("window.scrollY"), [part.bounding_box() for part in (note, save, routes)]
     first = table.locator("tbody tr").first.inner_text()
 
     tracker.update_job(mine["job_id"], status="completed")
     said = page.locator(".sp-note", has_text="meanwhile")
     said.wait_for()
     assert "it is 'Completed' now. What you typed is still here." in said.inner_text()
-    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
+    assert note.input_value() == "The dog is"
     table.locator("tr[aria-selected=true]", has_text="Completed").wait_for()
     assert routes.evaluate("(fold) => fold.open")
     assert table.evaluate("(box) => box.scrollTop") == 120
     assert table.locator("tbody tr").first.inner_text().split("\t")[0] == first.split("\t")[0]
-    assert routes.evaluate(read) == place, "what is read stays where it is"
+    assert page.evaluate("window.scrollY") == top
+    assert [part.bounding_box() for part in (note, save, routes)] == seen
 
-    page.get_by_role("button", name="Save note").click()  # on top of what the other did, who is told of nothing
+    save.click()  # on top of what the other did, who is told of nothing
     page.get_by_text("This job was changed while you worked on it", exact=False).wait_for()
-    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
-    page.get_by_placeholder("What happened?").fill("")
+    assert note.input_value() == "The dog is"
+    note.fill("")
     tracker.undo(mine["job_id"])
     page.locator(".sp-job .sp-badge", has_text="Scheduled").wait_for()
 

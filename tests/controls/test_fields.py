@@ -22,7 +22,7 @@ def test_the_button_waits_for_every_field_and_says_why():
     assert "sp-fault" not in shown.children[1].value, "what is still missing is no fault"
     name.value = "Ray"
     assert not press.disabled and press.tooltip == "Save it"
-    assert shown.children[1].layout.display == "none"
+    assert not shown.children[1].value and shown.children[1].layout.display is None, "its line stays free"
     fields.allow(False, "Your role here is viewer.")
     assert press.disabled and press.tooltip == "Your role here is viewer."
 

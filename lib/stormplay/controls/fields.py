@@ -32,6 +32,7 @@ class Fields:
         self._buttons, self._usual = buttons, [one.tooltip for one in buttons]
         self._rules: list[tuple[widgets.Widget, Rule, widgets.HTML]] = []
         self._may, self._why = True, ""
+        self._asked: set[widgets.Widget] = set()
         self.said: dict[widgets.Widget, str] = {}
 
     def check(self, field: widgets.Widget, rule: Rule) -> widgets.Widget:
@@ -63,7 +64,10 @@ class Fields:
             self.said[field] = said = _refusal(rule, field.value)
             is_empty = field.value is None or (isinstance(field.value, str) and not field.value.strip())
             place.value = _shown(said, quiet=is_empty) if said else ""
-            show(place, bool(said) and not field.disabled)
+            if said and is_empty:
+                self._asked.add(field)
+                place.add_class("sp-place")  # its line stays free: the first letter typed moves nothing
+            show(place, (bool(said) or field in self._asked) and not field.disabled)
         why = "" if self._may and not self.fault else (self.fault if self._may else self._why)
         for one, usual in zip(self._buttons, self._usual, strict=True):
             one.disabled = not self._may or bool(self.fault)

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from stormplay.controls import markup, sections
 from stormplay.controls.fields import Fields, needed
-from stormplay.controls.guard import checked
+from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import KeptHtml
 from stormplay.controls.plan import Plan
 from stormplay.controls.undo import Done, Outcome
@@ -35,7 +35,7 @@ class HandOut:
 
     def __init__(self, assign: Callable[..., str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
         self._assign, self._csv = assign, csv
-        self.outcome = Outcome()
+        self.outcome = Outcome(Message(keeps_place=True))  # others' changes are told there too
         self.message = self.outcome.message
         self.head, self.stops = widgets.HTML(), KeptHtml()
         self.file = widgets.HTML(layout={"width": "auto"})

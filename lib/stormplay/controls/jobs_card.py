@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from stormplay.controls import jobs_sections, markup
 from stormplay.controls.asking import row
 from stormplay.controls.fields import Fields, needed
-from stormplay.controls.guard import checked
+from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_claim import ClaimForm
 from stormplay.controls.jobs_photos import Photos
 from stormplay.controls.jobs_state import State, Tracker
@@ -42,7 +42,7 @@ class JobCard:
         self._tracker: Tracker | None = None
         self._state: State | None = None
         self.job: dict[str, Any] | None = None
-        self.outcome = Outcome()
+        self.outcome = Outcome(Message(keeps_place=True))  # others' changes are told there too
         self.message, self.undo_button = self.outcome.message, self.outcome.undo_button
         self.undo_button.layout.height = _THUMB["height"]
         self.head, self.evidence, self.trail = widgets.HTML(), widgets.HTML(), KeptHtml()
@@ -73,9 +73,9 @@ class JobCard:
             self.note.value = ""
         self._tracker, self._state, self.job = tracker, state, job
         there = tracker is not None and state is not None and job is not None
-        self.body.layout.display, self.nothing.layout.display = (None, "none") if there else ("none", None)
         if there:
-            self._draw()
+            self._draw()  # first, so that it comes into view whole
+        self.body.layout.display, self.nothing.layout.display = (None, "none") if there else ("none", None)
 
     def follow(self, state: State, job: dict[str, Any], who: str) -> None:
         """Show what somebody else made of the job; where something is typed and not saved, say so instead.
