@@ -43,13 +43,19 @@ def site(fresh_demo):
         yield url
 
 
-def opened(visit, site, name, **size):
+def opened(visit, site, *names, **size):
+    """One page, or several beside each other in tabs of one visitor."""
     page = visit(**size)
-    page.goto(f"{site}/voila/render/{name}.ipynb?tenant={MAIN[0]}&storm={MAIN[1]}")
+    page.goto(f"{site}/login?next=/password")
     sign_in(page)
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-    page.locator(".sp-live", has_text="Live").wait_for()
-    return page
+    page.wait_for_url("**/password")
+    pages = [page, *(page.context.new_page() for _ in names[1:])]
+    for name, tab in zip(names, pages, strict=True):
+        tab.goto(f"{site}/voila/render/{name}.ipynb?tenant={MAIN[0]}&storm={MAIN[1]}", wait_until="commit")
+    for tab in pages:
+        tab.wait_for_function("document.documentElement.dataset.state === 'ready'")
+        tab.locator(".sp-live", has_text="Live").wait_for()
+    return pages
 
 
 def complete_one():
@@ -61,7 +67,7 @@ def complete_one():
 
 
 def test_a_completed_job_is_on_every_page_at_once(visit, site):
-    pages = {name: opened(visit, site, name) for name in PAGES}
+    pages = dict(zip(PAGES, opened(visit, site, *PAGES), strict=True))
     for name, page in pages.items():
         page.evaluate(WATCH, WORDS[name])
         page.evaluate("document.querySelectorAll('iframe').forEach((frame) => { frame.dataset.old = 'yes'; })")
@@ -86,7 +92,7 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
     tracker = JobTracker(*MAIN)
     listed = tracker.find(limit=50)
     mine = listed[listed["status"] == "scheduled"].iloc[0]
-    page = opened(visit, site, "phase4_jobs")
+    (page,) = opened(visit, site, "phase4_jobs")
     page.get_by_role("row", name=mine["address"]).first.click()
     note, save = page.get_by_placeholder("What happened?"), page.get_by_role("button", name="Save note")
     page.locator(".sp-step").first.wait_for()
@@ -122,7 +128,7 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
 
 
 def test_a_phone_shows_it_too(visit, site):
-    page = opened(visit, site, "phase3_routes", width=390, height=844)
+    (page,) = opened(visit, site, "phase3_routes", width=390, height=844)
     page.evaluate(WATCH, WORDS["phase3_routes"])
     _, done = complete_one()
     page.wait_for_function("(done) => done in window.told", arg=str(done))
