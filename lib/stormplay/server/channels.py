@@ -17,7 +17,6 @@ from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
@@ -35,7 +34,6 @@ OWN_ONLY = frozenset({
     "update_display_data",
 })  # fmt: skip
 DRAWN, DRAWING_S = "drawn", 30.0  # what a page says when all is there; how long it has for that
-_STATES = b'"method":"request_states"'
 _SORRY = "Something went wrong here. Nothing else was changed. Reload the page and try again."
 _ERROR: dict[str, Any] = {"ename": "Error", "evalue": _SORRY, "traceback": [_SORRY]}
 
@@ -55,13 +53,6 @@ class Quiet(ZMQChannelsWebsocketConnection):
     """The connection of a page to its kernel, reduced to what widgets need."""
 
     _is_new = False
-    _is_whole = False  # whether its page hears all that the kernel has said since it began, and has asked for nothing
-
-    def connect(self) -> asyncio.Future[None] | None:
-        """Connect, and tell what was kept."""
-        self._is_whole = self.multi_kernel_manager.is_unheard(self.kernel_id)
-        connected: asyncio.Future[None] | None = super().connect()
-        return connected
 
     def create_stream(self) -> None:
         """Connect anew; else the streams go on whose messages have been kept for the page."""
@@ -101,22 +92,9 @@ class Quiet(ZMQChannelsWebsocketConnection):
         """Hand a page's message to the kernel; what cannot be read is dropped."""
         self._touch()
         try:
-            if self._is_whole and isinstance(incoming_msg, bytes) and _STATES in incoming_msg:
-                self._is_whole = False
-                self._say_that_it_knows(incoming_msg)
-                return
             super().handle_incoming_message(incoming_msg)
         except Exception as error:
             self.log.warning("unreadable message to kernel %s: %s", self.kernel_id, type(error).__name__)
-
-    def _say_that_it_knows(self, asked: bytes) -> None:
-        """Answer who asks for the states of all widgets, and has just heard of each how it was made, and of each
-        change: it would be 300 kB of what is known."""
-        _, parts = deserialize_msg_from_ws_v1(asked)
-        header, content = self.session.unpack(parts[0]), self.session.unpack(parts[3])
-        nothing = {"method": "update_states", "states": {}, "buffer_paths": []}
-        answer = self.session.msg("comm_msg", {"comm_id": content["comm_id"], "data": nothing}, parent=header)
-        self.handle_outgoing_message(self.channels["iopub"], self.session.serialize(answer))
 
     def _touch(self) -> None:
         """Who moves something on a page is there, though no request is made."""

@@ -174,11 +174,6 @@ class Kernels(AsyncMappingKernelManager):
         kept = self._kernel_buffers.get(kernel_id)
         return kept is None or bool(kept["buffer"])
 
-    def is_unheard(self, kernel_id: str) -> bool:
-        """Whether all that a kernel has said is kept for the first page that connects."""
-        kept = self._kernel_buffers.get(kernel_id)
-        return kept is not None and kept["session_key"] == _ITS_PAGE
-
     def get_buffer(self, kernel_id: str, session_key: str) -> Any:
         """What was kept, for the first page that connects; only the kernel's owner gets as far as this."""
         kept = self._kernel_buffers.get(kernel_id)
