@@ -178,8 +178,10 @@ def test_a_wrong_limit_is_a_sentence(visit, site):
     page.goto(site + ROUTES)
     sign_in(page, "ana")
     page.get_by_label("Stops per route").fill("0")
-    page.get_by_role("button", name="Generate routes").click()
     page.get_by_text("max_per_route is 0. Expected a whole number of stops").first.wait_for()
+    expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
+    page.get_by_label("Stops per route").fill("40")
+    expect(page.get_by_role("button", name="Generate routes")).to_be_enabled()
     assert "Traceback" not in page.inner_text("body")
 
 

@@ -85,6 +85,7 @@ def test_what_comes_back_can_do_nothing(visit, site):
         }"""
     )
     address = page.url
+    visit.refusals.append("404 (Not Found)")  # the picture x, which is ours and is not there
     again = page.context.new_page()
     held(again)
     again.goto(address)

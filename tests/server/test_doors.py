@@ -14,6 +14,7 @@ from visitor import Visitor
 from websocket import WebSocketBadStatusException
 
 from stormplay.maps.head import FILE
+from stormplay.server import bundle
 from stormplay.server.app import made
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -38,7 +39,8 @@ def routes(notebooks):
                 within = folder / "static" if kept.startswith("(static") else folder
                 file = next(file for file in sorted(within.iterdir()) if file.suffix == ".js")
                 path = path.replace(kept, str(file.relative_to(folder)))
-        path = path.replace(f"({re.escape(FILE)})", FILE)
+        for made_here in (FILE, bundle.FILE):
+            path = path.replace(f"({re.escape(made_here)})", made_here)
         assert re.fullmatch(pattern, path), f"this test knows no address for {pattern}"
         found[pattern] = handler, path
     return found

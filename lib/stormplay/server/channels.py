@@ -147,7 +147,12 @@ class Socket(WebSocketMixin, WebSocketHandler, Guarded):
 
     def write_message(self, message: Any, binary: bool = False) -> asyncio.Future[None]:
         """Send; that whoever it was for has gone meanwhile is nothing that the log has to tell."""
-        sent: asyncio.Future[None] = super().write_message(message, binary)
+        try:
+            sent: asyncio.Future[None] = super().write_message(message, binary)
+        except WebSocketClosedError:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.set_result(None)
+            return gone
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
         return sent
 
