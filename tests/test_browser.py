@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from playwright.sync_api import expect
 from site_up import PASSWORD, sign_in, wait_for_lines
 from sqlalchemy import text
 

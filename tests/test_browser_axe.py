@@ -58,6 +58,7 @@ def scrolling(page):
     return wider
 
 
+@pytest.mark.long
 def test_no_page_shuts_anybody_out(visit, site, planned):
     visit.refusals.append("404 (Not Found)")
     page = visit()

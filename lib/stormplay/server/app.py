@@ -198,7 +198,7 @@ class StormplayServer(Voila):
                 await stop.wait()
                 self.pulse.is_draining = True
                 await asyncio.sleep(self.drain_s)
-            packing.cancel()
+            await packing
             server.stop()
             figures.stop()
             *others, counting = beside
