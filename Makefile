@@ -42,8 +42,9 @@ format: $(READY)
 lock: $(READY)
 	@$(BIN)/python tools/lock.py
 
-# The pictures in docs/, taken anew from the running product.
+# The reference from the docstrings, and the pictures in docs/ from the running product.
 docs: $(READY)
+	@$(BIN)/python tools/api.py
 	@$(BIN)/python tools/screenshots.py
 
 # The set-up. The stamp is written last, so a set-up that was cut off is done again.

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
+import ending
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -33,7 +34,7 @@ from rich.table import Table
 from stormplay.attribution import METHODS, credits
 from stormplay.attribution.crediting import credited
 from stormplay.attribution.journeys import read
-from stormplay.errors import BadInput, StormplayError
+from stormplay.errors import BadInput
 
 BOUND_S = 1.0
 CONVERTING = 0.1
@@ -135,7 +136,7 @@ def whole(drawn: Drawn, runs: int) -> bool:
         taken = measure(runs, make, credits)
         is_kept &= taken.median < BOUND_S
         _out.print(f"all {len(METHODS)} methods, {name}: {taken}, worst {1e3 * max(taken.cpu):,.0f}, "
-                   f"bound {1e3 * BOUND_S:,.0f}: {'kept' if taken.median < BOUND_S else 'BROKEN'}")  # fmt: skip
+                   f"bound {1e3 * BOUND_S:,.0f}: {ending.word(taken.median < BOUND_S)}")  # fmt: skip
     return is_kept
 
 
@@ -175,12 +176,11 @@ def peer(drawn: Drawn, runs: int) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ending.parser(__doc__)
     parser.add_argument("--journeys", type=int, default=1_000_000, help="how many (default 1,000,000)")
     parser.add_argument("--touches", type=float, default=4.0, help="of a journey, on average (default 4)")
     parser.add_argument("--channels", type=int, default=10, help="how many (default 10)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default 5)")
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 whatever the figures")
     return parser.parse_args(arguments)
 
 
@@ -201,12 +201,7 @@ def run(options: argparse.Namespace) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run and print; 0 when the bound is kept, 1 when it is broken."""
     options = parse(arguments)
-    try:
-        is_kept = run(options)
-    except StormplayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0 if is_kept or options.no_bounds else 1
+    return ending.exit_code(lambda: run(options), options)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ become dearer by 3 % or more, and the error does not explain it.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import ending
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -37,7 +37,6 @@ from sqlalchemy.engine import Connection, make_url
 from tenancy import use_home
 
 from stormplay import RouteBuilder, accounts, broker, database, migrations, tenancy
-from stormplay.errors import StormplayError
 from stormplay.reports import run as run_report
 from stormplay.streaming.applying import apply
 from stormplay.streaming.events import Record
@@ -178,8 +177,9 @@ def measure(storm_id: str, homes: int, runs: int) -> bool:
         without, with_it = in_turn(act, times)
         dearer, error = by_pairs(without, with_it)
         whole[name] = min(without)
-        holds = "kept" if dearer < BOUND else "too noisy to say" if dearer - 2 * error < BOUND else "BROKEN"
-        is_kept &= holds != "BROKEN" or not is_bound
+        is_noisy = dearer >= BOUND > dearer - 2 * error
+        holds = "too noisy to say" if is_noisy else ending.word(dearer < BOUND)
+        is_kept &= dearer < BOUND or is_noisy or not is_bound
         said = (f"{100 * BOUND:.0f} %", holds) if is_bound else ("", "")
         table.add_row(name, f"{statistics.median(without):.4f}", f"{statistics.median(with_it):.4f}",
                       f"{100 * dearer:+.2f} %", f"{100 * error:.2f} %", *said)  # fmt: skip
@@ -200,25 +200,19 @@ def print_by_itself(taken: list[tuple[float, float]], whole: list[tuple[str, flo
         is_kept &= own / seconds < BOUND
         _out.print(f"{name}: the meters by themselves {own * 1e3:.1f} ms of {seconds * 1e3:,.0f}, "
                    f"{100 * own / seconds:.2f} %")  # fmt: skip
-    _out.print(f"the meters by themselves under {100 * BOUND:.0f} %: {'kept' if is_kept else 'BROKEN'}")
+    _out.print(f"the meters by themselves under {100 * BOUND:.0f} %: {ending.word(is_kept)}")
     return is_kept
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Load, measure and print; 0 when the bounds are kept, 1 when one is broken."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ending.parser(__doc__)
     parser.add_argument("--home", type=Path, help="folder of the database, filled anew (default: a new one)")
     parser.add_argument("--homes", type=int, default=5_000, help="homes of the storm (default 5,000)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each that count (default 5)")
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 whatever the figures")
     options = parser.parse_args(arguments)
     use_home(options.home)
-    try:
-        is_kept = measure(load(options.homes), options.homes, max(1, options.runs))
-    except StormplayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0 if is_kept or options.no_bounds else 1
+    return ending.exit_code(lambda: measure(load(options.homes), options.homes, max(1, options.runs)), options)
 
 
 if __name__ == "__main__":

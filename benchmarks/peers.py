@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -111,6 +112,32 @@ def ours(name: str, url: str, notebook: str) -> Peer:
     # Where no kernel runs: signing in opens the first page, whose kernel would stand in the way.
     login = f"{url}/login?next=/password"
     return Peer(name, f"{url}/voila/render/{notebook}.ipynb{QUERY}", psutil.Process(listening.pid), login)
+
+
+@asynccontextmanager
+async def counted(peer: Peer) -> AsyncIterator[tuple[Peer, list[int]]]:
+    """The same server behind a door that counts the bytes that it sends: a peer, and a list of one number."""
+    sent, own = [0], int(peer.url.split("/")[2].rsplit(":", 1)[1])
+
+    async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counts: bool) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                sent[0] += len(data) if counts else 0
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", own)
+        await asyncio.gather(hand_on(reader, inner_writer, False), hand_on(inner_reader, writer, True))
+
+    door = await asyncio.start_server(meet, "127.0.0.1")
+    port = door.sockets[0].getsockname()[1]
+    url, login = (address.replace(f":{own}/", f":{port}/") for address in (peer.url, peer.login))
+    try:
+        yield replace(peer, url=url, login=login), sent
+    finally:
+        door.close()
 
 
 def _await(url: str) -> None:

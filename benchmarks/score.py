@@ -17,7 +17,6 @@ or more in the median, or one job's update becomes dearer by 50 ms or more.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -26,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ending
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
@@ -34,7 +34,7 @@ from tenancy import use_home
 from tenants import as_administrator
 
 from stormplay import JobTracker, accounts, database, migrations, tenancy
-from stormplay.errors import BadInput, StormplayError
+from stormplay.errors import BadInput
 
 SUBJECT, OTHERS, STORM = "subject", 10, "2021-04-28"
 RECOUNT_MS, ADDED_MS = 300.0, 50.0
@@ -193,7 +193,7 @@ def a_thousand(storm: str, ids: Iterator[list[str]]) -> None:
 
 def a_load(storm: str) -> None:
     """Homes are decided at once; taken back, so that there is something to decide the next time."""
-    with database.engine(tenancy._address()).connect() as connection, connection.begin() as whole:
+    with database.engine(tenancy.address()).connect() as connection, connection.begin() as whole:
         tenancy._choose(connection, SUBJECT)
         connection.execute(
             text("""INSERT INTO policy_decisions_log (storm_id, property_id, decision, reason, model_version, tenant_id)
@@ -255,33 +255,26 @@ def measure(storm: str, runs: int) -> bool:
     check(storm)
     _out.print(table)
     _out.print(f"a recount under {RECOUNT_MS:,.0f} ms and a job's update dearer by less than {ADDED_MS:,.0f} ms: "
-               f"{'kept' if is_kept else 'BROKEN'}; the counts are the rows'")  # fmt: skip
+               f"{ending.word(is_kept)}; the counts are the rows'")  # fmt: skip
     return is_kept
 
 
 def _row(table: Table, name: str, median: float, worst: float, bound: float | None) -> bool:
     is_kept = bound is None or median < bound
-    said = "" if bound is None else "kept" if is_kept else "BROKEN"
+    said = "" if bound is None else ending.word(is_kept)
     table.add_row(name, f"{median:,.1f}", f"{worst:,.1f}", "" if bound is None else f"{bound:,.0f}", said)
     return is_kept
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Load, measure and print; 0 when the bounds are kept, 1 when one is broken."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ending.parser(__doc__)
     parser.add_argument("--home", type=Path, help="folder of the database, filled once and used again (default: new)")
     parser.add_argument("--homes", type=int, default=100_000, help="homes of the storm (default 100,000)")
     parser.add_argument("--runs", type=int, default=5, help="runs that count (default 5)")
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 whatever the figures")
     options = parser.parse_args(arguments)
     use_home(options.home)
-    try:
-        storm = load(options.homes)
-        is_kept = measure(storm, max(1, options.runs))
-    except StormplayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0 if is_kept or options.no_bounds else 1
+    return ending.exit_code(lambda: measure(load(options.homes), max(1, options.runs)), options)
 
 
 if __name__ == "__main__":

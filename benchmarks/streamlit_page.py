@@ -20,6 +20,7 @@ COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e
 
 def drawn(stops: pd.DataFrame) -> folium.Map:
     """A line for each route and a dot for each stop."""
+    stops = stops.dropna(subset=["latitude", "longitude"])  # which Folium refuses
     chart = folium.Map(location=(stops["latitude"].mean(), stops["longitude"].mean()), zoom_start=11, tiles=None)
     for number, (_, of_route) in enumerate(stops.groupby("route_id", sort=False)):
         colour = COLOURS[number % len(COLOURS)]

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ending
 import psycopg2
 from byhand import audit, check_views, filter_by_hand
 from calls import AS_WRITTEN, CALLS, PAGE, Statement, Subject, Transaction, capture
@@ -44,7 +45,6 @@ from tenants import TENANTS, as_administrator, load
 
 from stormplay import broker
 from stormplay.embedded.place import place_of
-from stormplay.errors import StormplayError
 
 LONG_MS, MEAN_BOUND, RATIO_BOUND, ADDED_BOUND_MS = 5.0, 1.1, 1.3, 0.1
 UNAUDITED = " without audit"
@@ -254,7 +254,7 @@ def verdict(rows: list[Row]) -> bool:
 
 
 def _say(what: str, value: float, bound: float) -> bool:
-    _out.print(f"{what}: {value:.3f}, bound {bound:g}: {'kept' if value <= bound else 'BROKEN'}")
+    _out.print(f"{what}: {value:.3f}, bound {bound:g}: {ending.word(value <= bound)}")
     return value <= bound
 
 
@@ -263,13 +263,12 @@ def _say(what: str, value: float, bound: float) -> bool:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Row security against filters written by hand, on every statement.")
+    parser = ending.parser("Row security against filters written by hand, on every statement.")
     parser.add_argument("--home", type=Path, help="folder of the database, filled once and used again (default: new)")
     parser.add_argument("--rows", type=int, default=1_000_000, help="properties of all tenants (default 1,000,000)")
     parser.add_argument("--only", default="", help="only calls whose name contains this")
     parser.add_argument("--explain", action="store_true", help="print both plans of each statement that reads")
     parser.add_argument("--quick", action="store_true", help="few repetitions")
-    parser.add_argument("--no-bounds", action="store_true", help="exit with 0 whatever the figures")
     options = parser.parse_args(arguments)
     if options.rows < 100 * TENANTS:
         parser.error(f"--rows takes {100 * TENANTS:,} or more")
@@ -313,12 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run and print; 0 when the bounds are kept, 1 when one is broken."""
     options = parse(arguments)
     use_home(options.home)
-    try:
-        is_kept = run(options)
-    except StormplayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0 if is_kept or options.no_bounds else 1
+    return ending.exit_code(lambda: run(options), options)
 
 
 if __name__ == "__main__":

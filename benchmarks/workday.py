@@ -129,7 +129,7 @@ def job_page(sizes: Sizes) -> list[Call]:
         return shown()
 
     def again() -> int:
-        board._again.click()
+        board.again.click()
         return shown()
 
     def picked() -> int:

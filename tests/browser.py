@@ -103,18 +103,23 @@ def visiting(browser, site, refusals=("401 (Unauthorized)",)):
     def open_page(width=1440, height=1000):
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
+        context.set_default_timeout(60_000)
+        context.on("page", watch)
+        return context.new_page()
+
+    def watch(page):
+        """Each tab of a visitor: `page.context.new_page()` opens another."""
         page.on("request", lambda request: asked.append(request.url))
         page.on("websocket", lambda socket: asked.append(socket.url))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        return page
 
     open_page.refusals = expected
     yield open_page
     for context in contexts:
         context.close()
     home = urlsplit(site).netloc
-    assert [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home] == []
-    assert [error for error in errors if not any(refusal in error for refusal in expected)] == []
+    elsewhere = [url for url in asked if re.match(r"(https?|wss?):", url) and urlsplit(url).netloc != home]
+    assert elsewhere == [], elsewhere
+    unexpected = [error for error in errors if not any(refusal in error for refusal in expected)]
+    assert unexpected == [], unexpected

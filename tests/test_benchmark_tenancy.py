@@ -47,6 +47,6 @@ def test_every_kind_of_statement_is_found_and_compared(run):
 
 def test_the_filter_by_hand_asks_no_policy(run):
     shown = run("--only", "get_ledger", "--explain")
-    ours, by_hand = shown.split("hand: get_ledger: select decided")
+    ours, by_hand = shown.split("hand: get_ledger: select homes")
     assert "sec.tenant" not in by_hand and "InitPlan" in ours, shown
     assert "tenant_id = '" in by_hand and "InitPlan" not in by_hand, shown

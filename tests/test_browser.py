@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from playwright.sync_api import expect
 from site_up import PASSWORD, sign_in, wait_for_lines
 from sqlalchemy import text
 
@@ -22,6 +23,8 @@ SELECT p.property_id::text, p.address FROM policy_decisions_log d JOIN propertie
        SELECT FROM suppressions s WHERE s.property_id = p.property_id AND s.channel IN ('all', 'door')
           AND s.lifted_at IS NULL) LIMIT 1
 """
+
+ROUTES = "/voila/render/phase3_routes.ipynb"
 
 
 def choose(page, label, text):
@@ -40,7 +43,7 @@ def test_from_sign_in_to_the_csv(visit, site):
     own = companies_of("ana")
     assert "Trinity Roof & Restoration (demo)" not in own
     page = visit()
-    page.goto(site)
+    page.goto(site + ROUTES)
     sign_in(page, "ana")
     page.get_by_role("button", name="Generate routes").wait_for()
     companies = page.get_by_label("Company").locator("option").all_inner_texts()
@@ -115,7 +118,7 @@ def test_cancel_leaves_everything_as_it_was(visit, site):
     builder = RouteBuilder("trinity", "2021-04-28")
     before = builder.get_routes()
     page = visit()
-    page.goto(site)
+    page.goto(site + ROUTES)
     sign_in(page, "ben")
     page.get_by_role("button", name="Generate routes").click()
     page.get_by_role("button", name="Cancel").click()
@@ -140,7 +143,7 @@ def test_one_is_thrown_out_and_the_other_works_on(visit, site):
     accounts.add_member("thrown", "trinity", "operator")
     ana, thrown = visit(), visit()
     for page, person in ((ana, "ana"), (thrown, "thrown")):
-        page.goto(site)
+        page.goto(site + ROUTES)
         sign_in(page, person)
     companies = {}
     for page, name in ((ana, "ana"), (thrown, "thrown")):
@@ -173,17 +176,19 @@ def test_empty_states_say_what_to_do_next(visit, site):
 
 def test_a_wrong_limit_is_a_sentence(visit, site):
     page = visit()
-    page.goto(site)
+    page.goto(site + ROUTES)
     sign_in(page, "ana")
     page.get_by_label("Stops per route").fill("0")
-    page.get_by_role("button", name="Generate routes").click()
-    page.get_by_text("max_per_route is 0. Expected a whole number of stops").wait_for()
+    page.get_by_text("max_per_route is 0. Expected a whole number of stops").first.wait_for()
+    expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
+    page.get_by_label("Stops per route").fill("40")
+    expect(page.get_by_role("button", name="Generate routes")).to_be_enabled()
     assert "Traceback" not in page.inner_text("body")
 
 
 def test_a_phone_shows_all_of_it_without_sideways_scrolling(visit, site):
     page = visit(390, 844)
-    page.goto(site)
+    page.goto(site + ROUTES)
     sign_in(page, "ana")
     page.get_by_role("button", name="Generate routes").wait_for()
     page.wait_for_timeout(1_000)
@@ -198,7 +203,7 @@ def test_a_wrong_password_and_an_unknown_name_read_alike(visit, site):
     page = visit()
     said = []
     for username in ("ana", "nobody"):
-        page.goto(site)
+        page.goto(site + ROUTES)
         sign_in(page, username, PASSWORD + "x")
         said.append(page.locator("[role=alert]").inner_text())
     assert said[0] == said[1]

@@ -14,7 +14,7 @@ from site_up import sign_in
 from stormplay import accounts, tenancy
 
 sys.path.insert(0, str(Path(__file__).parent / "health"))
-from unwell import spoil
+from unwell import open_alert, spoil
 
 PAGE = "/voila/render/tenant_health.ipynb"
 
@@ -71,6 +71,25 @@ def test_the_verdict_the_next_action_and_the_files(visit, site, ill):
     page.wait_for_function("document.documentElement.dataset.state === 'ready'")
     page.locator("h3", has_text="Trinity Roof").wait_for()
     assert "need action" not in page.locator(".sp-lead").first.inner_text()
+
+
+def test_an_alert_is_seen_to_once_and_for_everybody(visit, site, ill):
+    """An operator says so; another's page follows by itself."""
+    page = opened(visit, site, "vic")
+    open_alert("lone-star", "report_success")  # the server's own watch may have opened others
+    box = page.get_by_label("Alert", exact=True)
+    box.locator("option", has_text="Report success").wait_for(state="attached")
+    box.select_option(label=box.locator("option", has_text="Report success").inner_text())
+    other = opened(visit, site, "onlooker", width=390, height=844)
+    assert other.get_by_role("button", name="I see to it").is_disabled()
+    other.get_by_text("Your role here is viewer: seeing to an alert is for operators and above.").wait_for()
+    assert other.evaluate("document.documentElement.scrollWidth") == 390
+    page.get_by_text("It cannot be taken back: who saw to an alert stays on record.").wait_for()
+    page.get_by_role("button", name="I see to it").click()
+    page.get_by_text("Everybody sees now that you see to it.").wait_for()
+    for each in (page, other):
+        each.get_by_text(re.compile(r"sees to it\. Next: Open the page")).wait_for()
+        each.get_by_label("Alert", exact=True).locator("option", has_text="Report success").wait_for(state="detached")
 
 
 def test_a_viewer_on_a_phone_sees_no_names_and_checks_nothing(visit, site, ill):

@@ -77,8 +77,8 @@ def test_two_photos_a_record_and_a_job_done_without_reload(visit, site):
     page.get_by_label("Damage", exact=True).select_option(label="Hail")
     page.get_by_label("Severity").select_option(label="Moderate")
     page.get_by_label("Hail found").fill("about one")
-    page.get_by_role("button", name="Save record").click()
     page.get_by_text("'Hail found' is 'about one'. Expected a number").wait_for()
+    assert page.get_by_role("button", name="Save record").is_disabled(), "said while it is typed"
     page.get_by_label("Hail found").fill("1.25")
     page.get_by_label("North slope").fill("9")
     page.get_by_role("button", name="Save record").click()

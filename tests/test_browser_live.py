@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from playwright.sync_api import expect
 from site_up import serving, sign_in
 
 from stormplay import JobTracker, RouteBuilder
@@ -42,13 +43,19 @@ def site(fresh_demo):
         yield url
 
 
-def opened(visit, site, name, **size):
+def opened(visit, site, *names, **size):
+    """One page, or several beside each other in tabs of one visitor."""
     page = visit(**size)
-    page.goto(f"{site}/voila/render/{name}.ipynb?tenant={MAIN[0]}&storm={MAIN[1]}")
+    page.goto(f"{site}/login?next=/password")
     sign_in(page)
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-    page.locator(".sp-live", has_text="Live").wait_for()
-    return page
+    page.wait_for_url("**/password")
+    pages = [page, *(page.context.new_page() for _ in names[1:])]
+    for name, tab in zip(names, pages, strict=True):
+        tab.goto(f"{site}/voila/render/{name}.ipynb?tenant={MAIN[0]}&storm={MAIN[1]}", wait_until="commit")
+    for tab in pages:
+        tab.wait_for_function("document.documentElement.dataset.state === 'ready'")
+        tab.locator(".sp-live", has_text="Live").wait_for()
+    return pages
 
 
 def complete_one():
@@ -60,7 +67,7 @@ def complete_one():
 
 
 def test_a_completed_job_is_on_every_page_at_once(visit, site):
-    pages = {name: opened(visit, site, name) for name in PAGES}
+    pages = dict(zip(PAGES, opened(visit, site, *PAGES), strict=True))
     for name, page in pages.items():
         page.evaluate(WATCH, WORDS[name])
         page.evaluate("document.querySelectorAll('iframe').forEach((frame) => { frame.dataset.old = 'yes'; })")
@@ -85,38 +92,43 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
     tracker = JobTracker(*MAIN)
     listed = tracker.find(limit=50)
     mine = listed[listed["status"] == "scheduled"].iloc[0]
-    page = opened(visit, site, "phase4_jobs")
+    (page,) = opened(visit, site, "phase4_jobs")
     page.get_by_role("row", name=mine["address"]).first.click()
-    page.get_by_placeholder("What happened?").fill("The dog is")
+    note, save = page.get_by_placeholder("What happened?"), page.get_by_role("button", name="Save note")
+    page.locator(".sp-step").first.wait_for()
+    apart = save.bounding_box()["y"] - note.bounding_box()["y"]
+    note.fill("The dog is")
+    expect(save).to_be_enabled()  # and what was asked for is asked for no more
+    assert save.bounding_box()["y"] - note.bounding_box()["y"] == apart, "the first letter moves nothing"
     routes = page.locator("details", has_text="By route")
     routes.locator("summary").click()
     table = page.locator(".sp-pick-scroll").first
-    page.get_by_role("button", name="Address").click()  # sorted by it
     table.evaluate("(box) => { box.scrollTop = 120; }")
-    top = page.evaluate("window.scrollY")
+    top, seen = page.evaluate("window.scrollY"), [part.bounding_box() for part in (note, save, routes)]
     first = table.locator("tbody tr").first.inner_text()
 
     tracker.update_job(mine["job_id"], status="completed")
     said = page.locator(".sp-note", has_text="meanwhile")
     said.wait_for()
     assert "it is 'Completed' now. What you typed is still here." in said.inner_text()
-    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
+    assert note.input_value() == "The dog is"
     table.locator("tr[aria-selected=true]", has_text="Completed").wait_for()
     assert routes.evaluate("(fold) => fold.open")
     assert table.evaluate("(box) => box.scrollTop") == 120
     assert table.locator("tbody tr").first.inner_text().split("\t")[0] == first.split("\t")[0]
     assert page.evaluate("window.scrollY") == top
+    assert [part.bounding_box() for part in (note, save, routes)] == seen
 
-    page.get_by_role("button", name="Save note").click()  # on top of what the other did, who is told of nothing
+    save.click()  # on top of what the other did, who is told of nothing
     page.get_by_text("This job was changed while you worked on it", exact=False).wait_for()
-    assert page.get_by_placeholder("What happened?").input_value() == "The dog is"
-    page.get_by_placeholder("What happened?").fill("")
+    assert note.input_value() == "The dog is"
+    note.fill("")
     tracker.undo(mine["job_id"])
     page.locator(".sp-job .sp-badge", has_text="Scheduled").wait_for()
 
 
 def test_a_phone_shows_it_too(visit, site):
-    page = opened(visit, site, "phase3_routes", width=390, height=844)
+    (page,) = opened(visit, site, "phase3_routes", width=390, height=844)
     page.evaluate(WATCH, WORDS["phase3_routes"])
     _, done = complete_one()
     page.wait_for_function("(done) => done in window.told", arg=str(done))

@@ -14,6 +14,7 @@ from stormplay.errors import ReportFailed, StaleData
 from stormplay.reports import history
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+EVERY = len(list(FOLDER.glob("*.ipynb")))
 SUBJECT = {"tenant": "lone-star", "storm": "2021-04-28"}
 QUERY = "?tenant=lone-star&storm=2021-04-28"
 
@@ -53,7 +54,7 @@ def saved(page, label):
 def test_look_fetch_and_run_again(visit, site, made):
     page = opened(visit, site, "ana")
     assert page.get_by_role("link", name="Reports", exact=True).get_attribute("aria-current") == "page"
-    page.get_by_text("No: 0 of 9 reports of this storm are fresh.").wait_for()
+    page.get_by_text(f"No: 0 of {EVERY} reports of this storm are fresh.").wait_for()
     page.get_by_text(
         re.compile("score failed in cell 3: UnknownStorm: This tenant has no storm 'snow'")
     ).first.wait_for()
@@ -73,7 +74,7 @@ def test_look_fetch_and_run_again(visit, site, made):
     page.wait_for_function("document.querySelectorAll('.sp-pick tbody tr').length === 1")
     # The last good run had the parameters of the notebook; the failing one is not repeated.
     page.get_by_text("score-lone-star-2021-04-28.html was made anew.").wait_for()
-    page.get_by_text("No: 1 of 9 reports of this storm are fresh.").wait_for()
+    page.get_by_text(f"No: 1 of {EVERY} reports of this storm are fresh.").wait_for()
     page.get_by_label("Status", exact=True).select_option(label="fresh")
     page.wait_for_function("document.querySelectorAll('.sp-pick tbody tr').length === 2")
     row = page.locator(".sp-pick tbody tr").first
@@ -103,7 +104,7 @@ def test_busy_is_said_and_a_run_can_be_taken_back(visit, site, made):
         page.get_by_text("The report was stopped. The last good one was left as it is.").first.wait_for()
     page.locator(".sp-pick tbody tr").first.get_by_text("killed").wait_for()  # the list is read after it is said
     assert made.html.read_bytes() == before
-    page.get_by_text("No: 1 of 9 reports of this storm are fresh.").wait_for()  # what was stopped has not failed
+    page.get_by_text(f"No: 1 of {EVERY} reports of this storm are fresh.").wait_for()  # what was stopped has not failed
 
 
 def test_a_viewer_on_a_phone_reads_and_does_not_run(visit, site, made):

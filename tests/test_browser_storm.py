@@ -6,10 +6,12 @@ import re
 import statistics
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 from site_up import sign_in
 from sqlalchemy import text
@@ -70,8 +72,9 @@ def moving(page):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for frame in page.frames[1:]:
-            if not frame.is_detached() and frame.evaluate(MAP):
-                return frame
+            with suppress(PlaywrightError):  # another document may just have taken its place
+                if not frame.is_detached() and frame.evaluate(MAP):
+                    return frame
         page.wait_for_timeout(50)
     raise AssertionError("the map did not come")
 

@@ -40,6 +40,9 @@ def test_rules_are_tried_out_applied_and_seen_without_a_reload(visit, site):
     assert fits(page, 1440)
 
     crews = page.get_by_label("Crew-days (0: no limit)")
+    crews.fill("-3")  # the field keeps the focus: it says so while one types
+    page.locator(".sp-field").get_by_text("Crew-days: -3. Expected a number from 0 to 100,000").wait_for()
+    assert page.get_by_role("button", name="Apply", exact=True).is_disabled()
     crews.fill("12")
     crews.press("Tab")
     page.get_by_text("The next crew-day (120 doors) is worth").first.wait_for()
@@ -47,9 +50,15 @@ def test_rules_are_tried_out_applied_and_seen_without_a_reload(visit, site):
     policy = TreatmentPolicy(*MAIN)
     assert len(policy.history()) == 1, "trying out writes nothing"
 
-    page.get_by_role("button", name="Apply …").click()
-    page.get_by_text(re.compile(r"Write [\d,]+ changes\?")).wait_for()
-    page.get_by_role("button", name="Yes, do it").click()
+    page.get_by_role("button", name="Keep as the company's rules").click()
+    page.get_by_text("These are the company's rules now, for every storm from now on").wait_for()
+    assert policy.kept_rules.crew_days == 12
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("The company's rules are the former ones again").wait_for()
+    assert policy.kept_rules is None, "those as shipped"
+
+    page.get_by_text(re.compile(r"writes these [\d,]+ changes at once and has no Undo")).wait_for()
+    page.get_by_role("button", name="Apply", exact=True).click()
     page.get_by_text("Run 2 is written.").wait_for()
     page.get_by_text("Applied now, the rules below would change nothing.").wait_for()
     page.get_by_text("Of 6,000 homes 1,440 are treated").first.wait_for()

@@ -17,6 +17,7 @@ from world import guests, make_world
 from stormplay import broker, tenancy
 from stormplay import database as db
 from stormplay.errors import DatabaseUnavailable, NotAllowed, UnknownStorm, UnknownTenant
+from stormplay.together import together
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +249,57 @@ def test_a_refused_insert_of_many_rows_is_a_sentence_too(two, as_person):
     rows = pd.DataFrame([{"tenant_id": tenant_id(second.tenant), "address": "9 Foreign Street"}])
     with pytest.raises(NotAllowed, match="refused that: new row violates"), tenancy.session(first.tenant) as connection:
         tenancy.insert(connection, "properties", rows)
+
+
+# ---- reads that belong together
+
+
+def asked(tenant):
+    with tenancy.session(tenant) as connection:
+        query = "SELECT txid_current(), current_setting('app.tenant_id', true), (SELECT count(*) FROM properties)"
+        return tuple(connection.execute(text(query)).one())
+
+
+def test_reads_that_belong_together_are_one_transaction_and_each_company_has_its_own(two, as_person):
+    first, second = two
+    with guests(second.tenant, "analyst", "ana"):
+        as_person("ana")
+        apart = {asked(first.tenant)[0] for _ in range(2)}
+        assert len(apart) == 2
+        with together():
+            here, there, again = asked(first.tenant), asked(second.tenant), asked(first.tenant)
+            assert set(tenancy.my_tenants()["slug"]) >= {first.tenant, second.tenant}
+            with pytest.raises(UnknownTenant):
+                asked("nobody-s")
+            assert asked(first.tenant) == here == again
+        assert here[0] != there[0] and here[1] != there[1] and here[2] != there[2]
+        assert asked(first.tenant)[0] not in {*apart, here[0]}, "and nothing of it is left"
+
+
+def test_another_thread_shares_nothing_of_what_is_held(two, as_person):
+    as_person("ana")
+    elsewhere = []
+    with together():
+        mine = asked(two[0].tenant)[0]
+        thread = threading.Thread(target=lambda: elsewhere.append(asked(two[0].tenant)[0]))
+        thread.start()
+        thread.join()
+    assert elsewhere and elsewhere[0] != mine
+
+
+def test_who_may_see_a_company_no_more_sees_nothing_of_it_together_either(two, as_person):
+    as_person("ana")
+    with together():
+        asked(two[0].tenant)
+        with pytest.raises(UnknownTenant):
+            asked(two[1].tenant)
+
+
+def test_what_fails_together_is_undone(two, as_person):
+    as_person("ana")
+    with pytest.raises(ZeroDivisionError), together():
+        with tenancy.session(two[0].tenant) as connection:
+            connection.execute(text("UPDATE storms SET name = 'Changed'"))
+        raise ZeroDivisionError
+    with tenancy.session(two[0].tenant) as connection:
+        assert "Changed" not in connection.execute(text("SELECT name FROM storms")).scalars().all()

@@ -1,8 +1,8 @@
-"""Take the README's pictures from the running product: `make docs`.
+"""Take the pictures of the docs from the running product: `make docs`.
 
-Starts `stormplay up` on a folder of its own with the demo, signs in, generates routes, picks one, and photographs
-the pages at 1440 and 390 pixels; then the demo's storm is played once more, and the page that shows it is taken before,
-while it hits and after. The pictures replace those in docs/.
+Starts `stormplay up` on a folder of its own with the demo, signs in, generates routes, and photographs the pages at
+1440 pixels, the routes at 390 too, home by night too; then the demo's storm is played once more, and the page that
+shows it is taken before, while it hits and after. The pictures replace those in docs/, each of at most 250 kB.
 """
 
 from __future__ import annotations
@@ -24,6 +24,18 @@ from site_up import serving, sign_in, wait_for_lines  # noqa: E402
 # As tall as the page, so that the map's frame is painted with the rest.
 SIZES = {1440: 2_900, 390: 3_700}
 SPEED = 150  # times as fast as the storm was
+# How far down each page is taken: to the end of this section.
+PAGES = {
+    "home": 1,
+    "score": 1,
+    "treatment": 1,
+    "phase4_jobs": 1,
+    "phase5_nurture": 1,
+    "identity_attribution": 1,
+    "reports": 1,
+    "tenant_health": 1,
+}
+LARGEST_BYTES = 250_000
 
 
 def main() -> None:
@@ -32,22 +44,34 @@ def main() -> None:
         for width, height in SIZES.items():
             page = browser.new_context(viewport={"width": width, "height": height}).new_page()
             page.set_default_timeout(90_000)
-            page.goto(url)
+            page.goto(f"{url}/voila/render/phase3_routes.ipynb")
             sign_in(page)
             if width == max(SIZES):
                 page.get_by_role("button", name="Generate routes").click()
                 page.get_by_text("routes made for").wait_for()
             wait_for_lines(page)
             page.wait_for_timeout(2_000)
-            page.screenshot(path=ROOT / "docs" / f"phase3_routes-{width}.png", clip=_until(page, width, 3))
+            _take(page, f"phase3_routes-{width}", 3)
             if width == max(SIZES):
-                for name in ("treatment", "phase4_jobs", "phase5_nurture", "identity_attribution", "reports"):
-                    page.goto(f"{url}/voila/render/{name}.ipynb")
-                    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-                    page.wait_for_timeout(2_000)
-                    page.screenshot(path=ROOT / "docs" / f"{name}-{width}.png", clip=_until(page, width, 1))
+                pages(page, url)
             page.context.close()
         storm(browser, url, Path(folder) / ".stormplay")
+
+
+def pages(page: object, url: str) -> None:
+    """Every page of the demo's storm by day, and home by night."""
+    for name, last in PAGES.items():
+        _open(page, f"{url}/voila/render/{name}.ipynb")
+        _take(page, f"{name}-1440", last)
+    page.emulate_media(color_scheme="dark")  # type: ignore[attr-defined]
+    _open(page, f"{url}/voila/render/home.ipynb")
+    _take(page, "home-dark", PAGES["home"])
+
+
+def _open(page: object, address: str) -> None:
+    page.goto(address)  # type: ignore[attr-defined]
+    page.wait_for_function("document.documentElement.dataset.state === 'ready'")  # type: ignore[attr-defined]
+    page.wait_for_timeout(2_000)  # type: ignore[attr-defined]
 
 
 def storm(browser: object, url: str, home: Path) -> None:
@@ -87,17 +111,24 @@ def _wait_for_homes(page: object, play: subprocess.Popen[bytes], least: int, mos
 
 
 def _take(page: object, name: str, last: int) -> None:
-    """A picture of the page down to one of its sections, in as few colours as it has, since there are several."""
+    """A picture of the page down to one of its sections, in as few colours as keep it small."""
     path = ROOT / "docs" / f"{name}.png"
     width = page.viewport_size["width"]  # type: ignore[attr-defined]
     page.screenshot(path=path, clip=_until(page, width, last))  # type: ignore[attr-defined]
-    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    taken = Image.open(path).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        taken.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= LARGEST_BYTES:
+            return
+    raise AssertionError(f"{path.name} is larger than {LARGEST_BYTES} bytes; take less of the page")
 
 
 def _until(page: object, width: int, last: int) -> dict[str, float]:
     """The page down to the end of one of its sections; of Phase 3 the answer, the plan, the map, the table."""
-    bottom = page.locator(".sp-section").nth(last).bounding_box()  # type: ignore[attr-defined]
-    return {"x": 0, "y": 0, "width": width, "height": bottom["y"] + bottom["height"] + 16}
+    found = page.locator(".sp-section")  # type: ignore[attr-defined]
+    bottom = found.nth(min(last, found.count() - 1)).bounding_box()
+    height = min(bottom["y"] + bottom["height"] + 16, page.viewport_size["height"])  # type: ignore[attr-defined]
+    return {"x": 0, "y": 0, "width": width, "height": height}
 
 
 if __name__ == "__main__":

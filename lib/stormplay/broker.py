@@ -6,24 +6,31 @@ renew and end logins and check a password; it can read no tenant's row. Accounts
 
 from __future__ import annotations
 
+import atexit
+import os
 import secrets
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
-from stormplay import database
+from stormplay import database, embedded
 from stormplay.errors import BadInput, NotAllowed
 
 LOCAL = "local"
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1024
 
 _hasher = PasswordHasher()
+_local: dict[tuple[int, Path], KernelLogin] = {}
+_minting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,12 @@ def find_person(username: str) -> Person | None:
     with database.transaction(database.broker_url()) as connection:
         row = connection.execute(text("SELECT * FROM sec.find_person(:name)"), {"name": username}).one()
     return Person(str(row.person_id), username, row.display_name) if row.person_id else None
+
+
+def standing_of(username: str) -> str:
+    """What a person may see, as a word that changes with it; '' where there is no open account."""
+    with database.transaction(database.broker_url()) as connection:
+        return str(connection.execute(text("SELECT sec.standing_of(:name)"), {"name": username}).scalar_one() or "")
 
 
 def change_password(username: str, old: str, new: str) -> bool:
@@ -190,3 +203,20 @@ def reap() -> int:
     """End the logins whose time is up, and roles that no login stands for any more. Returns how many."""
     with database.transaction(database.broker_url()) as connection:
         return int(connection.execute(text("SELECT sec.reap()")).scalar_one())
+
+
+def local_address() -> URL:
+    """The local person's login for this process: minted at the first need, ended with the process."""
+    here = os.getpid(), embedded.home()  # a forked worker must not share its parent's
+    with _minting:  # threads that begin together share one
+        if here not in _local:
+            _local[here] = open_kernel(LOCAL, purpose="local")
+            atexit.register(_end, *here)
+    return make_url(_local[here].url)
+
+
+def _end(process: int, home: Path) -> None:
+    if (os.getpid(), embedded.home()) == (process, home) and home.exists():  # a trial server may be gone by now
+        minted = _local.pop((process, home))
+        database.engine(make_url(minted.url)).dispose()
+        close_kernel(minted.login)

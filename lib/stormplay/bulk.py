@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def table(rows: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as they were fetched as a DataFrame; ids as text, so that they print and compare alike everywhere."""
+    import pandas as pd  # noqa: PLC0415 - a second of each start, and the server and most commands ask for no table
+
+    found = pd.DataFrame(rows, columns=list(columns))
+    for name in [column for column in columns if column.endswith("_id")]:
+        if found[name].dtype == object:  # a column that was selected as text is text already
+            found[name] = found[name].map(lambda value: None if value is None else str(value))
+    return found
 
 
 def copy_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -20,6 +34,8 @@ def copy_frame(connection: Connection, query: str, parameters: Mapping[str, obje
         query: One SELECT; `:tenant_id` is given here.
         parameters: Values for the other names in it.
     """
+    import pandas as pd  # noqa: PLC0415 - a second of each start, which who hands arrays over need not wait
+
     asked = text(query).compile(dialect=connection.dialect)
     given = {"tenant_id": connection.info.get("tenant_id")} | dict(parameters or {})
     # As in bulk_frame: hash or merge, in memory.

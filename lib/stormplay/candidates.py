@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from stormplay import tenancy
 
 # Named steps, so that a person can print the query and run any part of it.
-CANDIDATES = """
+_HOMES = """
 WITH decided AS (          -- eligible: whoever has a decision for this storm
     SELECT tenant_id, property_id, decision, reason FROM policy_decisions_log
      WHERE tenant_id = :tenant_id AND storm_id = :storm_id
@@ -31,7 +31,7 @@ WITH decided AS (          -- eligible: whoever has a decision for this storm
     SELECT j.property_id, j.route_id, b.route_id IS NOT NULL AS is_begun
       FROM jobs j LEFT JOIN begun b ON b.route_id = j.route_id
      WHERE j.tenant_id = :tenant_id AND j.storm_id = :storm_id
-)
+), homes AS (
 SELECT d.property_id, p.zip_code, p.latitude, p.longitude, lu.expected_uplift, d.decision, d.reason,
        job.route_id, coalesce(job.is_begun, false) AS is_locked,
        CASE WHEN job.route_id IS NOT NULL THEN 'routed'
@@ -51,23 +51,32 @@ SELECT d.property_id, p.zip_code, p.latitude, p.longitude, lu.expected_uplift, d
   LEFT JOIN lead_uplift lu ON lu.tenant_id = d.tenant_id AND lu.property_id = d.property_id
   LEFT JOIN refused ON refused.property_id = d.property_id
   LEFT JOIN job ON job.property_id = d.property_id
- ORDER BY d.property_id
-"""
+)"""
 
-ONE = f"""
-SELECT c.*, p.address FROM ({CANDIDATES}) c
+CANDIDATES = f"""{_HOMES}
+SELECT property_id::text AS property_id, zip_code, latitude, longitude, expected_uplift, decision, reason,
+       route_id::text AS route_id, is_locked, outcome, is_routable
+  FROM homes ORDER BY homes.property_id
+"""  # noqa: S608 - own words only
+
+ONE = f"""{_HOMES}
+SELECT c.*, p.address FROM homes c
   JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = c.property_id
  WHERE c.property_id = CAST(:property_id AS uuid)
 """  # noqa: S608 - own words only
 
+COUNTS = f"""{_HOMES}
+SELECT outcome, CASE WHEN outcome = 'skipped' THEN reason END AS reason, count(*) AS properties
+  FROM homes GROUP BY 1, 2 ORDER BY properties DESC, reason
+"""  # noqa: S608 - own words only
+
 # What is ready among the addresses that begin so, and of each other outcome how many and one of them. A prefix as a
 # range: LIKE is not leakproof and would lose its index under row security.
-SEARCH = f"""
-WITH written AS (
+SEARCH = f"""{_HOMES}, written AS (
     SELECT ltrim(lower(regexp_replace(:address, '[^A-Za-z0-9]+', ' ', 'g'))) AS key
 ), found AS (
     SELECT c.property_id, p.address, c.zip_code, c.expected_uplift, c.outcome, p.address_key
-      FROM ({CANDIDATES}) c JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = c.property_id
+      FROM homes c JOIN properties p ON p.tenant_id = :tenant_id AND p.property_id = c.property_id
      WHERE p.address_key COLLATE "C" >= (SELECT key FROM written)
        AND p.address_key COLLATE "C" < (SELECT key || chr(1114111) FROM written)
 ), counted AS (
@@ -119,19 +128,33 @@ def search(connection: Connection, storm_id: str, address: str, most: int) -> pd
     return tenancy.bulk_frame(connection, SEARCH, {"storm_id": storm_id, "address": address, "most": most})
 
 
+def counted(connection: Connection, storm_id: str) -> pd.DataFrame:
+    """How many of a storm's eligible properties are where, without any of them leaving the database; see `ledger`."""
+    return _lines(tenancy.bulk_frame(connection, COUNTS, {"storm_id": storm_id}))
+
+
 def ledger(found: pd.DataFrame) -> pd.DataFrame:
     """Where the eligible properties are: outcome, reason, properties; the rows add up to all of them.
 
     Skipped properties have a row per reason of the policy; a row without properties is left out, except the
     four that people look for (routed, held back, suppressed, without coordinates).
     """
+    reason = found["reason"].where(found["outcome"] == "skipped")
+    counts = (
+        found.assign(reason=reason).groupby(["outcome", "reason"], dropna=False).size().reset_index(name="properties")
+    )
+    return _lines(counts.sort_values("properties", ascending=False, kind="stable"))
+
+
+def _lines(counts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a ledger from its counts: outcome, reason (of skipped ones alone), properties, most first."""
     always = ("routed", "held back", "suppressed", "without coordinates")
     rows: list[tuple[str, str, int]] = []
     for outcome, sentence in OUTCOMES.items():
-        part = found[found["outcome"] == outcome]
+        part = counts[counts["outcome"] == outcome]
         if outcome == "skipped":
-            counts = part["reason"].value_counts()
-            rows += [(outcome, f"{sentence}: {reason}", int(n)) for reason, n in counts.items()]
+            each = zip(part["reason"], part["properties"], strict=True)
+            rows += [(outcome, f"{sentence}: {reason}", int(n)) for reason, n in each]
         elif len(part) or outcome in always:
-            rows.append((outcome, sentence, len(part)))
+            rows.append((outcome, sentence, int(part["properties"].sum())))
     return pd.DataFrame(rows, columns=["outcome", "reason", "properties"])

@@ -14,16 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import psycopg2
 import sqlalchemy
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from stormplay import embedded
-from stormplay.errors import BadInput, DatabaseUnavailable
+from stormplay.errors import ArmFixed, BadInput, Conflict, DatabaseUnavailable, HeldOut, NotAllowed, StormplayError
 
 SERVER_VERSION = 18
 
 _making = threading.Lock()
+
+# What the database refuses in words of its own (sql/0034): the arms of a storm.
+_OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
 
 
 def is_embedded() -> bool:
@@ -150,3 +154,21 @@ def unavailable(cause: BaseException | None) -> DatabaseUnavailable:
 def sqlstate(error: DBAPIError) -> str:
     """The five-letter SQLSTATE of a database error, or '' where there is none."""
     return getattr(error.orig, "pgcode", None) or ""
+
+
+def explained(error: Exception, cause: BaseException | None) -> Exception:
+    """A refusal as a sentence; anything else as it was."""
+    code = getattr(cause, "pgcode", None)
+    if isinstance(cause, psycopg2.Error) and code in _OWN_WORDS:
+        said = _first_line(cause)
+        return _OWN_WORDS[code](f"{said[:1].upper()}{said[1:]}.", remedy=cause.diag.message_hint or "")
+    if code != "42501":
+        return error
+    return NotAllowed(
+        f"The database refused that: {_first_line(cause)}.",
+        remedy="Open the notebook again; if it stays, ask your administrator which role you have.",
+    )
+
+
+def _first_line(cause: object) -> str:
+    return str(cause).strip().splitlines()[0].rstrip(".")

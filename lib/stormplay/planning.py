@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from stormplay import database, tenancy
 from stormplay.candidates import ledger
-from stormplay.errors import BadInput, Cancelled, Conflict, NothingToRoute
-from stormplay.roads import Driving, Engine, Roads, drive, group, keeping
+from stormplay.errors import Cancelled, Conflict, NothingToRoute
+from stormplay.roads import Driving, Engine, drive, group, keeping
 from stormplay.routing import Plan, Progress, solve
 
 Depot = tuple[float, float]
@@ -54,21 +54,6 @@ class Route:
         if column not in {field.name for field in fields(self)}:
             raise KeyError(column)
         return getattr(self, column)
-
-
-def check_limit(max_per_route: object) -> int:
-    """The stop limit as an int.
-
-    Raises:
-        BadInput: It is not a whole number of 1 or more.
-    """
-    if isinstance(max_per_route, bool) or not isinstance(max_per_route, int | np.integer) or max_per_route < 1:
-        raise BadInput(
-            f"max_per_route is {max_per_route!r}.",
-            "Expected a whole number of stops, 1 or more.",
-            "50 is a usual day of knocking.",
-        )
-    return int(max_per_route)
 
 
 def lock_storm(connection: Connection, storm_id: str) -> None:
@@ -181,11 +166,9 @@ def drive_routes(
         Cancelled: progress returned False.
     """
     places = stops[["latitude", "longitude"]].to_numpy(dtype=float)
-    asked = Roads(engine)
+    asked = keeping.roads(connection, engine, (group(route, places, depot) for route in plan.routes))
     if engine is None:
         return drive(plan.routes, places, depot, asked)
-    kept = keeping.known(connection, [asked.key(group(route, places, depot)) for route in plan.routes])
-    asked = Roads(engine, kept)
 
     def goes_on(done: int) -> bool:
         step = Progress(done / len(plan.routes), plan.distance_m, len(plan.routes), "roads")

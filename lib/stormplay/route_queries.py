@@ -33,8 +33,9 @@ SELECT parameters FROM routing_runs WHERE storm_id = :storm_id ORDER BY made_at 
 """
 
 STOPS = """
-SELECT rp.route_id, rp.property_id, rp.sequence_order, p.address, p.city, p.zip_code, p.owner_name,
-       p.latitude, p.longitude, lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,
+SELECT rp.route_id::text AS route_id, rp.property_id::text AS property_id, rp.sequence_order,
+       p.address, p.city, p.zip_code, p.owner_name, p.latitude, p.longitude,
+       lu.expected_uplift, i.hail_in, i.sii_score AS sii, j.status AS job_status,
        EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = p.tenant_id AND s.property_id = p.property_id
                   AND s.channel IN ('all', 'door') AND s.lifted_at IS NULL) AS do_not_knock
   FROM routes r

@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import text
 
 from stormplay import exports, tenancy
-from stormplay.candidates import candidates, ledger, search
+from stormplay.candidates import counted, search
 from stormplay.errors import BadInput, UnknownRoute
 from stormplay.planning import Depot
 from stormplay.revisions import Revision, compare
@@ -71,7 +71,7 @@ class RouteReader:
     def get_ledger(self) -> pd.DataFrame:
         """Where every eligible property is now: outcome, reason, properties; the rows add up to all of them."""
         with tenancy.session(self.tenant) as connection:
-            return ledger(candidates(connection, self.storm_id))
+            return counted(connection, self.storm_id)
 
     def find_ready(self, address: str, most: int = 20) -> pd.DataFrame:
         """Homes that could be put on a route now, by how their address begins.

@@ -14,16 +14,15 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import text
 
-from stormplay import roads, tenancy
+from stormplay import quality, roads, tenancy
 from stormplay.billing import caps
 from stormplay.candidates import candidates
 from stormplay.day import Added, Reordered, TakenOff, add_stop, reorder_rest, take_off
-from stormplay.errors import BadInput
+from stormplay.errors import Conflict
 from stormplay.planning import (
     Depot,
     Route,
     carried_crews,
-    check_limit,
     compose,
     drive_routes,
     left_out,
@@ -38,7 +37,9 @@ from stormplay.route_queries import ROUTES, STOPS
 from stormplay.route_reader import RouteReader
 from stormplay.routing import Progress
 from stormplay.slo.recording import measured
-from stormplay.visits import VISITS, VisitType, check_visit
+from stormplay.visits import VISITS, VisitType, check_crew, check_limit, check_visit
+
+ANYBODY = ""  # whoever has a route: no crew has this name
 
 
 class RouteBuilder(RouteReader):
@@ -126,25 +127,39 @@ class RouteBuilder(RouteReader):
                    "replaced_plan": replaced_plan(replaced, old_stops), "distance_m": float(driving.distance_m.sum()),
                    "seconds": time.monotonic() - began, "made_by": who}  # fmt: skip
             store(connection, run, found, routes, members, carried_crews(replaced, old_stops, members))
+            quality.run_again_in(connection, self.storm_id)  # treated homes without a route are what this mends
         return routes
 
-    def assign_crew(self, route_id: str | UUID, crew_name: str | None) -> None:
+    def assign_crew(self, route_id: str | UUID, crew_name: str | None, *, instead_of: str | None = ANYBODY) -> None:
         """Give a route to a crew; None takes it back.
+
+        Args:
+            route_id: The route.
+            crew_name: Who shall have it.
+            instead_of: Only where this crew (None: nobody) has it now, as when something is taken back.
 
         Raises:
             BadInput: The name is blank or longer than 80 signs.
             UnknownRoute: The storm has no route of that id.
+            Conflict: Somebody else has it now.
         """
-        name = None if crew_name is None else _crew(crew_name)
+        name = None if crew_name is None else check_crew(crew_name)
         with tenancy.session(self.tenant) as connection:
             done = connection.execute(
                 text("""UPDATE routes SET crew_name = :name,
                                assigned_at = CASE WHEN CAST(:name AS text) IS NULL THEN NULL ELSE now() END
-                         WHERE route_id = :route_id AND storm_id = :storm_id"""),
-                {"name": name, "route_id": self._known(route_id), "storm_id": self.storm_id},
+                         WHERE route_id = :route_id AND storm_id = :storm_id
+                           AND (CAST(:before AS text) = '' OR crew_name IS NOT DISTINCT FROM CAST(:before AS text))"""),
+                {"name": name, "before": instead_of, "route_id": self._known(route_id), "storm_id": self.storm_id},
             )
             if done.rowcount == 0:
-                raise self._unknown(route_id)
+                raise (
+                    self._unknown(route_id)
+                    if instead_of == ANYBODY
+                    else Conflict(
+                        "The route was given to another crew meanwhile.", remedy="Look who has it now, then assign it."
+                    )
+                )
 
     def add_stop(self, property_id: str | UUID, *, route_id: str | UUID | None = None) -> Added:
         """Put an urgent stop on the route, and at the place on it, where the way gets longer by least.
@@ -203,12 +218,3 @@ def list_storms(tenant: str | UUID) -> pd.DataFrame:
             connection,
             "SELECT storm_id, slug, name, status, event_date FROM storms ORDER BY event_date DESC, slug",
         )
-
-
-def _crew(crew_name: str) -> str:
-    name = " ".join(str(crew_name).split())
-    if not 1 <= len(name) <= 80:
-        raise BadInput(
-            "The crew has no name." if not name else "The crew's name is too long.", "Expected 1 to 80 signs."
-        )
-    return name

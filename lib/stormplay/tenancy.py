@@ -7,37 +7,34 @@ transaction. Whether the two go together is decided by the database (`sec.tenant
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import pandas as pd
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 from sqlalchemy import text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stormplay import broker, database, embedded
-from stormplay.errors import ArmFixed, Conflict, HeldOut, NotAllowed, StormplayError, UnknownStorm, UnknownTenant
+from stormplay import broker, bulk, database
+from stormplay.errors import UnknownStorm, UnknownTenant
 from stormplay.parameters import NEWEST
+from stormplay.together import held, shared
 
-# What the database refuses in words of its own (sql/0034): the arms of a storm.
-_OWN_WORDS: dict[str, type[StormplayError]] = {"SP001": HeldOut, "SP002": ArmFixed, "SP003": Conflict}
-
-_minted: dict[tuple[int, Path], broker.KernelLogin] = {}
-_minting = threading.Lock()
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
 def session(tenant: str | UUID, login: URL | None = None) -> Iterator[Connection]:
     """One transaction in one tenant. Commits at the end, rolls back on any exception.
+
+    Within `together.together()` all sessions of a tenant are one transaction, which ends with that.
 
     Args:
         tenant: The tenant's slug or id.
@@ -54,33 +51,34 @@ def session(tenant: str | UUID, login: URL | None = None) -> Iterator[Connection
     """
     own = login or address()
     try:
-        with database.transaction(own) as connection:
-            chosen = connection.info  # the pool keeps it with the connection, and this one may be dead at the end
-            chosen["tenant_id"] = _choose(connection, tenant)
-            try:
-                yield connection
-            finally:
-                chosen.pop("tenant_id", None)
+        with shared((own, str(tenant)), lambda: _in_tenant(own, tenant)) as connection:
+            yield connection
     except OperationalError as error:
         raise database.unavailable(error.orig) from None
     except DBAPIError as error:
-        raise _explained(error, error.orig) from None
+        raise database.explained(error, error.orig) from None
     except psycopg2.Error as error:  # from a cursor of the driver's own, as in insert()
-        raise _explained(error, error) from None
+        raise database.explained(error, error) from None
 
 
-def _explained(error: Exception, cause: BaseException | None) -> Exception:
-    """A refusal as a sentence; anything else as it was."""
-    code = getattr(cause, "pgcode", None)
-    if isinstance(cause, psycopg2.Error) and code in _OWN_WORDS:
-        said = _first_line(cause)
-        return _OWN_WORDS[code](f"{said[:1].upper()}{said[1:]}.", remedy=cause.diag.message_hint or "")
-    if code != "42501":
-        return error
-    return NotAllowed(
-        f"The database refused that: {_first_line(cause)}.",
-        remedy="Open the notebook again; if it stays, ask your administrator which role you have.",
-    )
+@contextmanager
+def _in_tenant(own: URL, tenant: str | UUID) -> Iterator[Connection]:
+    with database.transaction(own) as connection:
+        chosen = connection.info  # the pool keeps it with the connection, and this one may be dead at the end
+        chosen["tenant_id"] = _choose(connection, tenant)
+        try:
+            yield connection
+        finally:
+            chosen.pop("tenant_id", None)
+
+
+@contextmanager
+def _asking() -> Iterator[Connection]:
+    """A transaction for what the database tells about whoever asks; any that is held of theirs will do."""
+    own = address()
+    open_one = held(lambda key: isinstance(key, tuple) and key[0] == own)
+    with nullcontext(open_one) if isinstance(open_one, Connection) else database.transaction(own) as connection:
+        yield connection
 
 
 @contextmanager
@@ -117,14 +115,14 @@ def as_person(username: str, purpose: str, ttl_s: int = 3_600) -> Iterator[None]
 def my_tenants() -> pd.DataFrame:
     """The tenants open to this person: tenant_id, slug, org_name, role, is_synthetic; empty where there are none."""
     columns = ["tenant_id", "slug", "org_name", "role", "is_synthetic"]
-    with database.transaction(address()) as connection:
+    with _asking() as connection:
         query = text("SELECT tenant_id::text, slug, org_name, role, is_synthetic FROM sec.my_tenants()")
-        return pd.DataFrame(connection.execute(query).fetchall(), columns=columns)
+        return bulk.table(connection.execute(query).fetchall(), columns)
 
 
 def my_name() -> str:
     """The name of the person who asks, as people read it."""
-    with database.transaction(address()) as connection:
+    with _asking() as connection:
         return connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody"
 
 
@@ -166,7 +164,7 @@ def frame(connection: Connection, query: str, parameters: Mapping[str, object] |
     """
     chosen = {"tenant_id": connection.info.get("tenant_id")}
     result = connection.execute(text(query), chosen | dict(parameters or {}))
-    return _ids_as_text(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
+    return bulk.table(result.fetchall(), list(result.keys()))
 
 
 def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, object] | None = None) -> pd.DataFrame:
@@ -183,15 +181,8 @@ def bulk_frame(connection: Connection, query: str, parameters: Mapping[str, obje
     # Straight from the driver: a row object more each is a third of the time of a hundred thousand.
     rows = result.cursor.fetchall() if result.cursor is not None else []
     result.close()
-    found = _ids_as_text(pd.DataFrame(rows, columns=columns))
+    found = bulk.table(rows, columns)
     connection.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
-    return found
-
-
-def _ids_as_text(found: pd.DataFrame) -> pd.DataFrame:
-    for name in [column for column in found.columns if str(column).endswith("_id")]:
-        if found[name].dtype == object:  # a column that was selected as text is text already
-            found[name] = found[name].map(lambda value: None if value is None else str(value))
     return found
 
 
@@ -266,24 +257,7 @@ def address() -> URL:
     Raises:
         DatabaseUnavailable: The login of the embedded database has still to be minted, and nothing answers.
     """
-    return database.configured_url() if not database.is_embedded() else _local_address()
-
-
-def _local_address() -> URL:
-    """The local person's login for this process: minted at the first need, ended with the process."""
-    here = os.getpid(), embedded.home()  # a forked worker must not share its parent's
-    with _minting:  # threads that begin together share one
-        if here not in _minted:
-            _minted[here] = broker.open_kernel(broker.LOCAL, purpose="local")
-            atexit.register(_end, *here)
-    return make_url(_minted[here].url)
-
-
-def _end(process: int, home: Path) -> None:
-    if (os.getpid(), embedded.home()) == (process, home) and home.exists():  # a trial server may be gone by now
-        minted = _minted.pop((process, home))
-        database.engine(make_url(minted.url)).dispose()
-        broker.close_kernel(minted.login)
+    return database.configured_url() if not database.is_embedded() else broker.local_address()
 
 
 def as_uuid(value: str | UUID) -> UUID | None:
@@ -292,7 +266,3 @@ def as_uuid(value: str | UUID) -> UUID | None:
         return value if isinstance(value, UUID) else UUID(str(value))
     except ValueError:
         return None
-
-
-def _first_line(cause: object) -> str:
-    return str(cause).strip().splitlines()[0].rstrip(".")

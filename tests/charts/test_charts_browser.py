@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from examples import EXAMPLES
 
-from stormplay import charts
+from stormplay import charts, look
 from stormplay.controls import ChartFrame
 
 CSS = Path(charts.FOLDER).parent / "jupyter/voila/templates/stormplay/static/stormplay.css"
@@ -49,7 +49,7 @@ def page(browser, request):
 def test_a_report_draws_all_of_them_once_and_fits_the_screen(page, tmp_path):
     body = "".join(charts.html(make()) for make in EXAMPLES.values())
     path = tmp_path / "charts.html"
-    head = f"<!doctype html><meta charset=utf-8><style>{CSS.read_text()}</style>"
+    head = f"<!doctype html><meta charset=utf-8><style>{look.tokens()}{CSS.read_text()}</style>"
     main = f'<body class="sp-page"><main class="sp-main">{body}</main>'
     path.write_text(head + main + 2 * charts.bundle())
     page.goto(path.as_uri())

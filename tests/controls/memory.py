@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from stormplay.errors import BadInput, Cancelled, UnknownStorm, UnknownTenant
+from stormplay.errors import BadInput, Cancelled, Conflict, UnknownStorm, UnknownTenant
 from stormplay.revisions import compare
 
 TENANTS = pd.DataFrame({
@@ -93,7 +93,10 @@ class MemoryBuilder:
                 ("held back", "Control group", self.held_back)]  # fmt: skip
         return pd.DataFrame(rows, columns=["outcome", "reason", "properties"])
 
-    def assign_crew(self, route_id, crew_name):
+    def assign_crew(self, route_id, crew_name, instead_of=""):
+        now = self.routes.set_index("route_id")["crew_name"][route_id]
+        if instead_of not in ("", now):
+            raise Conflict("The route was given to another crew meanwhile.")
         if crew_name is not None and not crew_name.strip():
             raise BadInput("The crew has no name.", "Expected 1 to 80 signs.")
         self.routes.loc[self.routes["route_id"] == route_id, "crew_name"] = crew_name

@@ -45,8 +45,12 @@ class MemoryLoop:
         mine = self.steps[(self.steps["property_id"] == property_id) & self.steps["status"].isin(PENDING)]
         return None if mine.empty else mine.sort_values("scheduled_at").iloc[0]
 
-    def candidates(self, threshold, page, page_size, search):
-        found = self.homes(threshold, search).iloc[(page - 1) * page_size : page * page_size].reset_index(drop=True)
+    def candidates(self, threshold, page, page_size, search, order=None):
+        homes = self.homes(threshold, search)
+        if order is not None:
+            known = {"address": "address", "zip": "zip_code", "uplift": "expected_uplift"}
+            homes = homes.sort_values(known[order[0]], ascending=order[1], kind="stable")
+        found = homes.iloc[(page - 1) * page_size : page * page_size].reset_index(drop=True)
         nexts = [self.next_of(one) for one in found["property_id"]]
         return found.assign(
             job_status=None,

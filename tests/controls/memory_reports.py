@@ -85,7 +85,8 @@ class MemoryDesk:
             one for one in reversed(self.runs) if notebook in ("", one["notebook"]) and status in ("", one["status"])
         ]
 
-    def get_runs(self, notebook="", status="", limit=25, skip=0):
+    def get_runs(self, notebook="", status="", limit=25, skip=0, order=None):
+        assert order is None or order[0] in ("report", "started", "status", "by", "took", "rows", "data", "code")
         return self._frame(self._matching(notebook, status)[skip : skip + limit])
 
     def count_runs(self, notebook="", status=""):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from memory_score import EVIL, MOMENT
 
-from stormplay.errors import BadInput, Cancelled, TooLittleData, UnknownModel, UnknownStorm, UnknownTenant
+from stormplay.errors import BadInput, Cancelled, Conflict, TooLittleData, UnknownModel, UnknownStorm, UnknownTenant
 from stormplay.experiments.read_out import Record, pool_storms, put_together
 from stormplay.policy import DryRun, Rules, changes, decide, margin, uplift_curve
 from stormplay.policy.store import Draw, with_draw
@@ -94,7 +94,13 @@ class MemoryPolicy:
         })  # fmt: skip
         return Applied(str(len(self.runs)), len(self.runs), would)
 
-    def save_rules(self, rules):
+    @property
+    def kept_rules(self):
+        return self.company
+
+    def exchange_rules(self, rules, instead_of):
+        if self.company != instead_of:
+            raise Conflict("Somebody has kept other rules since.")
         self.company = rules
         return ""
 
@@ -230,12 +236,14 @@ class MemoryModels:
         return self._move("champion", "promote", number, reason)
 
     def roll_back(self, reason, *, seen=None):
+        assert seen == self.last_move()
         return self._move("champion", "roll_back", self._held("champion")[-2], reason)
 
     def _move(self, alias, act, number, reason):
         said = {"from_version": None, "reason": reason, "moved_by": "Ana Torres", "moved_at": MOMENT}
         place = {"alias": alias, "move_number": self.last_move(alias) + 1, "act": act, "to_version": number}
         self.moves.append(place | said)
+        return place["move_number"]
 
 
 @dataclass

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from stormplay import maps
-from stormplay.controls import MapFrame, PickTable
-from stormplay.controls.live import source_of
+from stormplay.controls import MapFrame, PickTable, markup
+from stormplay.controls.live import KeptHtml, source_of
 
 MODEL = """
 class Model {
@@ -20,6 +20,7 @@ class Model {
     (this.heard["change:" + name] || []).forEach(f => f());
   }
   save_changes() { this.saved++; }
+  send(content) { (this.sent ||= []).push(content); }
   on(name, f) { (this.heard[name] ||= []).push(f); }
   off(name, f) { this.heard[name] = (this.heard[name] || []).filter(g => g !== f); }
 }
@@ -62,7 +63,7 @@ def table(page):
     rows[4][0] = XSS
     widget = PickTable(columns=columns, empty="No routes yet.", label="Routes")
     widget.show([f"r{i}" for i in range(1, 13)], rows)
-    show(page, widget, source_of("pick_table.js"))
+    show(page, widget, widget._esm)
     return page
 
 
@@ -141,3 +142,177 @@ def test_the_map_frame_selects_and_tells(page):
     page.evaluate("window.postMessage({stormplay: 'selected', route: 'a'}, '*')")  # not from the frame: not heard
     page.wait_for_timeout(100)
     assert page.evaluate("model.get('selected')") == ""
+
+
+# ---- many rows, a search that finds none, a file
+
+
+@pytest.fixture
+def long_table(page):
+    columns = [{"label": "Home", "kind": "text", "narrow": True}, {"label": "Uplift", "kind": "number", "narrow": True}]
+    widget = PickTable(columns=columns, label="Homes")
+    n = 200_000
+    widget.show([f"h{i}" for i in range(n)], [[f"{i} Oak", [f"{i / 100:.2f} %", (i * 7919) % n]] for i in range(n)])
+    show(page, widget, widget._esm)
+    page.add_style_tag(content=widget._css)
+    return page
+
+
+def test_two_hundred_thousand_rows_are_drawn_as_far_as_they_are_in_view(long_table):
+    assert long_table.locator("tbody tr[data-id]").count() < 100
+    assert long_table.get_by_role("status").inner_text() == "200,000 rows"
+    assert long_table.locator("table").get_attribute("aria-rowcount") == "200001"
+    took_ms = long_table.evaluate(
+        """() => { const began = performance.now(); document.querySelectorAll('.sp-sort')[1].click();
+                   return performance.now() - began; }"""
+    )
+    assert first_cells(long_table)[1] == "0 Oak" and took_ms < 5_000
+    long_table.locator("tbody tr[data-id]").first.focus()
+    long_table.keyboard.press("End")
+    last = long_table.evaluate("document.activeElement.getAttribute('aria-rowindex')")
+    assert last == "200001"
+    long_table.fill("input[type=search]", "199999")
+    assert first_cells(long_table) == ["199999 Oak"]
+    assert long_table.get_by_role("status").inner_text() == "1 of 200,000 rows"
+
+
+def test_the_page_picks_one_of_many_and_it_comes_into_view(long_table):
+    long_table.evaluate("model.set('selected', 'h150000')")
+    row = long_table.locator("tr[data-id=h150000]")
+    box, outer = row.bounding_box(), long_table.locator(".sp-pick-scroll").bounding_box()
+    assert outer["y"] <= box["y"] and box["y"] + box["height"] <= outer["y"] + outer["height"] + 1
+
+
+def test_a_search_that_finds_nothing_says_so_and_is_kept_when_rows_change(table):
+    table.fill("input[type=search]", "nowhere")
+    assert "No row has 'nowhere' in it." in table.locator("#place").inner_text()
+    table.fill("input[type=search]", "route 1")
+    table.get_by_role("button", name="Hours").click()
+    table.evaluate("model.set('rows', model.get('rows').map(row => [...row]))")
+    assert first_cells(table) == ["Route 12", "Route 11", "Route 10"]
+    assert table.locator("th").nth(1).get_attribute("aria-sort") == "ascending"
+
+
+def test_the_reader_takes_along_what_is_shown_in_its_order(table):
+    table.evaluate("model.send = content => { window.sent = content; }")
+    table.fill("input[type=search]", "route 1")
+    table.get_by_role("button", name="Hours").click()
+    table.get_by_role("button", name="Save as CSV").click()
+    assert table.evaluate("sent") == {"take": "csv", "places": [11, 10, 9]}
+
+
+def told(widget, content):
+    said = []
+    widget.send = said.append
+    widget._heard(None, content, [])
+    return said
+
+
+def test_a_file_is_safe_in_a_spreadsheet_whatever_the_browser_asks_for():
+    widget = PickTable(columns=[{"label": "Home", "kind": "text"}, {"label": "n", "kind": "number"}], label="My homes")
+    widget.show(["a", "b"], [["=1+1", ["2 d", 2]], ["Oak", None]])
+    assert told(widget, {"take": "csv", "places": [1, 0, 7, -1, "x", None]}) == [
+        {"csv": "Home,n\r\nOak,\r\n'=1+1,2 d\r\n", "name": "My homes.csv"}
+    ]
+    assert [told(widget, content) for content in (None, [], "csv", {"take": "x"})] == [[], [], [], []]
+    assert "Something went wrong" in told(PickTable(lambda: 1 / 0), {"take": "csv"})[0]["fault"]
+    kept = KeptHtml()
+    assert told(kept, {"take": "csv", "head": ["a"], "rows": [["@x", "y"], 3, []]}) == [
+        {"csv": 'a\r\n\'@x\r\n""\r\n""\r\n', "name": "table.csv"}
+    ]
+    assert told(kept, {"take": "csv", "head": "a", "rows": 3}) == []
+
+
+@pytest.mark.parametrize("order", [[], [0], [7, True], [True, True], ["0", True], [1, True], [-1, True], [0, True, 1]])
+def test_an_order_that_no_heading_gives_is_none(order):
+    columns = [{"label": "Home", "kind": "text", "by": "home"}, {"label": "n", "kind": "text"}]
+    assert PickTable(columns=columns, order=order).ordered is None
+    assert PickTable(columns=columns, order=[0, "yes"]).ordered == ("home", False)
+
+
+def test_where_the_database_orders_a_press_tells_and_moves_nothing(page):
+    columns = [{"label": "Home", "kind": "text", "narrow": True, "by": "home"}, {"label": "n", "kind": "text"}]
+    widget = PickTable(columns=columns, asks=True)
+    widget.show(["a", "b"], [["Oak", "2"], ["Ash", "1"]])
+    show(page, widget, widget._esm)
+    page.get_by_role("button", name="Home").click()
+    assert page.evaluate("[model.get('order'), model.saved]") == [[0, True], 1]
+    assert first_cells(page) == ["Oak", "Ash"]
+    assert page.get_by_role("button", name="n", exact=True).count() == 0
+
+
+def test_a_long_table_of_html_can_be_ordered_searched_and_stays_so(page):
+    rows = [[f"Crew {i}", f"{i:02d} May 2021, 10:00", f"{1000 - i:,} of 9"] for i in range(1, 15)]
+    kept = KeptHtml()
+    kept.value = markup.table(["Crew", "When", "Homes"], rows, numeric=(2,))
+    show(page, kept, kept._esm)
+    page.get_by_role("button", name="Homes").click()
+    assert first_cells(page)[0] == "Crew 14"
+    page.get_by_role("button", name="Crew").click()
+    assert first_cells(page)[:3] == ["Crew 1", "Crew 2", "Crew 3"], "as people count"
+    page.get_by_role("button", name="When").click()
+    page.get_by_role("button", name="When").click()
+    assert first_cells(page)[0] == "Crew 14"
+    page.get_by_role("searchbox").fill("crew 1")
+    page.evaluate("value => model.set('value', value)", kept.value.replace("Crew 14", "Crew 144"))
+    shown = page.locator("tbody tr:visible td:first-child").all_inner_texts()
+    assert shown == ["Crew 144", "Crew 13", "Crew 12", "Crew 11", "Crew 10", "Crew 1"]
+    assert page.get_by_role("status").inner_text() == "6 of 14 rows"
+    assert page.evaluate("document.activeElement.value") == "crew 1", "who types goes on typing"
+    kept.value = markup.table(["Crew", "When", "Homes"], rows[:5])
+    page.evaluate("value => model.set('value', value)", kept.value)
+    assert page.get_by_role("searchbox").count() == 0
+
+
+def test_another_map_is_drawn_in_the_document_that_is_there(page, monkeypatch):
+    import pandas as pd
+
+    def drawn(n):
+        routes = pd.DataFrame({"route_id": [f"r{i}" for i in range(n)], "route_name": ["{};//<script>"] * n})
+        stops = pd.DataFrame({"route_id": [f"r{i}" for i in range(n) for _ in range(2)], "sequence_order": [1, 2] * n,
+                              "latitude": [32.9 + k / 100 for k in range(2 * n)], "longitude": -97.3})  # fmt: skip
+        return maps.route_map(routes, stops)
+
+    page.route("http://pages.example/**", lambda route: route.fulfill(
+        body="" if "static" not in route.request.url else maps.map_head(), content_type="text/html"))  # fmt: skip
+    page.goto("http://pages.example/")
+    monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
+    widget = MapFrame()
+    widget.draw(drawn(2))
+    assert len(widget.document) < 10_000 and widget.source.startswith("http://pages.example/static/map_head.txt?v=")
+    first = widget.document
+    show(page, widget, source_of("map_frame.js"))
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 2")
+    frame.evaluate("window.mine = true")
+    widget.draw(drawn(5))
+    assert widget.document is first and len(widget.payload) < 10_000
+    page.evaluate("([payload, label]) => { model.set('payload', payload); model.set('label', label) }",
+                  [widget.payload, widget.label])  # fmt: skip
+    frame.wait_for_function("stormplayMap.polylines === 5")
+    assert frame.evaluate("[window.mine, document.querySelectorAll('.leaflet-container').length]") == [True, 1]
+    assert "5 routes" in page.locator("iframe").get_attribute("title")
+    page.evaluate("model.set('selected', 'r4')")
+    frame.wait_for_function("stormplayMap.selected === 'r4'")
+    assert page.evaluate("model.heard['msg:custom'].length") == 1
+    # A view that is made later, as after a reload, begins with what is drawn now.
+    page.evaluate("clean()")
+    show(page, widget, source_of("map_frame.js"))
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 5")
+
+
+def test_behind_a_server_that_does_not_send_it_the_kernel_gives_the_head(page, monkeypatch):
+    page.route("http://pages.example/**", lambda route: route.fulfill(
+        status=404 if "static" in route.request.url else 200, body="", content_type="text/html"))  # fmt: skip
+    page.goto("http://pages.example/")
+    monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
+    widget, sent = MapFrame(), []
+    widget.draw(maps.route_map(None, None))
+    show(page, widget, source_of("map_frame.js"))
+    page.wait_for_function("model.sent?.length")
+    monkeypatch.setattr(MapFrame, "send", lambda self, content: sent.append(content))
+    widget._asked(widget, page.evaluate("model.sent[0]"), [])
+    page.evaluate("content => model.heard['msg:custom'].forEach(f => f(content))", sent[0])
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap")

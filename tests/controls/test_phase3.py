@@ -95,6 +95,41 @@ def test_a_viewer_sees_the_plan_and_no_way_to_change_it(builder):
     assert form.layout.display == "none"
 
 
+# ---- another storm
+
+
+def test_the_map_of_another_storm_is_drawn_once_and_before_the_rest_is_read(builder, monkeypatch):
+    page = opened(builder)
+    press(page)
+    read, drawn, days, ledger = [], [], [], builder.get_ledger
+    page.map().observe(lambda change: drawn.append(len(read)), "payload")
+    monkeypatch.setattr(builder, "get_ledger", lambda: read.append("ledger") or ledger())
+    reports = page._sources.reports
+    object.__setattr__(page._sources, "reports", lambda day: days.append(day) or reports(day))
+    # Another storm's plan: its first stop is elsewhere.
+    builder.stops = builder.stops.assign(latitude=builder.stops["latitude"] + 0.1)
+    document = page.map().document
+    for storm in ("2020-04-28", "2021-04-28", "2020-04-28"):
+        builder.stops = builder.stops.assign(latitude=builder.stops["latitude"] + 0.1)
+        page._selectors.storm_box.value = storm
+    assert drawn == [0, 1, 2], "each map before its ledger, and no map twice"
+    assert page.map().document is document
+    assert len(days) == 1, "the hail of a day is modelled once"
+
+
+def test_where_the_rest_cannot_be_read_no_map_stays(builder, monkeypatch):
+    page = opened(builder)
+    press(page)
+
+    def refuse():
+        raise BadInput("The ledger cannot be read.")
+
+    monkeypatch.setattr(builder, "get_ledger", refuse)
+    page._selectors.storm_box.value = "2020-04-28"
+    assert page.map().layout.display == "none"
+    assert "The ledger cannot be read." in page.message.text
+
+
 # ---- generating
 
 

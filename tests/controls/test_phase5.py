@@ -6,7 +6,7 @@ import asyncio
 import base64
 import re
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from html import unescape
 from pathlib import Path
 
@@ -274,6 +274,7 @@ def test_the_storm_can_be_held_let_go_moved_and_stopped(loop):
     planning.move.click()
     assert planning.message.text.startswith("No day is chosen.")
     planning.day.value = date(2040, 7, 1)
+    assert not planning.move.disabled
     planning.move.click()
     assert planning.message.text == "78 contacts moved; the next of each home comes on 01 Jul 2040 or later."
     planning.stop.button.click()
@@ -281,6 +282,44 @@ def test_the_storm_can_be_held_let_go_moved_and_stopped(loop):
     assert planning.message.text == "The nurture of this storm is stopped: 78 contacts ended."
     run(planning.preview)
     assert planning.schedule.button.disabled, "a stopped storm is opened again first"
+
+
+def test_a_day_says_what_it_expects_while_one_types(loop):
+    page = opened(loop)
+    planning = page.planning
+    assert planning.move.disabled and planning.move.tooltip == "No contact is to come."
+    preview_and_schedule(page)
+    said = planning.fields.said
+    assert planning.move.disabled and "today or a later day" in said[planning.day] == planning.move.tooltip
+    planning.day.value = date(2020, 7, 1)
+    assert said[planning.day].startswith("01 Jul 2020 has passed. Expected today,") and planning.move.disabled
+    before = loop.steps.copy()
+    planning.move.click()
+    assert planning.message.text == said[planning.day] and loop.steps.equals(before), "an older press changes nothing"
+    planning.day.value = date(2900, 7, 1)
+    assert "Expected a year up to 2200." in said[planning.day] and planning.move.disabled
+    planning.day.value = date(2040, 7, 1)
+    assert said[planning.day] == "" and not planning.move.disabled
+
+
+def test_nothing_is_previewed_or_scheduled_for_a_day_that_has_passed(loop):
+    page = opened(loop)
+    run(page.planning.preview)
+    assert not page.planning.schedule.button.disabled
+    page.start.value = date(2020, 7, 1)
+    assert page.planning.preview.button.disabled and page.planning.schedule.button.disabled
+    assert "01 Jul 2020 has passed." in page.planning.preview.button.tooltip == page.fields.said[page.start]
+    page.start.value = None
+    assert not page.planning.preview.button.disabled, "no day is: now"
+
+
+@pytest.mark.parametrize(("zone", "passed"), [("Pacific/Kiritimati", True), ("Pacific/Pago_Pago", False)])
+def test_today_is_the_companys(loop, monkeypatch, zone, passed):
+    monkeypatch.setattr("stormplay.clock.now", lambda: datetime(2030, 6, 1, 10, 30, tzinfo=UTC))
+    loop.time_zone = zone
+    page = opened(loop)
+    page.start.value = date(2030, 5, 31)
+    assert page.planning.preview.button.disabled == passed
 
 
 def test_a_question_about_one_storm_is_not_answered_for_another(loop):
@@ -320,10 +359,14 @@ def test_the_week_is_counted_and_listed_in_pages(loop):
     counted = cells(page._week.value)
     assert counted[0] == ["Tue 8 May", "0", "0", "26", "26"]
     assert counted[-1] == ["All", "26", "26", "26", "78"]
-    assert len(cells(page._list.value)) == 25
+    assert len(page.week_table.rows) == 25
     page.week_pager.next.click()
     assert "Rows 26–50 of 78" in page.week_pager.said.value
-    assert "<b>" not in page._list.value
+    page.week_table.order = [1, True]  # by channel
+    channels = [row[1] for row in page.week_table.rows]
+    assert channels == sorted(channels)
+    lines = page.week_table._export()[1].splitlines()
+    assert lines[0].startswith('"When, on their clock",Channel') and len(lines) == 79
 
 
 def test_the_linter_says_what_is_wrong_and_where_the_rule_is_from(loop):

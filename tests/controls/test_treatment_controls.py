@@ -57,17 +57,9 @@ def run(work):
     return work.message.text
 
 
-def confirm(asking):
-    asking.button.click()
-    said = asking.asked
-    asking.yes.click()
-    return said
-
-
 def apply(page):
     async def press():
-        page.applying.apply.button.click()
-        page.applying.apply.yes.click()
+        page.applying.apply.click()
         await asyncio.wait_for(page.applying.work.task, 20)
 
     asyncio.run(press())
@@ -187,10 +179,61 @@ def test_rules_that_cannot_be_used_are_a_sentence_and_cannot_be_applied(storm):
     page = opened(storm)
     page.form.budget.value = 5_000
     assert "There is a budget and no cost of a visit." in says(page, "changes")
-    assert page.applying.apply.button.disabled and page.recorded()["would_change"] is None
+    assert page.applying.apply.disabled and page.recorded()["would_change"] is None
     page.form.cost.value = 100
     assert page.treatment.trial.would.treated == 50 and "no money left" in says(page, "worth")
-    assert not page.applying.apply.button.disabled
+    assert not page.applying.apply.disabled
+
+
+@pytest.mark.parametrize(("box", "value", "words"), [
+    ("crew_days", -3.0, "Crew-days: -3. Expected a number from 0 to 100,000; 0 is no limit."),
+    ("budget", 2e9, "The budget: 2,000,000,000 USD. Expected a number from 0 to 1,000,000,000 USD; 0 is no limit."),
+    ("cost", -1.0, "A visit's cost: -1 USD. Expected a number from 0 to 100,000 USD."),
+    ("uplift_min", 150.0, "The least uplift: 150 %. Expected a number from 0 to 100 %."),
+    ("holdout", 60.0, "The share held out: 60 %. Expected a number from 0 to 50 %."),
+    ("uplift_min", float("nan"), "The least uplift: nan %. Expected a number from 0 to 100 %."),
+])  # fmt: skip
+def test_a_box_says_what_it_expects_and_nothing_can_be_written_meanwhile(box, value, words):
+    storm = memory.Memory()
+    page = opened(storm)
+    field = getattr(page.form, box)
+    before = field.value
+    field.value = value
+    assert page.form.fields.said[field] == words and words in says(page, "changes") and page.message.text == ""
+    assert page.applying.apply.disabled and page.applying.keep.disabled
+    assert page.applying.apply.tooltip == page.applying.keep.tooltip == words
+    assert page._choices() == {"crew_days": 0.0, "uplift_min": 0.0}, "no link leads to what cannot be used"
+    field.value = before
+    assert page.form.fields.fault == "" and not page.applying.apply.disabled
+
+
+def test_a_budget_asks_for_the_cost_of_a_visit_beside_it(storm):
+    page = opened(storm)
+    page.form.budget.value = 5_000
+    assert "There is a budget and no cost" in page.form.fields.said[page.form.cost]
+    page.form.cost.value = 100
+    assert page.form.fields.fault == ""
+
+
+def test_rules_are_tried_out_once_typing_pauses_and_not_applied_before_they_are_seen(storm, monkeypatch):
+    monkeypatch.setattr("stormplay.controls.idle.TYPING_S", 0.05)
+    page = opened(storm)
+    page.form.crew_days.value = 2.0
+    seen, before = storm.policy.dry_runs, page.treatment.trial.would
+
+    async def type_and_press():
+        page.form.crew_days.value = 1.0
+        page.form.crew_days.value = 1.5
+        assert page.applying.apply.disabled and page.treatment.trial.would is before
+        page.applying.apply.click()  # a press that was on its way
+        page.applying.keep.click()
+        await asyncio.sleep(0.3)
+
+    asyncio.run(type_and_press())
+    assert "the rules have just been changed" in page.applying.message.text and len(storm.policy.runs) == 1
+    assert "the rules have just been changed" in page.applying.kept.message.text and storm.policy.company == Rules()
+    assert storm.policy.dry_runs == seen + 1 and page.treatment.trial.would.treated == 180
+    assert not page.applying.apply.disabled
 
 
 def test_the_share_held_out_can_be_chosen_until_it_is_drawn():
@@ -207,26 +250,28 @@ def test_the_share_held_out_can_be_chosen_until_it_is_drawn():
 # ---- writing
 
 
-def test_applying_asks_first_writes_and_shows_what_came_of_it(storm):
+def test_applying_says_what_it_writes_for_good_and_why_then_writes_at_one_press(storm):
     page = opened(storm)
+    for_good = page.applying._for_good
+    assert for_good.value == "" and page.applying.apply.disabled, "nothing would change"
     page.form.crew_days.value = 1.0
-    page.applying.apply.button.click()
-    assert "Write 1" in page.applying.apply.asked and "kept for good" in page.applying.apply.asked
-    page.applying.apply.no.click()
+    changed = page.treatment.trial.would.changed
+    assert f"writes these {changed} changes at once and has no Undo: who is visited" in text_of(for_good.value)
     assert len(storm.policy.runs) == 1
     assert "120 are treated" in apply(page)
     assert "Applied now, the rules below would change nothing." in says(page, "answer")
     assert "Run 2" in says(page, "runs") and "1 crew-days" in says(page, "runs")
     assert page.recorded()["treated"] == 120 and page.recorded()["runs"] == 2
     assert page.form.crew_days.value == 1.0, "what was tried out stays"
+    assert for_good.value == "" and page.applying.kept.undo_button.layout.display == "none"
 
 
-def test_a_question_about_other_rules_is_not_answered_for_these(storm):
+def test_a_second_press_that_comes_after_the_writing_writes_nothing(storm):
     page = opened(storm)
     page.form.crew_days.value = 1.0
-    page.applying.apply.button.click()
-    page.form.crew_days.value = 0.5
-    assert page.applying.apply.asked == ""
+    apply(page)
+    page.applying.apply.click()
+    assert "Nothing was applied" in page.applying.message.text and len(storm.policy.runs) == 2
 
 
 @pytest.mark.parametrize("error", [NotAllowed("You may only read."), Conflict("Somebody else is deciding.")])
@@ -250,13 +295,37 @@ def test_the_rules_of_the_run_before_can_be_tried_and_bring_the_same_decisions(s
     assert storm.policy.homes["decision_before"].equals(before)
 
 
-def test_an_admin_keeps_the_rules_as_the_companys(storm):
+def test_an_admin_keeps_the_rules_as_the_companys_at_once_and_takes_it_back(storm):
     page = opened(storm)
-    assert page.applying.keep.button.disabled
+    applying, kept = page.applying, page.applying.kept
+    assert applying.keep.disabled
     page.form.crew_days.value = 2.0
-    assert "every storm from now on" in confirm(page.applying.keep)
-    assert storm.policy.company.crew_days == 2.0 and "company's rules now" in page.applying.message.text
+    applying.keep.click()
+    assert storm.policy.company.crew_days == 2.0 and applying.keep.disabled
+    assert "every storm from now on: uplift from 5 %, 2 crew-days" in kept.message.text
     assert opened(storm).form.crew_days.value == 2.0
+    kept.undo_button.click()
+    assert storm.policy.company == Rules() and "former ones again: uplift from 5 %, no limit" in kept.message.text
+    assert kept.undo_button.layout.display == "none"
+    assert page.form.crew_days.value == 2.0 and not applying.keep.disabled, "what was tried out can be kept again"
+
+
+def test_rules_that_somebody_has_kept_since_are_not_written_over(storm):
+    page = opened(storm)
+    page.form.crew_days.value = 2.0
+    page.applying.keep.click()
+    theirs = storm.policy.company = replace(Rules(), uplift_min=0.08)
+    page.applying.kept.undo_button.click()
+    assert "Somebody has kept other rules since." in page.applying.kept.message.text
+    assert storm.policy.company == theirs
+
+
+def test_undo_is_not_offered_on_another_storm(storm):
+    page = opened(storm)
+    page.form.crew_days.value = 2.0
+    page.applying.keep.click()
+    page._selectors.storm_box.value = "2020-04-28"
+    assert page.applying.kept.undo_button.layout.display == "none" and page.applying.kept.message.text == ""
 
 
 @pytest.mark.parametrize(("role", "decides", "saves"), [("viewer", False, False), ("operator", False, False),
@@ -264,7 +333,7 @@ def test_an_admin_keeps_the_rules_as_the_companys(storm):
 def test_buttons_are_for_those_who_may(storm, role, decides, saves):
     page = opened(storm, role=role)
     assert (page.applying._writing.layout.display != "none") == decides
-    assert (page.applying.keep.widget.layout.display != "none") == saves
+    assert (page.applying.keep.layout.display != "none") == saves
     assert (page.training.widget.layout.display != "none") == decides
     page.form.crew_days.value = 1.0
     assert page.treatment.trial.would.treated == 120, "trying out is for everybody"
@@ -293,7 +362,7 @@ def test_without_a_model_it_says_where_the_numbers_come_from_and_what_to_do(stor
     assert "No model of this company has been trained yet" in says(page, "quality")
     assert page.charts["qini"].layout.display == "none"
     training = page.training
-    assert training.compare.button.disabled and training.promote.button.disabled and training.score.button.disabled
+    assert training.compare.button.disabled and training.promote.disabled and training.score.button.disabled
 
 
 def test_too_little_data_is_said_in_a_sentence(storm):
@@ -311,11 +380,12 @@ def test_train_promote_score_compare_and_roll_back(storm):
     assert "roof age years 2.31" in says(page, "strongest") and page.charts["qini"].layout.display is None
     assert "Signatures gained per 1,000 homes." in page.charts["qini"].block
     assert "predicted" in page.charts["calibration"].block.lower()
-    training.promote.button.click()
-    training.promote.yes.click()
-    assert "A move needs a reason." in training.message.text and page.recorded()["champion"] is None
+    assert training.promote.disabled and "A move needs a reason." in training.promote.tooltip
     training.reason.value = "the first one"
-    assert "It can be rolled back. No number has changed yet" in confirm(training.promote)
+    assert not training.promote.disabled
+    training.promote.click()
+    assert "No number has changed yet" in training.message.text and "none to go back to" in training.message.text
+    assert training.outcome.undo_button.layout.display == "none"
     assert page.recorded()["champion"] == "uplift@1" and training.reason.value == ""
     assert "scored by uplift@1" in run(training.score)
     assert page.recorded()["would_change"] > 0 and page.recorded()["model_version"] == "uplift@1"
@@ -326,11 +396,20 @@ def test_train_promote_score_compare_and_roll_back(storm):
     run(training.compare)
     assert "uplift@2 and uplift@1 cannot be told apart, on the same 300 homes" in text_of(training.result.value)
     training.reason.value = "a try"
-    confirm(training.promote)
+    training.promote.click()
+    training.outcome.undo_button.click()
+    assert page.recorded()["champion"] == "uplift@1" and "uplift@1 is the champion again" in training.message.text
+    training.reason.value = "a try"
+    training.promote.click()
     assert page.recorded()["champion"] == "uplift@2" and "numbers of this storm are not its own" in says(page, "origin")
     training.reason.value = "it was nothing"
-    confirm(training.roll_back)
-    assert page.recorded()["champion"] == "uplift@1" and training.roll_back.button.disabled
+    training.roll_back.click()
+    assert page.recorded()["champion"] == "uplift@1" and training.roll_back.disabled
+    training.outcome.undo_button.click()
+    assert page.recorded()["champion"] == "uplift@2"
+    training.reason.value = "it was nothing"
+    training.roll_back.click()
+    assert page.recorded()["champion"] == "uplift@1"
     assert "roll back: champion" in says(page, "versions") and "it was nothing · Ana Torres" in says(page, "versions")
 
 

@@ -26,8 +26,9 @@ def storms(*changed, status="active"):
 
 def checked(*runs):
     columns = ["storm_id", "made_at", "made_by", "checks", "issues", "check_name", "check_issues", "check_records"]
-    return pd.DataFrame([[str(k), at, "x", n, bad, "missing_coordinates", bad, n] for k, at, n, bad in runs],
-                        columns=columns)  # fmt: skip
+    found = pd.DataFrame([[str(k), at, "x", n, bad, "missing_coordinates", bad, n] for k, at, n, bad in runs],
+                         columns=columns)  # fmt: skip
+    return found.assign(since=None)
 
 
 @pytest.mark.parametrize(("issues", "state"), [(0, "well"), (10, "well"), (11, "watch"), (50, "watch"), (51, "act")])
@@ -43,6 +44,21 @@ def test_a_storm_that_was_never_checked_or_long_ago_is_watched():
     found = judging.data_quality(storms(ago(hours=1)), checked((0, ago(days=8), 100, 0)), NOW)
     assert found.state == "watch" and "8 days old" in found.said
     assert judging.data_quality(storms(ago(hours=1)), checked(), NOW).state == "too early to say"
+
+
+@pytest.mark.parametrize("issues", [0, 90])
+@pytest.mark.parametrize(("since", "words"), [("plan", "routes were planned"), ("decisions", "decided anew")])
+def test_a_check_from_before_a_plan_is_asked_for_again_and_says_nothing_of_now(issues, since, words):
+    runs = checked((0, ago(hours=1), 100, issues), (1, ago(hours=2), 1000, 2)).assign(since=[since, None])
+    found = judging.data_quality(storms(ago(hours=1), ago(hours=1)), runs, NOW)
+    assert found.state == "watch" and found.storm == "s0" and found.page == "tenant_health"
+    assert found.action == "Check the data of Storm 0 again." and words in found.said
+
+
+def test_the_worst_storm_is_told_of_first_where_another_ones_check_is_older_than_its_plan():
+    runs = checked((0, ago(hours=1), 100, 90), (1, ago(hours=2), 1000, 2)).assign(since=[None, "plan"])
+    found = judging.data_quality(storms(ago(hours=1), ago(hours=1)), runs, NOW)
+    assert found.state == "act" and found.action.startswith("Mend what was found most often")
 
 
 def test_quiet_data_are_watched_and_closed_storms_are_not():

@@ -94,3 +94,14 @@ def bill(tenant, tenant_id):
 def member(tenant, username, role):
     accounts.add_person(username, username.title(), "hailstorm-1")
     accounts.add_member(username, tenant, role)
+
+
+def open_alert(slug, service="page_time"):
+    """An urgent alert of a company, as the watch leaves it. Returns its id."""
+    query = """INSERT INTO slo_alerts (tenant_id, service, severity, rule, cause, next_action, burn, bad, total,
+                                       opened_at)
+               SELECT tenant_id, :service, 'urgent', 'a rule', '60 of 60 page views took longer than 5 s.',
+                      'Open the page and see what it waits for.', 20, 60, 60, clock_timestamp()
+                 FROM tenants WHERE slug = :slug RETURNING alert_id::text"""
+    with db.transaction(db.admin_url()) as connection:
+        return connection.execute(text(query), {"slug": slug, "service": service}).scalar_one()

@@ -327,6 +327,10 @@ def test_a_person_is_told_all_and_then_forgotten(world):
     person.erase.button.click()
     assert "It cannot be undone" in person.erase.asked and "The addresses stay" in person.erase.asked
     assert "Owner Number11" in says(page)
+    assert person.erase.yes.disabled and "Type 'erase' first." in person.erase.yes.tooltip
+    person.erase.yes.click()
+    assert "Owner Number11" in says(page), "a press without the word does nothing"
+    person.erase.typed.value = "Erase "
     person.erase.yes.click()
     assert "1 identifier" in person.message.text and "1 home" in person.message.text
     assert "Owner Number11" not in says(page) and "Never contacted by call" in says(page, "consent")

@@ -86,13 +86,44 @@ def test_a_step_moves_list_map_and_progress(page):
     assert page.state.counts["contacted"] == 0
 
 
-def test_a_no_is_asked_for_twice(page):
+def test_a_no_is_taken_at_once_and_can_be_taken_back(page):
     card = pick(page, 1)
     press(card.next, "Do not return")
-    assert card.job["status"] == "scheduled" and "again to record it" in card.message.text
-    press(card.next, "Do not return")
-    assert card.job["status"] == "do_not_return"
+    assert card.job["status"] == "do_not_return" and card.job["do_not_knock"]
+    assert "Nobody visits, calls or writes there any more." in card.message.text
     card.undo_button.click()
+    assert card.job["status"] == "scheduled" and not card.job["do_not_knock"]
+    assert card.undo_button.layout.display == "none" and "Taken back" in card.message.text
+
+
+def test_a_note_is_checked_while_it_is_written(page):
+    card = pick(page, 1)
+    assert card.note_button.disabled and "Write what happened" in card.note_button.tooltip
+    card.note.value = "x" * 5_001
+    assert card.note_button.disabled and "5,001 signs" in card.fields.fault
+    card.note.value = "Nobody at home."
+    assert not card.note_button.disabled and card.fields.fault == ""
+
+
+@pytest.mark.parametrize(("field", "typed", "expected"), [("hail", "1.5 or so", "a number"), ("hail", "99", "hail_in"),
+                                                          ("age", "-1", "roof_age_years")])  # fmt: skip
+def test_a_record_says_what_it_expects_as_it_is_typed(page, field, typed, expected):
+    form = pick(page, 1).claim
+    getattr(form, field).value = typed
+    assert form.button.disabled and expected in form.checks.fault and form.button.tooltip == form.checks.fault
+    form.hits["north"].value = "many"
+    getattr(form, field).value = ""
+    assert form.button.disabled and "whole number" in form.checks.fault
+    form.hits["north"].value = "7"
+    assert not form.button.disabled
+
+
+def test_what_was_done_since_is_not_taken_back_by_an_old_undo(page):
+    card = pick(page, 5)
+    press(card.next, "Contacted")
+    card.note.value = "Comes back on Monday."
+    card.note_button.click()
+    assert card.undo_button.layout.display == "none" and card.message.text == "The note is kept."
 
 
 def test_the_second_saver_keeps_what_was_typed(page, worlds, as_person):

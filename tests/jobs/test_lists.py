@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date
 
+import pandas as pd
 import pytest
 from sqlalchemy import text
 from world import make_world
@@ -50,6 +53,32 @@ def test_a_list_its_count_and_its_map_are_of_the_same_jobs(tracker):
     assert tracker.find(address=str(one["property_id"]))["address"].tolist() == [one["address"]]
     assert set(tracker.find(**crew)["crew_name"]) == {"Crew Ray"}
     assert tracker.find(crew="")["crew_name"].isna().all()
+
+
+BY = {"address": "address", "zip": "zip_code", "route": "route_name", "crew": "crew_name", "status": "status",
+      "uplift": "expected_uplift"}  # fmt: skip
+
+
+@pytest.mark.parametrize("by", BY)
+def test_the_database_orders_all_pages_by_what_was_chosen(tracker, by):
+    column = BY[by]
+    up = pd.concat([tracker.find(limit=7, skip=skip, order=(by, True)) for skip in range(0, 42, 7)])
+    assert set(up["job_id"]) == set(tracker.find(limit=1000)["job_id"]) and up["job_id"].is_unique
+    if by != "address":  # which the database orders by its words, not by its letters
+        known = up[column].dropna().tolist()
+        assert known == sorted(known)
+        assert up[column].isna().tolist() == sorted(up[column].isna()), "what is not known comes last"
+    down = tracker.find(limit=1000, order=(by, False))[column].dropna().tolist()
+    assert down == up[column].dropna().tolist()[::-1]
+    with pytest.raises(BadInput, match="cannot be ordered by 'job_id; DROP"):
+        tracker.find(order=("job_id; DROP", True))
+
+
+def test_the_list_is_taken_along_as_it_is_ordered(tracker):
+    rows = list(csv.DictReader(io.StringIO(tracker.export_jobs_csv(crew="Crew Ray", order=("uplift", False)))))
+    listed = tracker.find(crew="Crew Ray", order=("uplift", False))
+    assert [row["property_id"] for row in rows] == [str(one) for one in listed["property_id"]]
+    assert rows[0]["status_label"] == "Scheduled" and "job_id" not in rows[0]
 
 
 def test_pages_are_the_whole_list_in_order(tracker):

@@ -251,3 +251,20 @@ def test_a_pending_step_is_the_next_contact(database):
     assert why(street)[street.homes[0]] == "paused"
     street.loop.pause()
     assert set(why(street).values()) == {"storm paused"}
+
+
+@pytest.mark.parametrize("by", ["address", "zip", "uplift", "advice", "job"])
+@pytest.mark.parametrize("search", [None, "1"])
+def test_the_list_can_be_ordered_by_another_column(street, by, search):
+    loop = NurtureLoop(street.world.tenant, street.world.storm)
+    column = {"address": "address", "zip": "zip_code", "uplift": "expected_uplift", "advice": "next_best_action",
+              "job": "job_status"}[by]  # fmt: skip
+    usual = loop.candidates(page_size=1000, search=search)
+    up = pd.concat([loop.candidates(page=page, page_size=40, search=search, order=(by, True)) for page in (1, 2, 3)])
+    assert sorted(up["property_id"]) == sorted(usual["property_id"])
+    down = loop.candidates(page_size=1000, search=search, order=(by, False))
+    assert down[column].dropna().tolist() == up[column].dropna().tolist()[::-1]
+    one = loop.candidates(search=str(usual["property_id"].iloc[0]), order=(by, True))
+    assert one["property_id"].tolist() == usual["property_id"].tolist()[:1]
+    with pytest.raises(BadInput, match="cannot be ordered"):
+        loop.candidates(order=("next", True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from stormplay import RouteBuilder, TreatmentPolicy, tenancy
 from stormplay.errors import Conflict, DatabaseUnavailable, HeldOut, StormplayError
+from stormplay.policy import Rules
 
 DECIDE = """INSERT INTO policy_decisions_log (storm_id, property_id, decision, reason, model_version)
             VALUES (:storm, :h, {}, 'r', 'm')"""
@@ -187,3 +189,17 @@ def test_routes_and_a_policy_at_once(database):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(meet, (lambda: builder.generate_routes(time_limit_s=0.2), block.policy.apply)))
     assert set(builder.get_stops()["property_id"]) <= set(block.homes("treat"))
+
+
+def test_of_two_who_exchange_the_rules_at_once_the_second_is_told(block):
+    mine, theirs, former = Rules(crew_days=2.0), Rules(uplift_min=0.08), block.policy.kept_rules
+    with ThreadPoolExecutor(1) as pool:
+        with tenancy.session(block.tenant) as connection:
+            connection.execute(text("UPDATE tenants SET policy_rules = CAST(:rules AS jsonb)"),
+                               {"rules": json.dumps(theirs.to_mapping())})  # fmt: skip
+            second = pool.submit(block.policy.exchange_rules, mine, former)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.5)
+        with pytest.raises(Conflict, match="kept other rules since"):
+            second.result(timeout=20)
+    assert block.policy.kept_rules == theirs

@@ -176,6 +176,20 @@ def test_share_and_salt_are_fixed_by_the_first_run(block):
     assert TreatmentPolicy(block.tenant, "later").rules == Rules(holdout_share=0.1, uplift_min=0.08)
 
 
+def test_rules_are_exchanged_only_for_those_that_are_kept(block):
+    mine, theirs = Rules(crew_days=2.0), Rules(uplift_min=0.08)
+    assert block.policy.kept_rules is None
+    assert block.policy.exchange_rules(mine, None) == "" and block.policy.kept_rules == mine
+    with pytest.raises(Conflict, match="kept other rules since"):
+        block.policy.exchange_rules(theirs, None)
+    block.policy.save_rules(theirs)
+    with pytest.raises(Conflict, match="theirs stay"):
+        block.policy.exchange_rules(None, mine)
+    assert block.policy.kept_rules == theirs
+    block.policy.exchange_rules(None, theirs)
+    assert block.policy.kept_rules is None and block.policy.rules == Rules(), "as shipped, not a copy of it"
+
+
 def test_a_second_draw_has_no_place_to_be_written(block):
     block.policy.apply()
     with pytest.raises(psycopg2.Error, match="policy_runs_tenant_id_storm_id_salt_holdout_share_fkey") as caught:
@@ -292,8 +306,9 @@ def test_who_may_what(block, as_person):
     as_person(f"analyst-policy-{block.tenant}")
     policy = TreatmentPolicy(block.tenant, "hail")
     assert policy.apply().done.changed == 60
-    with pytest.raises(NotAllowed):
-        policy.save_rules(Rules(uplift_min=0.2))
+    for keep in (policy.save_rules, lambda rules: policy.exchange_rules(rules, None)):
+        with pytest.raises(NotAllowed):
+            keep(Rules(uplift_min=0.2))
 
 
 def test_what_is_not_there_is_said(block):

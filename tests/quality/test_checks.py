@@ -9,9 +9,10 @@ from faults import FAULTS
 from sqlalchemy import text
 from world import make_world
 
-from stormplay import RouteBuilder, TreatmentPolicy, accounts, quality, tenancy
+from stormplay import RouteBuilder, StormPlayScore, TreatmentPolicy, accounts, quality, tenancy
 from stormplay import database as db
-from stormplay.errors import NotAllowed, UnknownStorm, UnknownTenant
+from stormplay.errors import Cancelled, NotAllowed, UnknownStorm, UnknownTenant
+from stormplay.health import TenantHealth
 from stormplay.policy import Rules
 from stormplay.quality import checks, running
 
@@ -188,3 +189,62 @@ def test_the_demo_comes_with_a_run_of_every_decided_storm(fresh_demo):
             decided = tenancy.frame(connection, "SELECT DISTINCT storm_id FROM policy_decisions_log")
         assert sorted(runs["storm_id"]) == sorted(decided["storm_id"])
         assert len(runs) == storms
+
+
+@pytest.fixture
+def undriven(database):
+    """A decided storm that nobody has planned, its data checked."""
+    world = make_world(treat=20, hold_out=0, skip=0, suppressed=0, without_place=0)
+    assert found(world)["issues"]["treated_without_job"] == 20
+    return world
+
+
+def since(world):
+    return TenantHealth(world.tenant).read().checked.set_index("storm_id")["since"][world.storm_id]
+
+
+def test_a_plan_asks_again_so_that_nothing_older_is_told(undriven):
+    before = quality.history(undriven.tenant, "hail")
+    RouteBuilder(undriven.tenant, "hail").generate_routes(time_limit_s=0.2)
+    latest = quality.latest(undriven.tenant, "hail").set_index("check")
+    assert latest["issues"]["treated_without_job"] == 0 and latest["checked"]["job_without_route"] == 20
+    after = quality.history(undriven.tenant, "hail")
+    assert len(after) == len(before) + 1 and since(undriven) is None
+    counts = StormPlayScore(undriven.tenant, "hail").current().counts
+    assert (counts.issues, counts.checks) == (after["issues"].iloc[-1], after["checks"].iloc[-1])
+    assert "treated home without" not in TenantHealth(undriven.tenant).read().dimension("quality").action.lower()
+
+
+def test_slow_checks_are_not_asked_by_a_plan_and_it_is_said_that_they_are_older(undriven, monkeypatch):
+    monkeypatch.setattr(running, "QUICK_S", 0.0)
+    before = quality.latest(undriven.tenant, "hail")
+    RouteBuilder(undriven.tenant, "hail").generate_routes(time_limit_s=0.2)
+    assert quality.latest(undriven.tenant, "hail").equals(before) and since(undriven) == "plan"
+    told = TenantHealth(undriven.tenant).read().dimension("quality")
+    assert told.action == "Check the data of Hail again." and "routes were planned" in told.said
+    quality.run(undriven.tenant, "hail")
+    assert since(undriven) is None
+
+
+def test_where_data_were_never_checked_a_plan_does_not_begin_it(database):
+    world = make_world(treat=5, hold_out=0, skip=0, suppressed=0, without_place=0)
+    RouteBuilder(world.tenant, "hail").generate_routes(time_limit_s=0.2)
+    assert quality.history(world.tenant, "hail").empty
+
+
+def test_another_decision_asks_again_too_or_is_told_of(undriven, monkeypatch):
+    policy, skipping = TreatmentPolicy(undriven.tenant, "hail"), Rules(uplift_min=0.99)
+    policy.apply(skipping)
+    latest = quality.latest(undriven.tenant, "hail").set_index("check")
+    assert latest["checked"]["treated_without_job"] == 0 and since(undriven) is None
+    monkeypatch.setattr(running, "QUICK_S", 0.0)
+    policy.apply()
+    assert quality.latest(undriven.tenant, "hail").set_index("check")["checked"]["treated_without_job"] == 0
+    assert since(undriven) == "decisions"
+
+
+def test_a_plan_that_is_stopped_keeps_no_check(undriven):
+    before = len(quality.history(undriven.tenant, "hail"))
+    with pytest.raises(Cancelled):
+        RouteBuilder(undriven.tenant, "hail").generate_routes(time_limit_s=0.2, progress=lambda _: False)
+    assert len(quality.history(undriven.tenant, "hail")) == before and since(undriven) is None

@@ -12,6 +12,8 @@ import socket
 import sys
 from pathlib import Path
 
+import pandas  # noqa: F401 - what a runner asks for in its middle, and a child would import each time
+
 from stormplay import reports
 from stormplay.forking.children import become, born
 from stormplay.forking.wire import write_message

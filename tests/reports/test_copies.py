@@ -40,8 +40,13 @@ def test_a_place_that_does_not_take_them_is_a_sentence(made, tmp_path):
 
 
 def test_a_kind_of_place_that_is_not_there_is_said_before_anything_runs(demo, tmp_path):
-    with pytest.raises(BadInput, match="Reports cannot be copied to that place"):
-        reports.Place("warp://drive")
+    for address, said in (
+        ("warp://drive", "warp://drive is no place for reports: "),
+        ("sftp://ana:hunter2@host/x", r"The address sftp://\.\.\. holds a password"),
+    ):
+        with pytest.raises(BadInput, match=said) as refused:
+            reports.Place(address)
+        assert "hunter2" not in str(refused.value)
     done = in_process("report", "score", "--tenant", "trinity", "--storm", "2021-04-28", "--copy-to", "warp://drive",
                       "--out", tmp_path / "out", home=demo)  # fmt: skip
     assert done.returncode == 2 and not (tmp_path / "out").exists()

@@ -85,6 +85,7 @@ def test_it_counts_a_plan_for_itself(swaths):
         assert np.isnan(routing.check(toy, wrong)[0])
 
 
+@pytest.mark.long
 def test_it_puts_ours_beside_ortools():
     done = run("--generate", 60, "--seconds", 1, "--engines", "ours", "OR-Tools", "--max-per-route", 20)
     assert done.returncode == 0, done.stderr

@@ -156,7 +156,7 @@ def test_a_plan_that_is_generated_and_a_job_that_is_saved_move_the_header(databa
     for job in tracker.find(limit=10)["job_id"]:
         for status in ("contacted", "inspected", "completed"):
             tracker.update_job(job, status=status)
-    jobs._again.click()
+    jobs.again.click()
     assert of_chip(jobs) != before
     assert f"{play.score.current().score:.0f}" in of_chip(jobs)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
 import re
 import socket
 from pathlib import Path
@@ -11,6 +13,8 @@ from books import SECRET
 from visitor import Visitor
 from websocket import WebSocketBadStatusException
 
+from stormplay.maps.head import FILE
+from stormplay.server import bundle
 from stormplay.server.app import made
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -28,12 +32,15 @@ def routes(notebooks):
     for pattern, handler, *more in server.init_handlers():
         path = pattern.replace("(?P<kernel_id>[0-9a-f-]{36})", SOME_KERNEL)
         path = path.replace(r"(?P<name>[^/]+)\.ipynb", "plain.ipynb")
+        path = path.replace("(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)", "plain")
         for kept in ("(static/.*)", "(.*)"):
             if kept in path:
                 folder = Path(more[0]["path"])
                 within = folder / "static" if kept.startswith("(static") else folder
                 file = next(file for file in sorted(within.iterdir()) if file.suffix == ".js")
                 path = path.replace(kept, str(file.relative_to(folder)))
+        for made_here in (FILE, bundle.FILE):
+            path = path.replace(f"({re.escape(made_here)})", made_here)
         assert re.fullmatch(pattern, path), f"this test knows no address for {pattern}"
         found[pattern] = handler, path
     return found
@@ -70,6 +77,28 @@ def test_the_style_of_the_login_page_is_open_and_nothing_beside_it(visitor):
     for path in ("stormplay.js", "report.html", "", "../login.html", "%2e%2e/login.html", "./stormplay.js",
                  "stormplay.css/../stormplay.js", "no-such.css"):  # fmt: skip
         assert stranger.get(f"/static/{path}").status in (403, 404), path
+
+
+def test_files_come_compressed_to_whoever_reads_that(visitor):
+    ana, stranger = visitor("ana"), visitor()
+    for path in ("/static/stormplay.js", f"/static/{FILE}?v=1"):
+        plain, sizes = ana.get(path), []
+        for _ in range(2):  # made, and found
+            connection = http.client.HTTPConnection("127.0.0.1", ana.site.port, timeout=60)
+            connection.request("GET", path, headers={"Cookie": ana.cookie(), "Accept-Encoding": "gzip, br"})
+            answer = connection.getresponse()
+            packed = answer.read()
+            connection.close()
+            assert gzip.decompress(packed).decode() == plain.body
+            told = [answer.headers[name] for name in ("Content-Encoding", "Vary", "Content-Type")]
+            assert told == ["gzip", "Accept-Encoding", plain.headers["Content-Type"]]
+            sizes.append(len(packed))
+        assert sizes[0] == sizes[1] < len(plain.body) / 2
+        assert plain.headers["Content-Encoding"] is None
+        assert "Content-Encoding" not in ana.get(path, Accept_Encoding="gzip", Range="bytes=0-9").headers
+        assert stranger.get(path, Accept_Encoding="gzip").status == 403
+    assert "immutable" in ana.get(f"/static/{FILE}?v=1").headers["Cache-Control"]
+    assert ana.get(f"/static/{'x' * 400}.js").status == 404
 
 
 def test_sockets_are_closed_to_strangers(routes, visitor):

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from visitor import NO_PAGES, PASSWORD, eventually, free_port, serving
+from visitor import FEW_PAGES, NO_PAGES, PASSWORD, eventually, free_port, serving
 
 from stormplay import RouteBuilder, accounts
 
@@ -238,7 +238,7 @@ def test_a_form_is_ready_to_be_typed_into_and_says_what_was_wrong(form, width, p
 def test_behind_tls_the_front_end_finds_its_token(browser, database, tmp_path, acts):
     """Cookies with `__Host-` names: the page is drawn, works, and can say that it has been closed."""
     port = free_port()
-    given = {"port": port, "public_url": f"https://localhost:{port}/"}
+    given = {"port": port, "public_url": f"https://localhost:{port}/", "settings": FEW_PAGES}
     with serving(tmp_path / "tls", database, acts.notebooks, **given) as running:
         context = browser.new_context(base_url=f"http://localhost:{port}")
         page = context.new_page()

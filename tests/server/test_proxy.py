@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
-from visitor import NO_PAGES, Visitor, eventually, logins, serving
+from visitor import FEW_PAGES, NO_PAGES, Visitor, eventually, logins, serving
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
 from stormplay import accounts
@@ -130,7 +130,7 @@ def test_a_way_out_that_cannot_be_is_refused(address):
 def behind(database, notebooks, tmp_path_factory):
     """A server that lets the proxy at 127.0.0.1 say who a visitor is."""
     given_ = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User",
-              "settings": {"Identity": {"proxy_logout_url": "https://id.example.org/out"}}}  # fmt: skip
+              "settings": FEW_PAGES | {"Identity": {"proxy_logout_url": "https://id.example.org/out"}}}  # fmt: skip
     with serving(tmp_path_factory.mktemp("behind"), database, notebooks, **given_) as running:
         yield running
 
@@ -237,7 +237,7 @@ def test_a_header_from_who_is_no_proxy_is_loudly_ignored(site, database, noteboo
 
 
 def test_where_no_way_out_is_known_signing_out_ends_what_is_open_and_says_so(database, notebooks, tmp_path):
-    given_ = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User"}
+    given_ = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User", "settings": FEW_PAGES}
     with serving(tmp_path / "no-out", database, notebooks, **given_) as running:
         ana, before = Visitor(running), logins()
         assert ana.get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 200

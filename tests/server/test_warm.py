@@ -196,8 +196,11 @@ def test_the_dice_do_not_remember_what_they_were_forked_with(seed):
 # ---- memory
 
 
-@pytest.mark.parametrize("kind", ["warm", "cold"])
-@pytest.mark.parametrize("book", ["greedy", "collects"])
+@pytest.mark.parametrize(
+    ("book", "kind"),
+    [("greedy", "warm"), ("greedy", "cold"), ("collects", "warm"),
+     pytest.param("collects", "cold", marks=pytest.mark.long)],
+)  # fmt: skip
 def test_a_page_that_wants_too_much_is_told_so_and_no_other_is_hurt(kind, book, visitor, request):
     site = request.getfixturevalue(kind)
     other = visitor("ben", at=site).open("who")
@@ -259,6 +262,7 @@ def tidied():
         broker.close_kernel(login)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("tidied")
 @pytest.mark.parametrize("with_it", ["server", "server and nursery"])
 def test_a_server_that_is_killed_leaves_no_process(with_it, database, notebooks, visitor, tmp_path):

@@ -16,7 +16,7 @@ from books import SECRET
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from visitor import NO_PAGES, PASSWORD, Visitor, eventually, serving, texts
+from visitor import FEW_PAGES, NO_PAGES, PASSWORD, Visitor, eventually, serving, texts
 from websocket import WebSocketBadStatusException, WebSocketConnectionClosedException
 
 from stormplay import RouteBuilder, accounts, database, reports
@@ -313,7 +313,7 @@ def test_another_hosts_name_is_not_answered_to(name, people):
         assert b"evil.example" not in raw.recv(65_536).split(b"\r\n\r\n")[0].replace(b"%2F%2Fevil.example", b"")
 
 
-FAR = ["https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1", "http://127.0.0.1"]
+FAR = ["https://evil.example", "null", "//[", "http://localhost.evil.example", "http://127.0.0.1:1", "http://127.0.0.1"]
 
 
 @pytest.mark.parametrize("origin", FAR)
@@ -424,7 +424,7 @@ def test_a_message_larger_than_any_closes_its_socket_alone(people):
 @pytest.fixture(scope="module")
 def hasty(database, notebooks, tmp_path_factory):
     """A server that waits two seconds for the end of a request; the others wait longer than a proxy does."""
-    given = {"StormplayServer": {"patience_s": 2.0}}
+    given = FEW_PAGES | {"StormplayServer": {"patience_s": 2.0}}
     with serving(tmp_path_factory.mktemp("hasty"), database, notebooks, settings=given) as running:
         yield running
 

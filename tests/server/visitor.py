@@ -31,6 +31,8 @@ PLANTED = "planted-secret-0815"  # in the server's environment; no kernel may kn
 
 # For a server on which no page is opened: it needs no process that holds a kernel's imports, which take seconds.
 NO_PAGES = {"Kernels": {"warm": False}}
+# And one on which a page or two of the books here are opened: they import little, and start sooner without it.
+FEW_PAGES = NO_PAGES
 
 
 # ---- the server

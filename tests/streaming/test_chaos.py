@@ -17,7 +17,7 @@ def broker(tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_nothing_is_lost_doubled_or_with_another_company(database, broker, seed):
     with Chaos(broker, seed=seed, home=database) as chaos:
         chaos.start(2)

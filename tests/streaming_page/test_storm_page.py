@@ -114,6 +114,18 @@ def test_letters_are_read_and_settled(world, feed, as_person):
     assert box.detail.value == "" and box.message.text == ""
 
 
+def test_letters_are_ordered_by_a_column(world, feed, as_person):
+    as_person("ana")
+    feed.give(b'{"half', done(NOBODY), behind=0)
+    box = opened(world).letters
+    reason = [column["by"] for column in box.table.columns].index("reason")
+    box.table.order = [reason, True]
+    up = [row[1] for row in box.table.rows]
+    box.table.order = [reason, False]
+    down = [row[1] for row in box.table.rows]
+    assert len(set(up)) > 1 and (up[0], up[-1]) == (down[-1], down[0])
+
+
 def test_a_viewer_settles_nothing_even_where_a_button_is_pressed(world, feed, as_person):
     feed.give(done(NOBODY))
     as_person("ben")

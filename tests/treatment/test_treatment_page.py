@@ -114,16 +114,14 @@ def test_from_a_trained_model_to_a_policy_that_is_applied(world, monkeypatch):
     page = opened(world.tenant)
     assert "uplift@1 is trained and waits as challenger" in run(page.training.train)
     page.training.reason.value = "the first one"
-    page.training.promote.button.click()
-    page.training.promote.yes.click()
+    page.training.promote.click()
     assert page.recorded()["champion"] == "uplift@1"
     assert "homes scored by uplift@1" in run(page.training.score)
     assert "The expected uplift comes from uplift@1, the champion, trained on 500 homes" in page._html["answer"].value
     page.form.uplift_min.value = 1.0
     would = page.treatment.trial.would
     assert would.changed > 0 and page.recorded()["runs"] == 0
-    page.applying.apply.button.click()
-    assert f"Write {would.changed:,} changes?" in page.applying.apply.asked
+    assert f"writes these {would.changed:,} changes at once" in page.applying._for_good.value
     assert "Run 1 is written." in run(page.applying.work)
     policy = TreatmentPolicy(world.tenant, "hail")
     assert len(policy.history()) == 1 and policy.dry_run(page.treatment.trial.rules).changed == 0

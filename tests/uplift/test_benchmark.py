@@ -74,6 +74,7 @@ def test_what_is_not_there_is_said(tmp_path, run, arguments, said):
     assert code == 2 and said in told
 
 
+@pytest.mark.long
 def test_scoring_prints_its_steps_and_a_verdict(tmp_path):
     command = [sys.executable, UPLIFT, "--score", "3000", "--home", tmp_path / "home"]  # a server of its own
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from stormplay import bulk, database
 from stormplay.errors import CapReached
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CHECK = "SELECT sec.check_my_stops(CAST(:storm AS uuid), CAST(:homes AS uuid[]))"
 

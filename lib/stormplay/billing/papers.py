@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from stormplay import exports
+from stormplay import exports, look
 from stormplay.billing.meters import METERS
 from stormplay.billing.reading import invoice, money
 
@@ -63,8 +63,14 @@ def to_pdf(tenant: str | UUID, number: int) -> bytes:
         written, pagesize=letter, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=18 * mm, bottomMargin=18 * mm,
         title=_title(head), author="Stormplay", invariant=1,
     )  # fmt: skip
-    paper.build(_story(head, lines))
+    paper.build(_story(head, lines), onFirstPage=_ruled, onLaterPages=_ruled)
     return written.getvalue()
+
+
+def _ruled(canvas: Any, _: Any) -> None:
+    from stormplay.packs.paper import ruled  # noqa: PLC0415
+
+    ruled(canvas)
 
 
 def _story(head: Mapping[str, Any], lines: pd.DataFrame) -> list[Any]:
@@ -74,7 +80,7 @@ def _story(head: Mapping[str, Any], lines: pd.DataFrame) -> list[Any]:
 
     from stormplay.packs.paper import said  # noqa: PLC0415
 
-    grey = colors.HexColor("#444444")
+    grey = colors.HexColor(look.light("soft"))
     zone = ZoneInfo(head["time_zone"])
     begins, ends = head["period_from"].astimezone(zone), head["period_to"].astimezone(zone)
     about = (f"{begins:%d %B %Y %H:%M %Z} to {ends:%d %B %Y %H:%M %Z} ({head['time_zone']}) · "
@@ -87,8 +93,8 @@ def _story(head: Mapping[str, Any], lines: pd.DataFrame) -> list[Any]:
     rows.append([said(word, 11, bold=True), said(total, 11, bold=True, is_right=True)])
     table = Table(rows, colWidths=[134 * mm, 44 * mm], repeatRows=1)
     table.setStyle([
-        ("LINEBELOW", (0, 0), (-1, -2), 0.5, colors.HexColor("#bbbbbb")),
-        ("LINEABOVE", (0, -1), (-1, -1), 1.0, colors.black),
+        ("LINEBELOW", (0, 0), (-1, -2), 0.5, colors.HexColor(look.light("line"))),
+        ("LINEABOVE", (0, -1), (-1, -1), 1.0, colors.HexColor(look.light("ink"))),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (-1, -1), 4),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 5),

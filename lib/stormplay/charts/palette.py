@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from stormplay import look
 from stormplay.errors import BadInput
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 
+# The tokens' colours by day. By night the page turns a whole chart over (`--sp-turned`), which keeps every distance and
+# hue, so that no script has to paint it again and paper is always as by day.
 # Marks stand out from white by 3:1 at least and words by 4.5:1 (WCAG 2.2, 1.4.11 and 1.4.3); a test counts it.
 COLOURS = {
-    "ink": "#17212e",  # words and totals
-    "soft": "#4d5b6c",  # quiet words, axes
-    "us": "#0f5cad",  # what was done: treated homes, this storm, points earned
+    "ink": look.light("ink"),  # words and totals
+    "soft": look.light("soft"),  # quiet words, axes
+    "us": look.light("accent"),  # what was done: treated homes, this storm, points earned
     "them": "#66758a",  # what it is compared with: controls, the last storm, chance
-    "good": "#14663b",
+    "good": look.light("good"),
     "warn": "#9a5f00",
-    "bad": "#9c1c1c",
+    "bad": look.light("bad"),
     "cut": "#b23a48",  # a limit: capacity, budget
 }
 # Grounds and lines carry no meaning of their own.
@@ -25,8 +28,8 @@ PALE = {
     "good": "#dcefe3",
     "warn": "#fbeacb",
     "bad": "#f8dcdc",
-    "line": "#d8dee6",
-    "missing": "#e9edf2",
+    "line": look.light("line"),
+    "missing": look.light("hair"),
 }
 
 # Models and other things that are equals: Okabe and Ito, 2008, the light ones darkened. As on the maps.
@@ -35,7 +38,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # besid
 
 _AXIS = {
     "automargin": True,
-    "gridcolor": "#e9edf2",
+    "gridcolor": PALE["missing"],
     "linecolor": PALE["line"],
     "zerolinecolor": "#9aa6b5",
     "ticks": "",

@@ -112,7 +112,7 @@ def gauge(score: float | None) -> Chart:
         "borderwidth": 0,
         "steps": [{"range": [low, high], "color": colour, "thickness": 1} for _, low, high, colour in BANDS],
     }
-    number = {"valueformat": ".1f", "suffix": " / 100", "font": {"size": 34, "color": COLOURS["ink"]}}
+    number = {"valueformat": ".1f", "suffix": " / 100", "font": {"size": 26, "color": COLOURS["ink"]}}
     return Chart(
         data=[{"type": "indicator", "mode": "gauge+number", "value": score, "number": number, "gauge": dial}],
         layout={"margin": {"l": 40, "r": 40, "t": 28, "b": 8}},

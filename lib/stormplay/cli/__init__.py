@@ -14,6 +14,7 @@ lakehouse lakehouse create
 slo       slo status, set, ack, tell, export, watch
 headless  report; hand_over: its mails
 streaming stream
+log       where a long command's log goes
 say       consoles, progress bar, tables
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stormplay.cli import hand_over, say
+from stormplay.cli import hand_over, log, say
 from stormplay.cli.serve import notebooks_folder
 from stormplay.errors import BadInput, StormplayError
 
@@ -110,10 +110,9 @@ def report(
 
         say.line(json.dumps(contracts.schema(_path(schema)), indent=2))
     else:
-        from stormplay import database, embedded, logs, reports  # noqa: PLC0415
+        from stormplay import reports  # noqa: PLC0415
 
-        # Not on standard error, where the command says what its scheduler has to know.
-        logs.configure("report", folder=embedded.home() / "logs" if database.is_embedded() else None, is_shown=False)
+        log.begin("report", is_shown=False)
         paths = _chosen_notebooks([*([notebook] if notebook else []), *(notebooks or [])], all_notebooks)
         tenants, storms = _chosen("tenant", tenant, all_tenants), _chosen("storm", storm, all_storms)
         given: dict[str, object] = dict(_pair(item) for item in set_ or [])

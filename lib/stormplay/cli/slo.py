@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
-from stormplay.cli import say
+from stormplay.cli import log, say
 from stormplay.errors import StormplayError
 
 objectives = typer.Typer(help="Objectives, error budgets and alerts of a company's services.", no_args_is_help=True)
@@ -35,7 +35,7 @@ def status(
     say.line(found.sentence + "\n")
     rows = [
         (one["service"], one["objective"], f"{one['good']:,} of {one['total']:,}", _share(one["attained"]),
-         _share(one["budget_left"]), "-" if pd.isna(one["burn"]) else f"{one['burn']:.1f}x", one["state"])
+         _share(one["budget_left"]), "-" if math.isnan(one["burn"]) else f"{one['burn']:.1f}x", one["state"])
         for one in found.frame.to_dict("records")
     ]  # fmt: skip
     say.table(("service", "objective", "good", "attained", "budget left", "burn, 3 days", "state"), rows)
@@ -145,9 +145,7 @@ def watch(
 
     'stormplay up' does the same by itself. Two at once do no harm. A turn that fails is said, and the next one follows.
     """
-    from stormplay import database, embedded, logs  # noqa: PLC0415
-
-    logs.configure("slo", folder=embedded.home() / "logs" if database.is_embedded() else None, is_shown=False)
+    log.begin("slo", is_shown=False)
     if once:
         say.line(_turn())
         return
@@ -172,4 +170,4 @@ def _turn() -> str:
 
 
 def _share(value: float) -> str:
-    return "-" if pd.isna(value) else f"{100 * value:.1f} %"
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"

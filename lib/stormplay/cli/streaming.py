@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stormplay.cli import say
+from stormplay.cli import log, say
 from stormplay.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def stream(
         raise BadInput("--replay needs a company.", "Expected --dead-letters with its short name.")
     if workers < 1 or (workers > 1 and (once or simulate)):
         raise BadInput(f"{workers} workers cannot do that.", "Expected at least 1; with --once and --simulate 1.")
-    from stormplay import database, embedded, logs  # noqa: PLC0415 - a command imports what it needs
-
-    logs.configure("stream", folder=embedded.home() / "logs" if database.is_embedded() else None)
+    log.begin("stream")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it says the same in other words, with addresses
     if dead_letters:
         _show_letters(dead_letters, person, asks_replay=replay)
@@ -90,7 +88,7 @@ def stream(
 
 
 def _settings(group: str, batch: int) -> Settings:
-    from stormplay.streaming import settings, stand_in  # noqa: PLC0415
+    from stormplay.streaming import settings, stand_in  # noqa: PLC0415 - a command imports what it needs
 
     if os.environ.get("STORMPLAY_KAFKA"):
         return settings.read(group=group, batch=batch)

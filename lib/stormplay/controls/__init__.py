@@ -9,6 +9,7 @@ from __future__ import annotations
 from stormplay.controls.asking import below
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.health import HealthPage, health_page
+from stormplay.controls.home import HomePage, home_page
 from stormplay.controls.identity_attribution import IdentityPage, identity_attribution
 from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
 from stormplay.controls.phase3 import Phase3, phase3
@@ -28,6 +29,7 @@ __all__ = [
     "MIME",
     "ChartFrame",
     "HealthPage",
+    "HomePage",
     "IdentityPage",
     "MapFrame",
     "Message",
@@ -47,6 +49,7 @@ __all__ = [
     "below",
     "checked",
     "health_page",
+    "home_page",
     "identity_attribution",
     "overrides",
     "phase3",

@@ -60,19 +60,28 @@ class Confirm:
         question: Gives what is asked at a press; it says what will happen and whether it can be undone.
         act: What to do after a yes. Returns what to say.
         message: Where the outcome is told.
+        word: Must be typed before a yes can be pressed; for what is for good. '': a press is enough.
 
     Attributes:
         button, yes, no: The buttons.
+        typed: Where the word is typed.
         asked: The question shown now, or ''.
         widget: What is displayed.
     """
 
-    def __init__(self, label: str, question: Callable[[], str], act: Callable[[], str], message: Message) -> None:
-        self._question, self._act, self._message = question, act, message
+    def __init__(
+        self, label: str, question: Callable[[], str], act: Callable[[], str], message: Message, *, word: str = ""
+    ) -> None:
+        self._question, self._act, self._message, self._word = question, act, message, word
         self.asked = ""
         self.button, self.yes, self.no = button(label), button("Yes, do it", "danger"), button("No, keep")
         self._words = widgets.HTML()
-        self._ask = widgets.VBox([self._words, row(self.yes, self.no)]).add_class("sp-ask")
+        self.typed = widgets.Text(
+            description=f"Type '{word}'", style={"description_width": "initial"},
+            layout=widgets.Layout(width="min(20em, 100%)", display=None if word else "none"),
+        )  # fmt: skip
+        self.typed.observe(lambda _: self._weigh(), "value")
+        self._ask = widgets.VBox([self._words, self.typed, row(self.yes, self.no)]).add_class("sp-ask")
         self.widget = widgets.VBox([self.button, self._ask])
         self.button.on_click(checked(message)(lambda _: self._show(self._question())))
         self.no.on_click(checked(message)(lambda _: self.forget()))
@@ -86,11 +95,17 @@ class Confirm:
     def _show(self, question: str) -> None:
         self.asked = question
         self._words.value = markup.note(question) if question else ""
+        self.typed.value = ""
+        self._weigh()
         show(self._ask, bool(question))
         show(self.button, not question)
 
+    def _weigh(self) -> None:
+        lacks = bool(self._word) and self.typed.value.strip().lower() != self._word
+        self.yes.disabled, self.yes.tooltip = lacks, f"Type '{self._word}' first." if lacks else ""
+
     def _do(self) -> None:
-        if self.asked:  # a second press of a button that is gone already
+        if self.asked and not self.yes.disabled:  # a second press of a button that is gone already
             self.forget()
             self._message.good(self._act())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,18 +9,21 @@ import ipywidgets as widgets
 from stormplay import maps
 from stormplay.controls import markup, plan_changes, sections
 from stormplay.controls.asking import show, top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import EVERYTHING, read_beside
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.handout import HandOut
+from stormplay.controls.idle import when_idle
 from stormplay.controls.live import KeptHtml, MapFrame, PickTable
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.plan_form import PlanForm
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
-from stormplay.controls.selectors import Selectors
 from stormplay.controls.urgent import UrgentStop
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
+from stormplay.parameters import Scalar
 from stormplay.units import METRES_PER_MILE
 
 # What somebody else may change of what this page shows.
@@ -40,50 +42,41 @@ PHASES = {
 }
 
 
-class Board:
+class Board(ByStorm):
     """One storm's routes with controls. Made by `phase3`.
 
     Attributes:
         plan: The frames now shown; None where nothing could be opened.
         selected: `route_id` of the picked route, or ''.
-        message: Where the page says what went wrong with a choice.
         form: What a plan is made with.
         work: The generation of routes.
         urgent_stop: The part for one stop more.
     """
 
-    def __init__(
-        self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], timezone: str, chip: ScoreChip
-    ) -> None:
-        self._sources, self._asked, self._timezone, self._chip = sources, dict(asked), timezone, chip
+    NO_STORM = sections.NO_STORM
+
+    def __init__(self, sources: Sources, asked: Asked, timezone: str, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources, self._timezone = sources, timezone
         self._builder: Builder | None = None
         self.plan: Plan | None = None
         self.selected = ""
-        self.message = Message()
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
         self._drawn: list[tuple[str, bool]] = []
+        self._mapped: tuple[Any, Any] = None, None  # the routes and stops that are on the map
         self._is_stale = False
-        self._choice = widgets.VBox([])
         self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv, self._shorten)
         self.urgent_stop = UrgentStop(self._stop_changed)
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
-        self.form = PlanForm(asked, self.work.button)
+        self.form = PlanForm(asked.values, self.work.button)
         for widget in (self._map, self._table):
-            widget.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(self._draw)()
+            widget.observe(checked(self.message)(lambda change: self._picked(change["new"])), "selected")
+        self._begin()
         chip.following.also(self._follow)
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say what the plan is, with the age of its data."""
@@ -133,24 +126,27 @@ class Board:
         if self.plan is not None:
             self._hand_out.show(self.plan, self.selected)
 
-    def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
-        self._open(self._selectors.tenant, self._selectors.storm)
+    def _picked(self, route_id: str) -> None:
+        """The reader picked a route, or the page shows which one is picked already."""
+        if route_id != self.selected:
+            self.select(route_id)
+            self._tell()
 
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
+    def _take(self, asked: Asked) -> None:
+        if asked["route"] != self.selected:
+            self.select(str(asked["route"]))
+
+    def _choices(self) -> dict[str, Scalar]:
+        return {"route": self.selected, "max_per_route": int(self.form.limit.value),
+                "visit_type": str(self.form.visit.value)}  # fmt: skip
+
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self.work.message.clear()
-        try:
-            self._open(tenant, storm)
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None) -> None:
         self._builder, self.plan, self.selected = None, None, ""
         if tenant is not None and storm is not None:
-            self._builder, self.plan = self._sources.open(tenant, storm)
+            self._builder, self.plan = self._sources.open(tenant, storm, self._draw_map)
+            if self._selectors is not None:
+                when_idle(self._sources.likely(self._selectors.storms))
 
     # ---- acting
 
@@ -170,14 +166,15 @@ class Board:
     def _generated(self, routes: list[Any]) -> str:
         self._refresh()
         self._draw()
+        self._tell(replaces=True)
         stops = sum(route["property_count"] for route in routes)
         return f"{markup.count(len(routes), 'route')} made for {markup.count(stops, 'stop')}."
 
-    def _assign(self, crew: str | None) -> str:
-        """Give the picked route to a crew, or take it back. Returns what to say."""
+    def _assign(self, crew: str | None, *instead_of: str | None) -> str:
+        """Give the picked route to a crew, or take it back; see `HandOut`. Returns what to say."""
         if self._builder is None or not self.selected:
             raise BadInput(sections.PICK_FIRST)
-        self._builder.assign_crew(self.selected, crew)
+        self._builder.assign_crew(self.selected, crew, **({"instead_of": instead_of[0]} if instead_of else {}))
         self._refresh()
         self._draw(same_routes=True)
         return f"{self._name()} goes to {crew}." if crew else f"{self._name()} has no crew now."
@@ -207,8 +204,7 @@ class Board:
 
     def _lock(self, running: bool) -> None:
         self.form.lock(running)
-        if self._selectors is not None:
-            self._selectors.lock(running)
+        self._lock_choice(running)
         if self._is_stale and not running:
             self._draw()
 
@@ -244,7 +240,7 @@ class Board:
         if self._builder is not None and self.plan is not None:
             self.plan = self.plan.again(self._builder)
 
-    def _draw(self, *, same_routes: bool = False) -> None:
+    def _draw(self, *, from_start: bool = False, same_routes: bool = False) -> None:
         """Show the plan in every section; `same_routes` leaves the map where the reader has moved it."""
         plan, self._is_stale = self.plan, False
         self._chip.show(self._selectors if plan else None)
@@ -252,23 +248,28 @@ class Board:
         for widget in (self._map, self._table, self._ledger, self._changes, self._hand_out.widget):
             widget.layout.display = shown
         self.form.lock(plan is None)
-        self.work.button.disabled = plan is None
         may_plan = plan is None or plan.may_plan
         show(self.form.widget, may_plan)
         show(self._read_only, not may_plan)
         self.urgent_stop.show(self._builder, plan)
         if plan is None:
-            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
-            self._answer.value = markup.empty(sections.NO_STORM) if none_yet else ""
+            self._answer.value = self._nothing
             return
         self._draw_words(plan)
         if same_routes:
             self._draw_states(plan)
         else:
-            drawn = sections.drawn(plan, self._timezone)
-            self._drawn, self._map.notes, self._map.stops = maps.stop_states(plan.routes, plan.stops), {}, {}
-            self._map.label, self._map.document = str(drawn.get_root().title), maps.map_document(drawn)
+            self._draw_map(plan)
         self.select(self.selected)
+
+    def _draw_map(self, plan: Plan) -> None:
+        """Draw the map, unless these very frames are on it: who opens a storm sees it before the rest is read."""
+        routes, stops = self._mapped
+        if plan.routes is routes and plan.stops is stops:
+            return
+        self._mapped = plan.routes, plan.stops
+        self._map.draw(sections.drawn(plan, self._timezone))  # before anything that a reader does not wait for
+        self._drawn = maps.stop_states(plan.routes, plan.stops)
 
     def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)

@@ -12,7 +12,7 @@ from stormplay.controls import credit_sections as sections
 from stormplay.controls.asking import row
 from stormplay.controls.credit_state import Attribution, Credit, Engines, half_life, read, shared
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 
 WORDS = {
     "answer": sections.answer,
@@ -52,7 +52,7 @@ class CreditPart:
         self._engine: Attribution | None = None
         self.credit: Credit | None = None
         self.message = Message()
-        self._html = {name: widgets.HTML() for name in WORDS}
+        self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
         self.by_box = widgets.Dropdown(
             options=[("Signatures", "signatures"), ("Dollars", "dollars")], value=shared(by),

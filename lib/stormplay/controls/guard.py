@@ -29,13 +29,20 @@ UNEXPECTED = "Something went wrong here that should not. Nothing else was change
 class Message:
     """A place on the page for one sentence.
 
+    Args:
+        keeps_place: Whether its line stays free while nothing is said, so that a remark moves nobody's page. For what
+            others cause: it comes while somebody reads or types.
+
     Attributes:
         widget: What is displayed.
         text: The sentence shown now, or an empty string.
     """
 
-    def __init__(self) -> None:
-        self.widget = widgets.HTML(layout=widgets.Layout(display="none"))
+    def __init__(self, *, keeps_place: bool = False) -> None:
+        self._away = None if keeps_place else "none"
+        self.widget = widgets.HTML(layout=widgets.Layout(display=self._away))
+        if keeps_place:
+            self.widget.add_class("sp-place").add_class("sp-told")
         self.text = ""
 
     def error(self, text: str) -> None:
@@ -57,7 +64,7 @@ class Message:
     def _show(self, text: str, write: Callable[[str], str]) -> None:
         self.text = text
         self.widget.value = write(text) if text else ""
-        self.widget.layout.display = None if text else "none"
+        self.widget.layout.display = None if text else self._away
 
 
 def checked(message: Message) -> Callable[[Callable[P, R]], Callable[P, R | None]]:

@@ -7,27 +7,36 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from stormplay.controls import markup, sections
+from stormplay.controls.fields import Fields, needed
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.live import KeptHtml
 from stormplay.controls.plan import Plan
+from stormplay.controls.undo import Done, Outcome
+from stormplay.visits import check_crew
+
+NAME_IT = "Name the crew that shall have it."
 
 
 class HandOut:
     """The forms for the picked route.
 
     Args:
-        assign: Gives the picked route to a crew (None takes it back) and returns what to say.
+        assign: Gives the picked route to a crew (None takes it back) and returns what to say; a further argument is
+            the crew that must have it now.
         csv: Returns the picked route's file.
         shorten: Puts the rest of the picked route into a shorter order and returns what to say.
 
     Attributes:
         widget: What is displayed.
         message: Where the outcome is told.
+        outcome: The same, with 'Undo'.
+        fields: What is asked of the crew's name.
     """
 
-    def __init__(self, assign: Callable[[str | None], str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
+    def __init__(self, assign: Callable[..., str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
         self._assign, self._csv = assign, csv
-        self.message = Message()
+        self.outcome = Outcome(Message(keeps_place=True))  # others' changes are told there too
+        self.message = self.outcome.message
         self.head, self.stops = widgets.HTML(), KeptHtml()
         self.file = widgets.HTML(layout={"width": "auto"})
         self.crew = widgets.Combobox(
@@ -40,14 +49,16 @@ class HandOut:
             description="Shorten the rest of the day", layout={"height": "40px", "width": "auto"},
             tooltip="Put the stops that nobody has visited yet into a shorter order",
         )  # fmt: skip
-        self.form = widgets.Box([self.crew, self.button, self.back_button, self.file, self.shorten_button]).add_class(
+        self.fields = Fields(self.button)
+        crew = self.fields.check(self.crew, lambda name: check_crew(name) if name.strip() else needed(NAME_IT)(name))
+        self.form = widgets.Box([crew, self.button, self.back_button, self.file, self.shorten_button]).add_class(
             "sp-row"
         )
         self.form.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
-        self.widget = widgets.VBox([self.head, self.form, self.message.widget, self.stops])
+        self.widget = widgets.VBox([self.head, self.form, self.outcome.widget, self.stops])
         self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
         self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
-        self.shorten_button.on_click(checked(self.message)(lambda _: self.message.good(shorten())))
+        self.shorten_button.on_click(checked(self.message)(lambda _: self._told(shorten())))
         self._shown, self._crew = "", ""
 
     def show(self, plan: Plan, route_id: str) -> None:
@@ -56,7 +67,7 @@ class HandOut:
         self.form.layout.display = "flex" if route else "none"
         typed = self.crew.value if route_id == self._shown and self.crew.value != self._crew else None
         if route_id != self._shown:
-            self.message.clear()
+            self.outcome.forget()
         self._shown = route_id
         if route is None:
             self.head.value = markup.empty(sections.no_routes(plan) if plan.routes.empty else sections.PICK_FIRST)
@@ -78,4 +89,10 @@ class HandOut:
         self.file.value = markup.download("Download CSV", f"{route['route_name']}.csv", self._csv())
 
     def _say(self, crew: str | None) -> None:
-        self.message.good(self._assign(crew))
+        before, now = self._crew or None, None if crew is None else " ".join(crew.split())
+        said = self._assign(crew)
+        self.outcome.tell(Done(said, lambda: self._assign(before, now)))
+
+    def _told(self, said: str) -> None:
+        self.outcome.settle()
+        self.message.good(said)

@@ -10,7 +10,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from stormplay.controls import health_sections as sections
-from stormplay.controls import markup, query
+from stormplay.controls import markup
+from stormplay.controls.by_storm import opened
 from stormplay.controls.following import MakeListener
 from stormplay.controls.health_board import HealthBoard
 from stormplay.controls.health_state import Companies, MakeWellness, Sources, View, totals
@@ -84,15 +85,20 @@ def health_page(
     Raises:
         StormplayError: Only where not interactive; a live page says it in a sentence instead.
     """
-    if not interactive:
-        sources = Sources(health, None, tenants, storms, float(max_age_h))  # a report is one company's
-        view = sources.open(str(tenant), str(storm))[1]
-        return Report(view, still(score, str(tenant), view.storm) if view.storm else HTML(""))
-    asked, complaints = query.overrides(
+    return opened(
         {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)},
+        interactive=interactive,
+        # A report is one company's.
+        sources=lambda given: Sources(
+            health, companies if interactive else None, tenants, storms, float(given["max_age_h"])
+        ),
+        report=lambda made: _report(made.open(str(tenant), str(storm))[1], str(tenant), score),
+        board=lambda made, asked: HealthBoard(made, asked, ScoreChip(score, live=live)),
     )
-    sources = Sources(health, companies, tenants, storms, float(asked["max_age_h"]))
-    return HealthBoard(sources, asked, complaints, ScoreChip(score, live=live))
+
+
+def _report(view: View, tenant: str, score: Score | None) -> Report:
+    return Report(view, still(score, tenant, view.storm) if view.storm else HTML(""))
 
 
 class Report:

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import ipywidgets as widgets
 
 from stormplay.controls import health_sections as sections
 from stormplay.controls import markup
-from stormplay.controls.asking import FileWhenWanted, look_again, row, show, top
+from stormplay.controls.asking import FileWhenWanted, row, show, top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import read_beside
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
+from stormplay.controls.health_alerts import Alerts
 from stormplay.controls.health_papers import Invoices
 from stormplay.controls.health_state import Sources, View, Wellness, totals
 from stormplay.controls.live import KeptHtml
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
-from stormplay.controls.selectors import Selectors
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
 DRAWN = ("answer", "quality", "services", "usage", "people", "companies")
 
 
-class HealthBoard:
+class HealthBoard(ByStorm):
     """One company's health with controls. Made by `health_page`.
 
     Attributes:
         view: What is now shown; None where nothing could be opened.
-        message: Where the page says what went wrong with a choice.
         work: The checks of the chosen storm's data, run now.
         csv: The dimensions as a file.
+        alerts: Says that the reader sees to an alert.
         papers: Past invoices as files.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
-        self._sources, self._asked, self._chip = sources, dict(asked), chip
+    def __init__(self, sources: Sources, asked: Asked, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources = sources
         self._source: Wellness | None = None
         self.view: View | None = None
-        self.message = Message()
         self._html = {name: KeptHtml() for name in DRAWN}
-        self._choice = widgets.VBox([])
-        self.again = look_again(self._look_again, self.message)
         self.csv = FileWhenWanted(markup.note("The dimensions as a file that is safe in a spreadsheet."))
         self.work = Work("Check the data now", self._check, self._checked, self._checking)
         show(self.work.cancel_button, False)  # one transaction of seconds: there is nothing to stop half way
         self._reason = widgets.HTML()
+        self.alerts = Alerts(self._look_again)
         self.papers = Invoices()
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(self._draw)()
+        self._begin()
         chip.following.also(self._follow)
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say whether the company is well, and what to do first."""
@@ -76,8 +66,8 @@ class HealthBoard:
         ])  # fmt: skip
 
     def services(self) -> widgets.Widget:
-        """Show what was promised and what was kept."""
-        return self._html["services"]
+        """Show what was promised and what was kept, and see to alerts."""
+        return widgets.VBox([self._html["services"], self.alerts.widget])
 
     def usage(self) -> widgets.Widget:
         """Show what was used of what the plan includes, the bill so far, and the invoices."""
@@ -97,21 +87,7 @@ class HealthBoard:
 
     # ---- choosing
 
-    def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
-        self._open(self._selectors.tenant, self._selectors.storm)
-
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        self.work.message.clear()
-        try:
-            self._open(tenant, storm)
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self._source, self.view = None, None
         if tenant is not None:
             self._source, self.view = self._sources.open(tenant, storm)
@@ -119,7 +95,7 @@ class HealthBoard:
     def _look_again(self) -> None:
         if self.view is not None:
             self.message.clear()
-            self._open(self.view.tenant, self.view.storm or None)
+            self._open(self.view.tenant, self.view.storm or None, None)
             self._draw()
 
     async def _follow(self, changed: frozenset[str]) -> None:
@@ -146,9 +122,7 @@ class HealthBoard:
         return said
 
     def _checking(self, running: bool) -> None:
-        if self._selectors is not None:
-            self._selectors.lock(running)
-        self.again.disabled = running
+        self._lock_choice(running)
         if not running:
             checked(self.message)(self._look_again)()
         self._enable(running)
@@ -162,7 +136,9 @@ class HealthBoard:
 
     # ---- drawing
 
-    def _draw(self) -> None:
+    def _draw(self, *, from_start: bool = False) -> None:
+        if from_start:
+            self.work.message.clear()
         view = self.view
         self._chip.show(self._selectors if view is not None and view.storm else None)
         if view is not None and not view.storm:  # a company without a storm has news too
@@ -173,6 +149,7 @@ class HealthBoard:
         if view is None:
             for widget in self._html.values():
                 widget.value = ""
+            self.alerts.show(None, None)
             self.papers.show(None, None)
             self._enable()
             return
@@ -182,6 +159,7 @@ class HealthBoard:
     def _draw_view(self, view: View) -> None:
         for name in ("answer", "quality", "services", "usage", "people"):
             self._html[name].value = getattr(sections, name)(view)
+        self.alerts.show(self._source, view)
         self.papers.show(self._source, view)
         self._enable(self.work.is_running)
 

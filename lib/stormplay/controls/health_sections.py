@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stormplay import clock
+from stormplay import quality as checks
 from stormplay.controls import markup
 from stormplay.controls.health_state import View
 from stormplay.controls.score_chip import is_served, link_to
@@ -84,13 +85,16 @@ def quality(view: View) -> str:
     """What the newest checks of the chosen storm found, the most frequent first, each with its remedy."""
     if not view.storm:
         return markup.empty(NO_STORM)
-    head = f'<h4 id="data-quality">{markup.text(view.storm_name)}</h4>'
+    head = f'<h3 id="data-quality">{markup.text(view.storm_name)}</h3>'
     run = view.check_run
     if view.checks.empty or not run:
         return head + markup.empty(NEVER_CHECKED)
     found = view.checks[view.checks["issues"] > 0].sort_values("issues", ascending=False, kind="stable")
     by = markup.note(f"Checked {since(run['made_at'])} by {run['made_by']}: {markup.count(run['checks'], 'record')} "
                      f"asked by {len(view.checks)} checks, {markup.count(run['issues'], 'issue')}.")  # fmt: skip
+    if isinstance(run.get("since"), str):
+        since_then = checks.SINCE[run["since"]]
+        head += markup.sentence(f"Since this check {since_then}: what it found may be mended by now. Check again.")
     if found.empty:
         return head + markup.good("No check found an issue.") + by
     rows = [
@@ -134,6 +138,18 @@ def _alert(row: dict[Any, Any]) -> str:
     said = f"{row['cause']} Open since {since(row['opened_at'])}.{who} Next: {row['next_action']}"
     look = "sp-error" if row["severity"] == "urgent" else "sp-empty"
     return f'<div class="{look}" role="status">{markup.text(said)}</div>'
+
+
+def unseen(view: View) -> list[tuple[str, str]]:
+    """The open alerts that nobody sees to yet, as words and id; the most urgent first."""
+    standing = view.health.services
+    titles = dict(zip(standing.frame["service"], standing.frame["title"], strict=True))
+    found = standing.alerts[standing.alerts["state"] == "open"]
+    return [
+        (f"{titles.get(row['service'], row['service'])} · {row['severity']} · since "
+         f"{pd.Timestamp(row['opened_at']).tz_convert('UTC'):%d %b, %H:%M} UTC", str(row["alert_id"]))
+        for row in found.to_dict("records")
+    ]  # fmt: skip
 
 
 # ---- usage and bills

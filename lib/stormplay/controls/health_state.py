@@ -20,6 +20,7 @@ class Wellness(Protocol):
     def read(self) -> Any: ...  # noqa: D102
     def get_checks(self, storm: str) -> pd.DataFrame: ...  # noqa: D102
     def run_checks(self, storm: str) -> pd.DataFrame: ...  # noqa: D102
+    def acknowledge(self, alert_id: str) -> None: ...  # noqa: D102
     def get_invoice(self, number: int, kind: str) -> tuple[str, str | bytes, str]: ...  # noqa: D102
     def export_csv(self) -> str: ...  # noqa: D102
 
@@ -64,7 +65,12 @@ class View:
     @property
     def may_check(self) -> bool:
         """Whether the reader's role lets them check the data; the database decides, this only shows it."""
-        return bool(self.storm) and self.health.role != "viewer"
+        return bool(self.storm) and self.may_act
+
+    @property
+    def may_act(self) -> bool:
+        """Whether the reader's role lets them do more than read, likewise."""
+        return bool(self.health.role != "viewer")
 
     @property
     def check_run(self) -> dict[str, Any]:

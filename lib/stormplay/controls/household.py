@@ -20,7 +20,7 @@ from stormplay.controls.household_look_up import LookUp
 from stormplay.controls.household_person import PersonalData
 from stormplay.controls.household_review import Review
 from stormplay.controls.household_state import Company, Graph, Household, Nightly, Profiles
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.live import ChartFrame, KeptHtml
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,7 @@ class HouseholdPart:
         self.figures: Any = None
         self.message = Message()
         self.look = LookUp("Find a household", self.open_household, self.message)
-        self._html = {
-            name: widgets.HTML() for name in ("answer", "nothing", "head", "consent", "identifiers", "profile")
-        }
+        self._html = {name: KeptHtml() for name in ("answer", "nothing", "head", "consent", "identifiers", "profile")}
         self.network = ChartFrame()
         self.merging = Merging(self.open_again)
         self.apart = TakingApart(self.open_again, self._list)

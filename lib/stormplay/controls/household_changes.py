@@ -12,9 +12,10 @@ from stormplay.controls import household_words as words
 from stormplay.controls import markup
 from stormplay.controls.asking import button, row
 from stormplay.controls.guard import checked
-from stormplay.controls.household_decision import Decision, Done, Outcome
+from stormplay.controls.household_decision import Decision
 from stormplay.controls.household_look_up import LookUp
 from stormplay.controls.household_state import Company, Household
+from stormplay.controls.undo import Done, Outcome
 from stormplay.errors import BadInput
 
 Changed = Callable[[str], None]

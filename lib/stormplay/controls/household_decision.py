@@ -3,63 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import ipywidgets as widgets
 
 from stormplay.controls.asking import button, row, show
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
+from stormplay.controls.undo import Done, Outcome
 
 REASON_LENGTH = 200
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a change came to.
-
-    Attributes:
-        said: A sentence.
-        undo: Takes it back and returns what to say; None: it cannot be taken back.
-    """
-
-    said: str
-    undo: Callable[[], str] | None = None
-
-
-class Outcome:
-    """The place where it is told what was done, with a button that takes it back.
-
-    Attributes:
-        message: The sentence.
-        undo_button: Takes the last change back.
-        widget: What is displayed.
-    """
-
-    def __init__(self) -> None:
-        self._undo: Callable[[], str] | None = None
-        self.message = Message()
-        self.undo_button = button("Undo")
-        self.undo_button.on_click(checked(self.message)(lambda _: self._take_back()))
-        self.widget = widgets.VBox([self.message.widget, row(self.undo_button)])
-        self.forget()
-
-    def tell(self, done: Done) -> None:
-        """Say what was done and offer to take it back."""
-        self._undo = done.undo
-        show(self.undo_button, done.undo is not None)
-        self.message.good(done.said)
-
-    def forget(self) -> None:
-        """Say nothing any more."""
-        self._undo = None
-        show(self.undo_button, False)
-        self.message.clear()
-
-    def _take_back(self) -> None:
-        if self._undo is not None:
-            undo, self._undo = self._undo, None
-            show(self.undo_button, False)
-            self.message.good(undo())
 
 
 class Decision:

@@ -11,8 +11,8 @@ from stormplay.controls import household_words as words
 from stormplay.controls import markup
 from stormplay.controls.asking import button, row
 from stormplay.controls.guard import checked
-from stormplay.controls.household_decision import Done, Outcome
 from stormplay.controls.household_state import Company, Household
+from stormplay.controls.undo import Done, Outcome
 
 MOST = 20
 NOTHING = "Nothing was merged, taken apart, exported or erased here yet."

@@ -45,7 +45,7 @@ class PersonalData:
             placeholder="Such as: asked by letter. Without names or numbers; it stays.", description="Reason",
             style={"description_width": "4.5em"}, layout=widgets.Layout(width="min(40em, 100%)"),
         )  # fmt: skip
-        self.erase = Confirm("Erase this person …", self._question, self._erase, self.message)
+        self.erase = Confirm("Erase this person …", self._question, self._erase, self.message, word="erase")
         told = widgets.HTML("<h5>Tell the person</h5>" + markup.note(
             "All that is known of them, with every row that hangs on their homes and jobs. That it was asked is kept."
         ))  # fmt: skip
@@ -84,7 +84,7 @@ class PersonalData:
         places = " The addresses and places of the homes go too." if self.address.value else " The addresses stay."
         return (f"Erase {words.in_short(one)}? Its names, telephone numbers, e-mail addresses, claims, notes and "
                 f"pictures go for good, and no import brings them back.{places} Homes, decisions, outcomes, journeys "
-                "and refusals stay, so that every count stays right. It cannot be undone.")  # fmt: skip
+                "and refusals stay, so that every count stays right. It cannot be undone: type the word.")  # fmt: skip
 
     def _erase(self) -> str:
         company, one = self._open()

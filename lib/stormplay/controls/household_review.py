@@ -13,8 +13,8 @@ from stormplay.controls import household_words as words
 from stormplay.controls import markup
 from stormplay.controls.asking import Pager, button, row, show
 from stormplay.controls.guard import checked
-from stormplay.controls.household_decision import Done, Outcome
 from stormplay.controls.household_state import Company, Nightly
+from stormplay.controls.undo import Done, Outcome
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 

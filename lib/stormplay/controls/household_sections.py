@@ -154,7 +154,7 @@ def part(title: str, shown: list[str], profile: Mapping[str, Any], when: str = "
 
 def proposal(strength: float, both: list[Any], speaks_for: list[str], against: list[str]) -> str:
     """A question: two households, and what speaks for their being one."""
-    title = f"<h4>One household? {markup.badge(f'model: {100 * strength:.0f} %')}</h4>"
+    title = f"<h3>One household? {markup.badge(f'model: {100 * strength:.0f} %')}</h3>"
     said = "".join(
         f'<p class="sp-{look}"><strong>{lead}</strong> {text(", ".join(found))}.</p>'
         for look, lead, found in (("for", "For it:", speaks_for), ("against", "Against it:", against)) if found

@@ -15,7 +15,7 @@ from stormplay.controls.credit_state import totals as credit_totals
 from stormplay.controls.following import MakeListener
 from stormplay.controls.household import Sources
 from stormplay.controls.household_state import Graph, Nightly, Profiles
-from stormplay.controls.identity_board import Asked, IdentityBoard, counts
+from stormplay.controls.identity_board import IdentityBoard, Listed, counts
 from stormplay.controls.plan import row_of
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
@@ -99,12 +99,10 @@ def identity_attribution(
         found = row_of(storms(slug), "storm_id", str(storm))
         credit = read(engine(slug), slug, str(storm))
         return Report(credit, graph(slug).figures(), str(found.get("name", storm)), still(score, slug, str(storm)))
-    asked, complaints = query.overrides(
-        {"tenant": str(tenant), "storm": str(storm), "look_up": look_up}, written=("look_up",)
-    )
-    wanted = Asked(str(asked["tenant"]), str(asked["storm"]), str(asked["look_up"]))
-    sources = Sources(graph, profiles, nightly)
-    return IdentityBoard(sources, engine, tenants, storms, wanted, complaints, ScoreChip(score, live=live))
+    asked = query.asked({"tenant": str(tenant), "storm": str(storm), "look_up": look_up}, written=("look_up",),
+                        kept_out=("look_up",))  # fmt: skip
+    sources, places = Sources(graph, profiles, nightly), Listed(tenants, storms)
+    return IdentityBoard(sources, engine, places, asked, ScoreChip(score, live=live))
 
 
 class Report:

@@ -9,28 +9,27 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from stormplay.controls import markup
-from stormplay.controls.asking import look_again, show, top
+from stormplay.controls.asking import show, top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.credit import CreditPart
 from stormplay.controls.credit_state import Engines
 from stormplay.controls.credit_state import totals as credit_totals
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.household import HouseholdPart, Sources
 from stormplay.controls.plan import row_of
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
-from stormplay.controls.selectors import Selectors
 
-NO_STORM = "This company has no storm yet. Households can be looked up all the same; credit needs a storm."
+_NO_STORM = "This company has no storm yet. Households can be looked up all the same; credit needs a storm."
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a page is opened with: company, storm, and what to look up at once."""
+class Listed:
+    """Which companies are open to the reader, and which storms they have."""
 
-    tenant: str
-    storm: str
-    look_up: str = ""
+    tenants: Callable[[], pd.DataFrame]
+    storms: Callable[[str], pd.DataFrame]
 
 
 def counts(figures: Any) -> dict[str, int | str | None]:
@@ -43,50 +42,35 @@ def counts(figures: Any) -> dict[str, int | str | None]:
     }
 
 
-class IdentityBoard:
+class IdentityBoard(ByStorm):
     """Households and one storm's credit with controls. Made by `identity_attribution`.
 
     Attributes:
         households, credit: The two halves.
-        message: Where the page says what went wrong with a choice.
     """
+
+    NO_STORM = _NO_STORM
 
     def __init__(
         self,
         sources: Sources,
         engine: Engines,
-        tenants: Callable[[], pd.DataFrame],
-        storms: Callable[[str], pd.DataFrame],
+        places: Listed,
         asked: Asked,
-        complaints: list[str],
         chip: ScoreChip,
     ) -> None:
-        self._list_tenants, self._list_storms, self._asked, self._chip = tenants, storms, asked, chip
+        super().__init__(places, asked, chip)
         self._tenants = pd.DataFrame()
-        self.message = Message()
         self.credit = CreditPart(engine)
         self.households = HouseholdPart(sources, self.credit.household, self.credit.timeline, self._lock)
-        self._choice, self._empty = widgets.VBox([]), widgets.HTML()
-        self.again = look_again(self._look_again, self.message)
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        self._draw()
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
+        self._empty = widgets.HTML()
+        self._begin()
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say what the storm's touches earned, what was caused, and how large the graph is."""
         return top(self.message, widgets.VBox([self._empty, self.credit.answer, self.households.answer]))
-
-    def choose(self) -> widgets.Widget:
-        """Choose company and storm."""
-        return widgets.VBox([self._choice, widgets.Box([self.again])])
 
     def look_up(self) -> widgets.Widget:
         """Look a household up."""
@@ -121,21 +105,11 @@ class IdentityBoard:
     # ---- choosing
 
     def _start(self) -> None:
-        self._tenants = self._list_tenants()
-        self._selectors = Selectors(self._tenants, self._list_storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(self._asked.tenant, self._asked.storm)
-        self._open(self._selectors.tenant, self._selectors.storm)
-        checked(self.households.message)(self.households.look_up)(self._asked.look_up)
+        self._tenants = self._listed.tenants()
+        super()._start()
+        checked(self.households.message)(self.households.look_up)(str(self._asked["look_up"]))
 
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        try:
-            self._open(tenant, storm)
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self.credit.close()
         company = self.households.company
         if tenant is None or company is None or company.tenant != tenant:
@@ -155,13 +129,10 @@ class IdentityBoard:
             self._draw()
 
     def _lock(self, running: bool) -> None:
-        self.again.disabled = running
-        if self._selectors is not None:
-            self._selectors.lock(running)
+        self._lock_choice(running)
 
-    def _draw(self) -> None:
+    def _draw(self, *, from_start: bool = False) -> None:
         chosen = self._selectors
         self._chip.show(chosen if self.credit.credit is not None else None)
-        none_yet = chosen is not None and chosen.tenant is not None and not len(chosen.storms)
-        self._empty.value = markup.empty(NO_STORM) if none_yet else ""
+        self._empty.value = self._nothing
         show(self.again, self.households.company is not None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,59 +9,52 @@ import pandas as pd
 
 from stormplay import maps
 from stormplay.controls import jobs_sections, markup
-from stormplay.controls.asking import look_again, top
+from stormplay.controls.asking import top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import read_beside
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.jobs_card import JobCard
 from stormplay.controls.jobs_list import JobList
 from stormplay.controls.jobs_packs import PackDesk
 from stormplay.controls.jobs_seen import TOLD, look
 from stormplay.controls.jobs_state import Sources, State, Tracker
 from stormplay.controls.live import KeptHtml, MapFrame
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
-from stormplay.controls.selectors import Selectors
+from stormplay.parameters import Scalar
 
 
-class JobBoard:
+class JobBoard(ByStorm):
     """One storm's jobs with controls. Made by `phase4`.
 
     Attributes:
         state: The frames now shown; None where nothing could be opened.
         selected: `job_id` of the picked job, or ''.
-        message: Where the page says what went wrong with a choice.
         list, card, desk: The filters and the list; the forms of the picked job; packs and what comes back.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
-        self._sources, self._asked, self._chip = sources, dict(asked), chip
+    NO_STORM = jobs_sections.NO_STORM
+
+    def __init__(self, sources: Sources, asked: Asked, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources = sources
         self._tracker: Tracker | None = None
         self.state: State | None = None
         self.selected = ""
         self._places = pd.DataFrame()
-        self.message = Message()
         self._answer = widgets.HTML()
         self._progress, self._crews, self._stuck = KeptHtml(), KeptHtml(), KeptHtml()
-        self._choice = widgets.VBox([])
         self._map = MapFrame()
         self.list = JobList(self.message, str(asked["find"]), self._filtered, self._picked)
         self.card, self.desk = JobCard(self._changed), PackDesk(self._came_back)
-        self._again = look_again(self._came_back, self.message)
         self._read_only = widgets.HTML(markup.note(jobs_sections.READ_ONLY), layout={"display": "none"})
         self._quiet = False
         self._map.observe(checked(self.message)(lambda change: self._picked(self._at(change["new"]))), "selected")
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(self._draw)()
+        self._begin()
         chip.following.also(self._follow)
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say where the jobs stand, with the age of the data."""
@@ -70,7 +62,7 @@ class JobBoard:
 
     def find(self) -> widgets.Widget:
         """Choose company and storm, then find a job by address, id, status or route."""
-        return widgets.VBox([self._choice, self._read_only, self.list.widget, widgets.Box([self._again])])
+        return widgets.VBox([self._choice, self._read_only, self.list.widget, widgets.Box([self.again])])
 
     def job(self) -> widgets.Widget:
         """Show the picked job and move it on."""
@@ -116,26 +108,14 @@ class JobBoard:
         if not self._quiet and job_id != self.selected:
             self.message.clear()
             self.select(job_id)
+            self._tell()
 
     def _at(self, index: str) -> str:
         """The job of a dot; what comes from the browser is unchecked."""
         place = int(index) if index.isdecimal() and len(index) < 9 else -1
         return str(self._places["job_id"].iloc[place]) if 0 <= place < len(self._places) else ""
 
-    def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
-        self._open(self._selectors.tenant, self._selectors.storm)
-
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        try:
-            self._open(tenant, storm)
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self._tracker, self.state, self.selected = None, None, ""
         self.list.turn_to(1)
         if tenant is not None and storm is not None:
@@ -144,6 +124,19 @@ class JobBoard:
     def _filtered(self) -> None:
         self._draw_map()
         self.select(self.list.only or self.selected)
+        self._tell()
+
+    def _take(self, asked: Asked) -> None:
+        self.list.take(str(asked["find"]), str(asked["status"]), str(asked["route"]))
+        job = str(asked["job"])
+        if job != self.selected and (job or not self.list.only):
+            self.select(job)
+
+    def _choices(self) -> dict[str, Scalar]:
+        return {**self.list.choices(), "job": self.selected}
+
+    def _look_again(self) -> None:
+        self._came_back()
 
     # ---- following
 
@@ -168,7 +161,7 @@ class JobBoard:
         tracker, card, places = self._tracker, self.card.job, self._places
         if tracker is None or not changed & TOLD:
             return
-        wanted, number = self.list.wanted(), self.list.number
+        wanted, number = self.list.asked, self.list.number
         seen = await read_beside(lambda: self.state, lambda state: look(tracker, state, wanted, number, card))
         if seen is None or self._tracker is not tracker:
             return
@@ -177,7 +170,7 @@ class JobBoard:
         if offered is not None and offered.named != seen.state.named:
             self.list.offer(seen.state)
             self.desk.show(tracker, seen.state)
-        if (self.list.wanted(), self.list.number) == (wanted, number):
+        if (self.list.asked, self.list.number) == (wanted, number):
             self.list.put(seen.listed, seen.state, self.selected)
             if self._places is places and seen.has_places_of(places):
                 self._recolour(seen.places)
@@ -210,7 +203,7 @@ class JobBoard:
 
     # ---- drawing
 
-    def _draw(self) -> None:
+    def _draw(self, *, from_start: bool = False) -> None:
         state = self.state
         shown = None if state else "none"
         for widget in (self._map, self.list.widget, self.desk.widget, self.card.widget):
@@ -226,8 +219,7 @@ class JobBoard:
         state = self.state
         self._chip.show(self._selectors if state else None)
         if state is None:
-            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
-            self._answer.value = markup.empty(jobs_sections.NO_STORM) if none_yet else ""
+            self._answer.value = self._nothing
             self._crews.value = self._progress.value = self._stuck.value = ""
         else:
             self._show_state(state)
@@ -248,6 +240,5 @@ class JobBoard:
         drawn = maps.job_map(self._places, state.kinds, depot=state.setting.depot, contours=state.contours,
                              reports=state.reports, timezone=state.setting.time_zone)  # fmt: skip
         left_out = len(every) - len(self._places)
-        self._map.label = str(drawn.get_root().title) + (f", {left_out:,} without a known place" if left_out else "")
-        self._map.notes = {}
-        self._map.document = maps.map_document(drawn)
+        more = f", {left_out:,} without a known place" if left_out else ""
+        self._map.draw(drawn, str(drawn.get_root().title) + more)

@@ -8,14 +8,19 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay.controls import jobs_sections, markup
+from stormplay.controls.asking import row
+from stormplay.controls.fields import Fields, needed
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_claim import ClaimForm
 from stormplay.controls.jobs_photos import Photos
 from stormplay.controls.jobs_state import State, Tracker
 from stormplay.controls.live import KeptHtml
+from stormplay.controls.undo import Done, Outcome
 from stormplay.errors import BadInput, Conflict
 from stormplay.jobs import evidence
+from stormplay.jobs.workflow import check_note
 
+WRITE_IT = "Write what happened, then save."
 _THUMB = {"height": "48px", "width": "auto"}
 
 
@@ -27,7 +32,8 @@ class JobCard:
 
     Attributes:
         widget: What is displayed.
-        message: Where the outcome is told.
+        message, undo_button: Where the outcome is told, and what takes it back.
+        fields: What is asked of a note.
         job: The job shown, as `JobTracker.get_job` returns it; None where none is picked.
     """
 
@@ -36,25 +42,25 @@ class JobCard:
         self._tracker: Tracker | None = None
         self._state: State | None = None
         self.job: dict[str, Any] | None = None
-        self._asked = ""
-        self.message = Message()
+        self.outcome = Outcome(Message(keeps_place=True))  # others' changes are told there too
+        self.message, self.undo_button = self.outcome.message, self.outcome.undo_button
+        self.undo_button.layout.height = _THUMB["height"]
         self.head, self.evidence, self.trail = widgets.HTML(), widgets.HTML(), KeptHtml()
         self.next = widgets.Box().add_class("sp-next")
         self.note = widgets.Textarea(placeholder="What happened? It is kept with your name and the time.", rows=2,
                                      layout={"width": "100%"})  # fmt: skip
         self.note_button = widgets.Button(description="Save note", layout=dict(_THUMB))
-        self.undo_button = widgets.Button(description="Undo", layout=dict(_THUMB, display="none"))
         self.note_button.on_click(checked(self.message)(lambda _: self._save_note()))
-        self.undo_button.on_click(checked(self.message)(lambda _: self._undo()))
+        self.fields = Fields(self.note_button)
+        note = self.fields.check(self.note, lambda said: check_note(said) if said.strip() else needed(WRITE_IT)(said))
         self.photos = Photos(self._add_photo, self._remove_photo, lambda photo_id: self._open().get_photo(photo_id))
         self.claim = ClaimForm(self._save_claim)
         self.actions = widgets.VBox([
-            widgets.HTML('<h4 class="sp-h4">What comes next</h4>'), self.next, self.note,
-            widgets.HBox([self.note_button, self.undo_button], layout={"grid_gap": "8px"}),
+            widgets.HTML('<h4 class="sp-h4">What comes next</h4>'), self.next, note, row(self.note_button),
         ])  # fmt: skip
         parts = [("Photos", self.photos.widget), ("Damage record", self.claim.widget)]
         self.folds = widgets.VBox([_section(title, content) for title, content in parts])
-        self.body = widgets.VBox([self.head, self.message.widget, self.actions, self.evidence, self.folds, self.trail])
+        self.body = widgets.VBox([self.head, self.outcome.widget, self.actions, self.evidence, self.folds, self.trail])
         self.nothing = widgets.HTML(markup.empty(jobs_sections.PICK_FIRST))
         self.widget = widgets.VBox([self.nothing, self.body])
         self.body.layout.display = "none"
@@ -62,15 +68,14 @@ class JobCard:
     def show(self, tracker: Tracker | None, state: State | None, job: dict[str, Any] | None) -> None:
         """Show a job, or what to do where none is picked."""
         if job is None or self.job is None or job["job_id"] != self.job["job_id"]:
-            self.message.clear()
+            self.outcome.forget()
             self.claim.message.clear()
-            self.note.value, self._asked = "", ""
-            self.undo_button.layout.display = "none"
+            self.note.value = ""
         self._tracker, self._state, self.job = tracker, state, job
         there = tracker is not None and state is not None and job is not None
-        self.body.layout.display, self.nothing.layout.display = (None, "none") if there else ("none", None)
         if there:
-            self._draw()
+            self._draw()  # first, so that it comes into view whole
+        self.body.layout.display, self.nothing.layout.display = (None, "none") if there else ("none", None)
 
     def follow(self, state: State, job: dict[str, Any], who: str) -> None:
         """Show what somebody else made of the job; where something is typed and not saved, say so instead.
@@ -83,7 +88,7 @@ class JobCard:
         if self.job is None or job["job_id"] != self.job["job_id"] or job["row_version"] <= self.job["row_version"]:
             return
         label = state.workflow.label(str(job["status"]))
-        if self.note.value.strip() or self.claim.is_edited or self._asked:
+        if self.note.value.strip() or self.claim.is_edited:
             self.message.note(f"Changed by {who} meanwhile: it is '{label}' now. What you typed is still here.")
             return
         self._state, self.job = state, job
@@ -127,17 +132,10 @@ class JobCard:
 
     def _go(self, name: str) -> None:
         status = self._known().workflow.statuses[name]
-        if status.suppresses and self._asked != name:
-            self._asked = name
-            self.message.note(
-                f"Press '{status.label}' again to record it: nobody visits, calls or writes there any more."
-            )
-            return
-        self._asked = ""
         self._update(status=name, notes=self.note.value.strip() or None)
         self.note.value = ""
-        self.undo_button.layout.display = None
-        self.message.good(f"{self._job()['address']} is now '{status.label}'.")
+        then = " Nobody visits, calls or writes there any more." if status.suppresses else ""
+        self.outcome.tell(Done(f"{self._job()['address']} is now '{status.label}'.{then}", self._undo))
 
     def _save_note(self) -> None:
         if not self.note.value.strip():
@@ -146,11 +144,10 @@ class JobCard:
         self.note.value = ""
         self.message.good("The note is kept.")
 
-    def _undo(self) -> None:
-        self.undo_button.layout.display = "none"
+    def _undo(self) -> str:
         job = self._open().undo(self._job()["job_id"], expected_version=self._job()["row_version"])
         self._follow(job)
-        self.message.good(f"Taken back: {job['address']} is '{self._known().workflow.label(job['status'])}' again.")
+        return f"Taken back: {job['address']} is '{self._known().workflow.label(job['status'])}' again."
 
     def _save_claim(self, given: dict[str, Any]) -> str:
         self._update(claim_intel=given)
@@ -170,6 +167,7 @@ class JobCard:
         return "The photo is back." if back else "The photo is taken out of this job."
 
     def _update(self, **changes: Any) -> None:
+        self.outcome.settle()
         try:
             job = self._open().update_job(self._job()["job_id"], expected_version=self._job()["row_version"], **changes)
         except Conflict:

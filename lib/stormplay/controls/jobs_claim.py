@@ -9,6 +9,7 @@ from typing import Any, get_args
 import ipywidgets as widgets
 
 from stormplay.controls import markup
+from stormplay.controls.fields import Fields, Rule
 from stormplay.controls.guard import Message, checked
 from stormplay.errors import BadInput
 from stormplay.jobs import claim
@@ -30,6 +31,7 @@ class ClaimForm:
     Attributes:
         widget: What is displayed.
         message: Where the outcome is told.
+        checks: What is asked of the numbers, by the rules of the record itself.
     """
 
     def __init__(self, save: Callable[[dict[str, Any]], str]) -> None:
@@ -47,17 +49,23 @@ class ClaimForm:
             value=True, description="The photos of this job are its evidence", indent=False
         )
         self.button = widgets.Button(description="Save record", button_style="primary", layout={"height": "44px"})
+        self.checks = Fields(self.button)
         self.button.on_click(checked(self.message)(lambda _: self._press()))
         top = [self.damage, self.severity, self.hail, self.material, self.age, self.metal, self.day]
+        rules: dict[widgets.Widget, Rule] = {
+            self.hail: lambda _: claim.checked({"hail_in": _float(self.hail)}),
+            self.age: lambda _: claim.checked({"roof_age_years": _float(self.age)}),
+        } | {field: _hits(slope, field) for slope, field in self.hits.items()}
+        shown = {field: self.checks.check(field, rule) for field, rule in rules.items()}
         grid = {"display": "grid", "grid_template_columns": "repeat(auto-fit, minmax(min(21em, 100%), 1fr))",
                 "grid_gap": "8px 16px"}  # fmt: skip
         self.fields = [*top, *self.hits.values(), self.with_photos]
         self._as_shown = self._values()
         self.widget = widgets.VBox([
             widgets.HTML(markup.note(ABOUT)),
-            widgets.Box(top, layout=grid),
+            widgets.Box([shown.get(field, field) for field in top], layout=grid),
             widgets.HTML('<h4 class="sp-h4">Test squares</h4>'),
-            widgets.Box(list(self.hits.values()), layout=grid),
+            widgets.Box([shown[field] for field in self.hits.values()], layout=grid),
             self.with_photos,
             widgets.Box([self.button]),
             self.message.widget,
@@ -81,8 +89,9 @@ class ClaimForm:
         counted = {square["slope"]: square["hits"] for square in record.get("test_squares") or []}
         for slope, field in self.hits.items():
             field.value = _text(counted.get(slope))
-        for field in [*self.fields, self.button]:
+        for field in self.fields:
             field.disabled = not may_write
+        self.checks.allow(may_write)
         self._as_shown = self._values()
 
     @property
@@ -159,6 +168,14 @@ def _float(field: widgets.Text) -> float | None:
         raise BadInput(
             f"'{field.description}' is '{typed[:40]}'.", f"Expected a number: {field.placeholder}."
         ) from None
+
+
+def _hits(slope: str, field: widgets.Text) -> Rule:
+    def rule(typed: str) -> None:
+        if typed.strip():
+            claim.checked({"test_squares": [{"slope": slope, "hits": _whole(field)}]})
+
+    return rule
 
 
 def _whole(field: widgets.Text) -> int:

@@ -14,6 +14,8 @@ from stormplay.controls import jobs_sections, markup
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.jobs_state import State, Tracker, page_of
 from stormplay.controls.live import PickTable
+from stormplay.errors import BadInput
+from stormplay.parameters import Scalar
 
 PAGE = 50
 ANY = ""
@@ -32,9 +34,14 @@ class Listed:
     @staticmethod
     def read(tracker: Tracker, wanted: dict[str, Any], number: int) -> Listed:
         """Read a page; where there are fewer, the last one."""
-        total = tracker.count(**wanted)
+        total = tracker.count(**filters_of(wanted))
         number, _ = page_of(total, PAGE, number)
         return Listed(number, total, tracker.find(**wanted, limit=PAGE, skip=PAGE * (number - 1)))
+
+
+def filters_of(asked: dict[str, Any]) -> dict[str, Any]:
+    """Which jobs, whatever their order."""
+    return {name: value for name, value in asked.items() if name != "order"}
 
 
 class JobList:
@@ -63,7 +70,7 @@ class JobList:
                                     continuous_update=False, **_LOOK)  # fmt: skip
         self.status = widgets.Dropdown(description="Status", options=[("All statuses", ANY)], **_LOOK)
         self.route = widgets.Dropdown(description="Route", options=[("All routes", ANY)], **_LOOK)
-        self.table = PickTable(columns=jobs_sections.COLUMNS, label="Jobs", has_search=False)
+        self.table = PickTable(self._file, columns=jobs_sections.COLUMNS, label="Jobs", has_search=False, asks=True)
         self._pager = widgets.HTML(layout={"width": "auto"})
         self._before = widgets.Button(description="Previous", layout=dict(_TALL))
         self._after = widgets.Button(description="Next", layout=dict(_TALL))
@@ -71,6 +78,7 @@ class JobList:
             field.observe(checked(message)(lambda _: self._filtered()), "value")
         self._before.on_click(checked(message)(lambda _: self._turn(-1)))
         self._after.on_click(checked(message)(lambda _: self._turn(1)))
+        self.table.observe(checked(message)(lambda _: self._ordered()), "order")
         self.table.observe(checked(message)(lambda change: None if self._quiet else picked(change["new"])), "selected")
         filters = widgets.Box([self.address, self.status, self.route]).add_class("sp-filters")
         filters.layout = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="8px")
@@ -92,6 +100,28 @@ class JobList:
         """The filters, as `JobTracker.find` takes them."""
         return {"address": self.address.value.strip(), "route_id": self.route.value or None,
                 "statuses": [self.status.value] if self.status.value else None}  # fmt: skip
+
+    def take(self, find: str, status: str, route: str) -> None:
+        """Filter as an address asks; what the storm does not have filters nothing."""
+        known = [[value for _, value in box.options] for box in (self.status, self.route)]
+        new = find, status if status in known[0] else ANY, route if route in known[1] else ANY
+        if new == tuple(self.choices().values()):
+            return
+        self._quiet = True
+        try:
+            self.address.value, self.status.value, self.route.value = new
+        finally:
+            self._quiet = False
+        self._filtered()
+
+    def choices(self) -> dict[str, Scalar]:
+        """The filters, as an address names them."""
+        return {"find": self.address.value.strip(), "status": str(self.status.value), "route": str(self.route.value)}
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The filters and the order."""
+        return {**self.wanted(), "order": self.table.ordered}
 
     @property
     def number(self) -> int:
@@ -131,7 +161,7 @@ class JobList:
         if state is None or tracker is None:
             self._found, self._pager.value = pd.DataFrame(), ""
             return
-        self.put(Listed.read(tracker, self.wanted(), self._number), state, selected)
+        self.put(Listed.read(tracker, self.asked, self._number), state, selected)
 
     def put(self, listed: Listed, state: State, selected: str) -> None:
         """Show a page that has been read."""
@@ -155,6 +185,15 @@ class JobList:
             self._number = 1
             self.draw(self._tracker, self._state, "")
             self._on_filtered()
+
+    def _ordered(self) -> None:
+        self._number = 1
+        self.draw(self._tracker, self._state, self.table.selected)
+
+    def _file(self) -> tuple[str, str]:
+        if self._tracker is None or self._state is None:
+            raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
+        return f"jobs {self._state.storm_name}", self._tracker.export_jobs_csv(**self.asked)
 
     def _turn(self, by: int) -> None:
         self._number += by

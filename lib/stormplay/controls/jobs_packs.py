@@ -12,7 +12,7 @@ from stormplay import packs
 from stormplay.controls import jobs_sections, markup
 from stormplay.controls.guard import Message
 from stormplay.controls.jobs_state import State, Tracker
-from stormplay.controls.live import Upload
+from stormplay.controls.live import KeptHtml, Upload
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 
@@ -41,13 +41,13 @@ class PackDesk:
                                        layout={"width": "min(26em, 100%)"})  # fmt: skip
         self.day = widgets.DatePicker(description="Day", style={"description_width": "3.5em"})
         self.work = Work("Make the pack", self._make, self._made)
-        self.file, self.report = widgets.HTML(), widgets.HTML()
+        self.file, self.report = widgets.HTML(), KeptHtml()
         self.message = Message()
         self.upload = Upload(self._take, label="Hand in a filled-in CSV", accept=".csv,text/csv", most_mb=5)
         row = widgets.Box([self.choice, self.day, self.work.button]).add_class("sp-row")
         row.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
         self.form = widgets.VBox([row, self.work.running, self.work.message.widget, self.file])
-        self.back = widgets.VBox([widgets.HTML(f'<h4 class="sp-h4">What comes back</h4>{markup.note(BACK)}'),
+        self.back = widgets.VBox([widgets.HTML(f'<h3 class="sp-h4">What comes back</h3>{markup.note(BACK)}'),
                                   self.upload, self.report])  # fmt: skip
         self.nothing = widgets.HTML(markup.empty(jobs_sections.NO_JOBS))
         self.widget = widgets.VBox([widgets.HTML(markup.note(ABOUT)), self.nothing, self.form, self.back])

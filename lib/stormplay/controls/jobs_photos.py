@@ -9,8 +9,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay.controls import markup
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.live import Upload
+from stormplay.controls.undo import Done, Outcome
 from stormplay.jobs.picture import MOST_BYTES, SHOTS
 
 _TALL = {"height": "40px", "width": "auto"}
@@ -37,7 +38,8 @@ class Photos:
         full: Callable[[str], tuple[bytes, str]],
     ) -> None:
         self._remove, self._full = remove, full
-        self.message = Message()
+        self.outcome = Outcome()
+        self.message, self.undo_button = self.outcome.message, self.outcome.undo_button
         self.shot = widgets.Dropdown(options=[(words, name) for name, words in SHOTS.items()], value="other",
                                      description="They show", style={"description_width": "6em"},
                                      layout={"width": "min(26em, 100%)"})  # fmt: skip
@@ -51,21 +53,16 @@ class Photos:
         )  # fmt: skip
         self.missing, self.gallery, self.large = widgets.HTML(), widgets.Box(), widgets.VBox()
         self.gallery.add_class("sp-gallery")
-        self.undo_button = widgets.Button(description="Put it back", layout=dict(_TALL, display="none"))
-        self.undo_button.on_click(checked(self.message)(lambda _: self._put_back()))
-        self._gone = ""
         self.form = widgets.VBox([self.shot, self.keep, self.upload])
-        self.widget = widgets.VBox(
-            [self.missing, self.gallery, self.large, self.message.widget, self.undo_button, self.form]
-        )
+        self.widget = widgets.VBox([self.missing, self.gallery, self.large, self.outcome.widget, self.form])
 
     def show(
         self, job_id: str, photos: Sequence[Mapping[str, Any]], missing: Sequence[str], *, may_write: bool
     ) -> None:
         """Show the photos of a job."""
         if self.upload.subject != job_id:
-            self.message.clear()
-            self.undo_button.layout.display, self.large.children = "none", ()
+            self.outcome.forget()
+            self.large.children = ()
         self.upload.subject = job_id
         self.form.layout.display = None if may_write else "none"
         lacks = "".join(f"<li>{markup.text(words)}</li>" for words in missing)
@@ -105,9 +102,4 @@ class Photos:
         self.large.children = (shown, close)
 
     def _take_out(self, photo_id: str) -> None:
-        self.message.good(self._remove(photo_id, False))
-        self._gone, self.undo_button.layout.display = photo_id, None
-
-    def _put_back(self) -> None:
-        self.message.good(self._remove(self._gone, True))
-        self.undo_button.layout.display = "none"
+        self.outcome.tell(Done(self._remove(photo_id, False), lambda: self._remove(photo_id, True)))

@@ -23,13 +23,13 @@ CLOSED = "This storm is closed: nobody is expected to move its jobs any more."
 STUCK_SHOWN = 15
 
 COLUMNS: list[dict[str, Any]] = [
-    {"label": "Address", "kind": "text", "narrow": True},
-    {"label": "ZIP", "kind": "text", "narrow": False},
-    {"label": "Route", "kind": "text", "narrow": False},
-    {"label": "Crew", "kind": "text", "narrow": False},
-    {"label": "Status", "kind": "badge", "narrow": True},
-    {"label": "For", "kind": "number", "narrow": False},
-    {"label": "Uplift", "kind": "number", "narrow": False},
+    {"label": "Address", "by": "address", "kind": "text", "narrow": True},
+    {"label": "ZIP", "by": "zip", "kind": "text", "narrow": False},
+    {"label": "Route", "by": "route", "kind": "text", "narrow": False},
+    {"label": "Crew", "by": "crew", "kind": "text", "narrow": False},
+    {"label": "Status", "by": "status", "kind": "badge", "narrow": True},
+    {"label": "For", "by": "days", "kind": "number", "narrow": False},
+    {"label": "Uplift", "by": "uplift", "kind": "number", "narrow": False},
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stormplay.controls.following import EVERYTHING
-from stormplay.controls.jobs_list import Listed
+from stormplay.controls.jobs_list import Listed, filters_of
 from stormplay.controls.jobs_state import State, Tracker
 
 # What somebody else may change of what this page shows.
@@ -50,11 +50,11 @@ def look(tracker: Tracker, state: State, wanted: dict[str, Any], number: int, jo
     Args:
         tracker: The storm's.
         state: What the page holds.
-        wanted: The filters, as `JobTracker.find` takes them.
+        wanted: The filters and the order, as `JobTracker.find` takes them.
         number: Which page of the list is shown.
         job: The job on the card.
     """
-    places = tracker.get_places(**{**wanted, "statuses": None}).dropna(subset=["latitude", "longitude"])
+    places = tracker.get_places(**{**filters_of(wanted), "statuses": None}).dropna(subset=["latitude", "longitude"])
     now, who = (None, "") if job is None else (tracker.get_job(job["property_id"]), "somebody")
     if job is not None and now is not None and now["row_version"] != job["row_version"]:
         trail = tracker.get_trail(job["job_id"])

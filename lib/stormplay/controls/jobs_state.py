@@ -26,6 +26,7 @@ class Tracker(Protocol):
     def get_stuck(self, limit: int = 100) -> pd.DataFrame: ...  # noqa: D102
     def find(self, address: str = "", **wanted: Any) -> pd.DataFrame: ...  # noqa: D102
     def count(self, address: str = "", **wanted: Any) -> int: ...  # noqa: D102
+    def export_jobs_csv(self, address: str = "", **wanted: Any) -> str: ...  # noqa: D102
     def get_places(self, address: str = "", **wanted: Any) -> pd.DataFrame: ...  # noqa: D102
     def get_job(self, property_id: Any) -> dict[str, Any]: ...  # noqa: D102
     def get_trail(self, job_id: Any) -> pd.DataFrame: ...  # noqa: D102

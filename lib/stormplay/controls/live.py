@@ -8,19 +8,27 @@ so our own server sends it. Map and table tell the page which route is selected,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
+import pandas as pd
 import traitlets
 
-from stormplay import charts
+from stormplay import charts, exports, maps
 from stormplay.charts import Chart
-from stormplay.controls.guard import sentence_of
+from stormplay.controls import markup
+from stormplay.controls.guard import log, sentence_of
 from stormplay.errors import BadInput
 
+if TYPE_CHECKING:
+    import folium
+
 _SHARE = files("stormplay") / "share" / "widgets"
+MOST_TAKEN = 10_000  # rows of HTML that a browser may hand back to have them made into a file
+Export = Callable[[], tuple[str, str]]
+"""Makes a file of all that a table lists: its name without ending, and CSV."""
 
 
 def source_of(name: str) -> str:
@@ -31,23 +39,43 @@ def source_of(name: str) -> str:
 class KeptHtml(anywidget.AnyWidget):
     """HTML of our own making of which other values come while somebody reads: folds and scrolling stay as they are.
 
+    A table of more than ten rows in it can be ordered by any column, searched, and taken along as CSV.
+
     Attributes:
         value: The HTML; escaped, as `markup` does it.
     """
 
-    _esm = source_of("kept_html.js")
+    _esm = source_of("rows.js") + source_of("kept_html.js")
+    _css = source_of("rows.css")
     value = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__()
         self.add_class("sp-kept")
+        self.on_msg(self._heard)
+
+    def _heard(self, _: Any, content: Any, __: Any) -> None:
+        """The browser hands back what it shows, in the order it shows it; the rules of a safe cell are here."""
+        head, rows = (content.get(name) if isinstance(content, dict) else None for name in ("head", "rows"))
+        if isinstance(head, list) and isinstance(rows, list) and len(rows) <= MOST_TAKEN:
+            self.send({"csv": csv_of([str(name) for name in head], rows), "name": "table.csv"})
+
+
+def csv_of(head: Sequence[str], rows: Sequence[object]) -> str:
+    """Rows as safe CSV; of what is no list, or too short or too long for its head, what fits."""
+    cells = [[str(cell) for cell in row][: len(head)] if isinstance(row, list) else [] for row in rows]
+    even = [row + [""] * (len(head) - len(row)) for row in cells]
+    return exports.to_csv(pd.DataFrame(even, columns=list(head), dtype=object))
 
 
 class MapFrame(anywidget.AnyWidget):
     """A map document in a sandboxed frame.
 
     Attributes:
-        document: A whole HTML document, as `stormplay.maps.map_document` makes it.
+        document: A whole HTML document, as `stormplay.maps.map_document` makes it; where `source` says where the
+            server sends its head, with a mark in its place.
+        source: Where the server sends the head; '' where the document holds it.
+        payload: What is drawn in place of what the document draws, as `stormplay.maps.map_payload` makes it; '': that.
         label: What the map is, for screen readers.
         height: Pixels on a wide screen; a narrow one gets less.
         selected: `route_id` of the chosen route, or '' for none. What comes from the browser is unchecked.
@@ -57,11 +85,39 @@ class MapFrame(anywidget.AnyWidget):
 
     _esm = source_of("map_frame.js")
     document = traitlets.Unicode("").tag(sync=True)
+    source = traitlets.Unicode("").tag(sync=True)
+    payload = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Map").tag(sync=True)
     height = traitlets.Int(560).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     notes = traitlets.Dict().tag(sync=True)
     stops = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.on_msg(self._asked)
+
+    def _asked(self, _: Any, content: Any, __: Any) -> None:
+        if content == {"need": "head"}:
+            self.send({"head": maps.map_head()})
+
+    def draw(self, drawn: folium.Map, label: str = "") -> None:
+        """Show another map. The first is a document; any other is drawn in that one, for which it has only to come.
+
+        Args:
+            drawn: A map of ours.
+            label: What the map is; '' for its own title.
+        """
+        with self.hold_sync():
+            self.label = label or str(drawn.get_root().title)
+            self.notes, self.stops = {}, {}
+            if self.document:
+                self.payload = maps.map_payload(drawn)
+                return
+            base = os.environ.get("VOILA_BASE_URL", "")
+            document = maps.map_document(drawn)
+            self.source = f"{base}{maps.head_address()}" if base else ""
+            self.document = maps.without_head(document) if base else document
 
 
 class ChartFrame(anywidget.AnyWidget):
@@ -99,32 +155,86 @@ class ChartFrame(anywidget.AnyWidget):
 
 
 class PickTable(anywidget.AnyWidget):
-    """A table of which one row can be picked, by mouse, finger or keyboard; sortable, with a search box.
+    """A table of which one row can be picked, by mouse, finger or keyboard; ordered, searched, taken along as CSV.
+
+    Many rows are drawn as far as they are in view. Where rows come a page at a time the database orders them: with
+    `asks`, a press on a heading changes `order` alone, and who owns the table reads again.
+
+    Args:
+        export: Makes the file of all that is listed, where not all of it is here; None: of the rows shown.
+        options: Values of the attributes.
 
     Attributes:
-        columns: Dicts of `label`, `kind` ('text', 'number' or 'badge') and `narrow` (shown on a phone too).
+        columns: Dicts of `label`, `kind` ('text', 'number' or 'badge'), `narrow` (shown on a phone too) and, with
+            `asks`, `by`: what the database calls it; without that it cannot be ordered by it.
         rows: Cells in the order of the columns: what is shown, or [what is shown, what is sorted by].
         ids: One id a row.
         selected: The id of the picked row, or ''. What comes from the browser is unchecked.
+        order: [place of a column, whether ascending], or [] as the rows come. From the browser too; see `ordered`.
+        wanted: What the reader looks for, small letters; '' for anything.
         empty: What to say where there are no rows.
-        label: What the table is, for screen readers.
+        label: What the table is, for screen readers and as a file's name.
         has_search: Whether it has a search box of its own; not where the page searches all rows elsewhere.
+        has_csv: Whether it can be taken along, however few rows it has.
+        picks: Whether a row can be picked.
+        asks: Whether who owns it orders the rows.
     """
 
-    _esm = source_of("pick_table.js")
-    _css = source_of("pick_table.css")
+    _esm = source_of("rows.js") + source_of("pick_table.js")
+    _css = source_of("pick_table.css") + source_of("rows.css")
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.List()).tag(sync=True)
     ids = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
+    order = traitlets.List().tag(sync=True)
+    wanted = traitlets.Unicode("").tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("Table").tag(sync=True)
     has_search = traitlets.Bool(True).tag(sync=True)
+    has_csv = traitlets.Bool(False).tag(sync=True)
+    picks = traitlets.Bool(True).tag(sync=True)
+    asks = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, export: Export | None = None, **options: Any) -> None:
+        super().__init__(has_csv=options.pop("has_csv", export is not None), **options)
+        self._export = export
+        self.on_msg(self._heard)
 
     def show(self, ids: list[str], rows: list[list[Any]], selected: str = "") -> None:
         """Show other rows, in one message to the browser."""
         with self.hold_sync():
             self.ids, self.rows, self.selected = ids, rows, selected
+
+    @property
+    def ordered(self) -> tuple[str, bool] | None:
+        """By what the database shall order, and whether ascending; None: as it does by itself."""
+        place, ascending = self.order if len(self.order) == 2 else (None, None)
+        if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(self.columns):
+            return None
+        by = self.columns[place].get("by")
+        return (str(by), ascending is True) if by else None
+
+    def to_csv(self, places: object = None) -> str:
+        """The rows as they are shown, as safe CSV; `places` says which and in which order, None: all."""
+        wanted = places if isinstance(places, list) else range(len(self.rows))
+        known = [at for at in wanted if isinstance(at, int) and 0 <= at < len(self.rows)]
+        shown = [[_shown(cell) for cell in self.rows[at]] for at in known]
+        return csv_of([str(column["label"]) for column in self.columns], shown)
+
+    def _heard(self, _: Any, content: Any, __: Any) -> None:
+        if not isinstance(content, dict) or content.get("take") != "csv":
+            return
+        try:
+            name, text = self._export() if self._export else (self.label, self.to_csv(content.get("places")))
+            self.send({"csv": text, "name": f"{markup.file_name(name)}.csv"})
+        except Exception as error:
+            log.error("a table could not be taken along: %s", type(error).__name__)
+            self.send({"fault": sentence_of(error)})
+
+
+def _shown(cell: Any) -> str:
+    told = cell[0] if isinstance(cell, list) else cell
+    return "" if told is None else str(told)
 
 
 class Upload(anywidget.AnyWidget):

@@ -11,6 +11,14 @@ from stormplay.controls import nurture_words as say
 from stormplay.controls.nurture_sections import NOTHING_THIS_WEEK, cards, explained
 
 MOST_DAYS = 14
+WEEK: list[dict[str, object]] = [
+    {"label": "When, on their clock", "kind": "text", "narrow": True, "by": "local_time"},
+    {"label": "Channel", "kind": "text", "narrow": False, "by": "channel"},
+    {"label": "Address", "kind": "text", "narrow": True, "by": "address"},
+    {"label": "Sequence", "kind": "text", "narrow": False, "by": "sequence_type"},
+    {"label": "Message", "kind": "text", "narrow": False, "by": "message"},
+    {"label": "Status", "kind": "badge", "narrow": True, "by": "status"},
+]
 
 
 def by_day(moments: pd.Series[pd.Timestamp], channels: pd.Series[str], first: str = "Day") -> str:
@@ -65,7 +73,7 @@ def previewed(shown: pd.DataFrame, title: str, start: date | None = None) -> str
 
 
 def _titled(title: str, content: str) -> str:
-    return f"<h4>{markup.text(title)}</h4>{content}"
+    return f"<h3>{markup.text(title)}</h3>{content}"
 
 
 def _counts(values: pd.Series[str], title: str, total: str) -> str:
@@ -100,12 +108,17 @@ def week(steps: pd.DataFrame, may_write: bool = True) -> str:
 
 def week_list(steps: pd.DataFrame) -> str:
     """List steps: where, by which channel, when on the recipient's clock, what."""
-    rows = [
+    return cards(markup.table([str(column["label"]) for column in WEEK], week_rows(steps)))
+
+
+def week_rows(steps: pd.DataFrame) -> list[list[object]]:
+    """Cells in the order of `WEEK`."""
+    rows: list[list[object]] = [
         [say.clock(step["local_time"]), say.channel(step["channel"]), step["address"],
          f"{say.words(step['sequence_type'])}, step {step['step_number']}", say.words(step["message"]), step["status"]]
         for step in steps.to_dict("records")
     ]  # fmt: skip
-    return cards(markup.table(["When, on their clock", "Channel", "Address", "Sequence", "Message", "Status"], rows))
+    return rows
 
 
 def week_by_day(steps: pd.DataFrame) -> str:

@@ -43,7 +43,7 @@ class Homes:
         self._found = pd.DataFrame()
         self.selected = ""
         self.message = Message()
-        self.table = PickTable(columns=sections.HOMES, label="Homes", has_search=False)
+        self.table = PickTable(columns=sections.HOMES, label="Homes", has_search=False, asks=True)
         self.pager = Pager(page_size, self._turn, self.message)
         self.head, self.steps = widgets.HTML(), widgets.HTML()
         self.pause, self.resume = button("Pause"), button("Resume")
@@ -53,6 +53,7 @@ class Homes:
             [self.pager.widget, self.table, self.head, self.buttons, self.message.widget, self.steps]
         )
         self.table.observe(checked(self.message)(lambda change: self.select(change["new"])), "selected")
+        self.table.observe(checked(self.message)(lambda _: self._ordered()), "order")
         self.pause.on_click(checked(self.message)(lambda _: self.message.good(self._act("pause"))))
         self.resume.on_click(checked(self.message)(lambda _: self.message.good(self._act("resume"))))
 
@@ -74,6 +75,10 @@ class Homes:
         self.selected = self.table.selected = property_id if known else ""
         self._draw_home()
 
+    def _ordered(self) -> None:
+        self.pager.page = 1
+        self._read()
+
     def _turn(self) -> None:
         self.selected = ""
         self.stop.forget()
@@ -87,7 +92,8 @@ class Homes:
         search = choice.search or None
         # Without a search the ledger has counted them; it adds up to all pages of the list.
         self.pager.over(self._loop.count(choice.threshold, search) if search else self._nurture.candidates)
-        self._found = self._loop.candidates(choice.threshold, self.pager.page, self.pager.size, search)
+        self._found = self._loop.candidates(choice.threshold, self.pager.page, self.pager.size, search,
+                                            order=self.table.ordered)  # fmt: skip
         ids, rows = sections.home_rows(self._found, self._loop.time_zone)
         self.table.empty = (
             f"No candidate matches '{choice.search}'. Search for a part of an address, a ZIP, or clear the search."

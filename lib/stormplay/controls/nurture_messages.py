@@ -11,6 +11,7 @@ from stormplay.controls import markup
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls import nurture_words as say
 from stormplay.controls.asking import FileWhenWanted, button, row, show
+from stormplay.controls.fields import Fields, needed
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.nurture_state import Loop, Nurture
 from stormplay.controls.work import Report, Work
@@ -20,7 +21,8 @@ SENDING = (
     "Stormplay sends nothing. Another program takes contacts out of the outbox, makes them, and says that they are "
     "done; each has a key, so that none is made twice."
 )
-OUTBOX, FILE = "<h4>The outbox</h4>", "<h4>Take the list along</h4>"
+WRITE_IT = "Write or paste a message first."
+OUTBOX, FILE = "<h3>The outbox</h3>", "<h3>Take the list along</h3>"
 
 
 class Linter:
@@ -29,6 +31,7 @@ class Linter:
     Attributes:
         widget: What is displayed.
         text, channel, button: The form.
+        fields: What is asked of the text.
         findings: What was found, as HTML.
         own: The sequence's messages, as HTML.
         message: Where a failure is told.
@@ -48,7 +51,9 @@ class Linter:
         self.button = button("Check", "primary")
         self.findings, self.own = widgets.HTML(), widgets.HTML()
         form = row(self.channel, self.button)
-        self.widget = widgets.VBox([self.text, form, self.message.widget, self.findings, self.own])
+        self.fields = Fields(self.button)
+        text = self.fields.check(self.text, needed(WRITE_IT))
+        self.widget = widgets.VBox([text, form, self.message.widget, self.findings, self.own])
         self.button.on_click(checked(self.message)(lambda _: self._check()))
 
     def show(self, loop: Loop, nurture: Nurture) -> None:
@@ -60,7 +65,7 @@ class Linter:
         self.message.clear()
         self.findings.value = ""
         if self._loop is None or not self.text.value.strip():
-            raise BadInput("There is no text to check.", "", "Write or paste a message first.")
+            raise BadInput("There is no text to check.", "", WRITE_IT)
         found = self._loop.lint(self.text.value, self.channel.value)
         if found:
             self.findings.value = findings_table(found)
@@ -83,7 +88,7 @@ def findings_table(found: list[object]) -> str:
 
 def own_messages(loop: Loop, nurture: Nurture) -> str:
     """Show each message of the sequence with what the linter says of it."""
-    parts = [f"<h4>Messages of '{markup.text(nurture.sequence.title)}'</h4>"]
+    parts = [f"<h3>Messages of '{markup.text(nurture.sequence.title)}'</h3>"]
     for step in nurture.sequence.steps:
         text = nurture.sequence.messages.get(step.message)
         name = f"{say.channel(step.channel)}: {say.words(step.message)}"

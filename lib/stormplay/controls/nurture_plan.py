@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 
 import ipywidgets as widgets
 import pandas as pd
 
+from stormplay import clock
 from stormplay.controls import markup
 from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls.asking import Confirm, button, row, show
+from stormplay.controls.fields import Fields, Rule
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.nurture_state import Choice, Loop, Nurture
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput, Cancelled
+from stormplay.nurture.clock import zone
+from stormplay.nurture.rules import check_day
 
 STOP_ALL = (
     "Stop the nurture of this storm for everybody? Every contact that is to come ends for good. Resuming the storm "
@@ -25,6 +29,7 @@ UNDO = (
     "Stop what was just scheduled for {homes}? Every contact that is to come for them in this storm ends, and for this "
     "storm they cannot be scheduled again."
 )
+NO_DAY = "No day is chosen. Expected today or a later day."
 NOTHING_SCHEDULED = "Preview first: the button 'Schedule these' belongs to a preview of the same choice."
 
 
@@ -42,6 +47,7 @@ class Planning:
 
     Args:
         chosen: Gives the choice now on the page.
+        form: The fields of the choice; where one cannot be used, nothing can be previewed or scheduled.
         changed: Called after something was written, so that the page is read anew.
         lock: Called with True before and False after long work.
 
@@ -49,11 +55,15 @@ class Planning:
         widget: What is displayed.
         preview, schedule: The two long works.
         undo, stop: Buttons that ask first.
+        day, move: Where all contacts are moved to; the button waits for a day that can be used.
+        fields: What is asked of the day.
         message: Where the outcome of the other buttons is told.
     """
 
-    def __init__(self, chosen: Callable[[], Choice], changed: Callable[[], None], lock: Callable[[bool], None]) -> None:
-        self._chosen, self._changed, self._lock = chosen, changed, lock
+    def __init__(
+        self, chosen: Callable[[], Choice], form: Fields, changed: Callable[[], None], lock: Callable[[bool], None]
+    ) -> None:
+        self._chosen, self._form, self._changed, self._lock = chosen, form, changed, lock
         self._loop: Loop | None = None
         self._nurture: Nurture | None = None
         self._previewed: Previewed | None = None
@@ -71,15 +81,20 @@ class Planning:
             description="Move all to", style={"description_width": "initial"}, layout={"width": "17em"}
         )
         self.move = button("Move")
+        self.fields = Fields()
+        day = self.fields.check(self.day, day_rule(lambda: self._loop, NO_DAY))
+        self.day.observe(checked(self.message)(lambda _: self.draw()), "value")
         self.pause.on_click(checked(self.message)(lambda _: self.message.good(self._pause_all())))
         self.resume.on_click(checked(self.message)(lambda _: self.message.good(self._resume_all())))
         self.move.on_click(checked(self.message)(lambda _: self.message.good(self._move_all())))
+        moving = row(day, self.move)
+        moving.layout.align_items = "flex-start"  # the sentence below the day moves no button
         self._writing = widgets.VBox([
             row(self.schedule.button), self.schedule.running, self.schedule.message.widget, row(self.undo.widget),
         ])  # fmt: skip
         self._storm = widgets.VBox([
-            widgets.HTML("<h4>For the whole storm</h4>"), row(self.pause, self.resume, self.stop.widget),
-            row(self.day, self.move),
+            widgets.HTML("<h3>For the whole storm</h3>"), row(self.pause, self.resume, self.stop.widget),
+            moving,
         ])  # fmt: skip
         self.widget = widgets.VBox([
             row(self.preview.button), self.preview.running, self.preview.message.widget, self.result, self._writing,
@@ -108,13 +123,18 @@ class Planning:
         may_write = nurture is not None and nurture.may_write
         is_stopped = nurture is not None and nurture.standing.state == "stopped"
         goes = before is not None and bool((before.shown["outcome"] == "scheduled").any())
-        self.preview.button.disabled = nurture is None or self._busy
-        self.schedule.button.disabled = not goes or is_stopped or self._busy
-        self.schedule.button.tooltip = "" if goes else NOTHING_SCHEDULED
+        self._form.look()  # another storm may be another company's, where it may be another day
+        fault = self._form.fault
+        self.preview.button.disabled, self.preview.button.tooltip = nurture is None or self._busy or bool(fault), fault
+        self.schedule.button.disabled = not goes or is_stopped or self._busy or bool(fault)
+        self.schedule.button.tooltip = fault or ("" if goes else NOTHING_SCHEDULED)
         pending = nurture is not None and len(nurture.week) + nurture.homes("scheduled") + nurture.homes("paused") > 0
         state = nurture.standing.state if nurture is not None else "open"
         self.pause.disabled, self.resume.disabled = state != "open" or self._busy, state == "open" or self._busy
-        self.stop.button.disabled, self.move.disabled = state == "stopped" or self._busy, not pending or self._busy
+        self.stop.button.disabled, self.day.disabled = state == "stopped" or self._busy, not pending or self._busy
+        self.fields.look()
+        self.move.disabled = self.day.disabled or bool(self.fields.fault)
+        self.move.tooltip = self.fields.fault if pending else "No contact is to come."
         show(self._writing, may_write)
         show(self._storm, may_write)
         show(self.undo.widget, bool(self._just_scheduled))
@@ -184,8 +204,7 @@ class Planning:
         return self._told(f"The nurture of this storm is stopped: {markup.count(steps, 'contact')} ended.")
 
     def _move_all(self) -> str:
-        if self.day.value is None:
-            raise BadInput("No day is chosen.", "Expected the day of the next contact.", "Choose one beside 'Move'.")
+        day_rule(lambda: self._loop, NO_DAY)(self.day.value)  # a press may be older than what disabled the button
         moved = self._open()[0].reschedule(None, self.day.value)
         refused = int((moved["outcome"] == "refused").sum())
         more = f" {markup.count(refused, 'contact')} could not be placed within the rules." if refused else ""
@@ -201,3 +220,21 @@ class Planning:
         if self._loop is None or self._nurture is None:
             raise BadInput("No storm is open.", "", "Choose a company and a storm first.")
         return self._loop, self._nurture, self._chosen()
+
+
+def day_rule(loop: Callable[[], Loop | None], missing: str = "") -> Rule:
+    """The rule of a day on which contacts may begin, on the clock of the loop's company.
+
+    Args:
+        loop: Gives the loop; None: no storm is open, and every day will do.
+        missing: What is said where no day is chosen; '': none is needed.
+    """
+
+    def rule(day: date | None) -> None:
+        one = loop()
+        if day is None and missing:
+            raise BadInput(missing)
+        if day is not None and one is not None:
+            check_day(day, clock.now().astimezone(zone(one.time_zone) or UTC).date())
+
+    return rule

@@ -21,11 +21,11 @@ STATES = {
 }
 
 HOMES: list[dict[str, Any]] = [
-    {"label": "Address", "kind": "text", "narrow": True},
-    {"label": "ZIP", "kind": "text", "narrow": False},
-    {"label": "Uplift", "kind": "number", "narrow": False},
-    {"label": "Advice", "kind": "text", "narrow": False},
-    {"label": "Job", "kind": "text", "narrow": False},
+    {"label": "Address", "by": "address", "kind": "text", "narrow": True},
+    {"label": "ZIP", "by": "zip", "kind": "text", "narrow": False},
+    {"label": "Uplift", "by": "uplift", "kind": "number", "narrow": False},
+    {"label": "Advice", "by": "advice", "kind": "text", "narrow": False},
+    {"label": "Job", "by": "job", "kind": "text", "narrow": False},
     {"label": "Next contact", "kind": "text", "narrow": True},
     {"label": "Why not now", "kind": "text", "narrow": False},
 ]

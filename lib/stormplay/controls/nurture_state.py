@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from stormplay.controls.plan import row_of
+from stormplay.ordering import Order
 
 
 class Loop(Protocol):
@@ -18,7 +19,8 @@ class Loop(Protocol):
     company: str
     time_zone: str
 
-    def candidates(self, threshold: float, page: int, page_size: int, search: str | None) -> pd.DataFrame: ...  # noqa: D102
+    def candidates(self, threshold: float, page: int, page_size: int, search: str | None, *,  # noqa: D102
+                   order: Order = None) -> pd.DataFrame: ...  # fmt: skip
     def count(self, threshold: float, search: str | None) -> int: ...  # noqa: D102
     def standing(self, threshold: float, sequence_type: str, **since: Any) -> Any: ...  # noqa: D102
     def week(self, days: float = 7, **since: Any) -> pd.DataFrame: ...  # noqa: D102

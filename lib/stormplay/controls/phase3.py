@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
@@ -101,25 +102,25 @@ def phase3(
     sources = Sources(builder, tenants, storms, reports, swath)
     if not interactive:
         return Report(sources.open(str(tenant), str(storm))[1], timezone, still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({
+    asked = query.asked({
         "tenant": str(tenant), "storm": str(storm), "max_per_route": max_per_route, "time_limit_s": float(time_limit_s),
-        "visit_type": visit_type, "shift_hours": float(shift_hours),
+        "visit_type": visit_type, "shift_hours": float(shift_hours), "route": "",
     })  # fmt: skip
-    usable, more = _usable(asked)
-    return Board(sources, usable, complaints + more, timezone, ScoreChip(score, live=live))
+    return Board(sources, _usable(asked), timezone, ScoreChip(score, live=live))
 
 
-def _usable(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The parameters with the usual in place of what cannot be used, and a sentence for each."""
-    found, complaints = dict(asked), []
+def _usable(asked: query.Asked) -> query.Asked:
+    """The same with the usual in place of what cannot be used, and a sentence for each."""
+    found: dict[str, Any] = dict(asked.values)
+    complaints = list(asked.complaints)
     usual = {"visit_type": "knock", "shift_hours": 0.0}
     for name, check in (("visit_type", check_visit), ("shift_hours", lambda hours: plan_form.hours_of(f"{hours:g}"))):
         try:
-            check(asked[name])
+            check(found[name])
         except BadInput as error:
             complaints.append(str(error))
             found[name] = usual[name]
-    return found, complaints
+    return replace(asked, values=found, complaints=tuple(complaints))
 
 
 class Report:

@@ -88,8 +88,9 @@ def phase4(
     sources = Sources(tracker, tenants, storms, reports, swath)
     if not interactive:
         return Report(*sources.open(str(tenant), str(storm)), still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "find": find})
-    return JobBoard(sources, asked, complaints, ScoreChip(score, live=live))
+    choices = {"find": find, "status": "", "route": "", "job": ""}
+    asked = query.asked({"tenant": str(tenant), "storm": str(storm), **choices}, written=("find",))
+    return JobBoard(sources, asked, ScoreChip(score, live=live))
 
 
 class Report:

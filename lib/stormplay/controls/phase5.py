@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -100,13 +101,13 @@ def phase5(
         choice = Choice(float(threshold), sequence_type)
         opened = sources.open(str(tenant), str(storm), choice)
         return Report(*opened, page_size, still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({
+    asked = query.asked({
         "tenant": str(tenant), "storm": str(storm), "threshold": float(threshold), "sequence_type": sequence_type,
-        "page_size": page_size,
-    })  # fmt: skip
-    asked["page_size"] = min(max(int(asked["page_size"]), 1), LARGEST_PAGE)
-    asked["threshold"] = min(max(float(asked["threshold"]), 0.0), 1.0)
-    return Desk(sources, asked, complaints, ScoreChip(score, live=live))
+        "page_size": page_size, "search": "",
+    }, written=("search",))  # fmt: skip
+    within = {"page_size": min(max(int(asked["page_size"]), 1), LARGEST_PAGE),
+              "threshold": min(max(float(asked["threshold"]), 0.0), 1.0)}  # fmt: skip
+    return Desk(sources, replace(asked, values={**asked.values, **within}), ScoreChip(score, live=live))
 
 
 class Report:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import pandas as pd
 
 from stormplay.units import METRES_PER_MILE
+
+MOST_LIKELY = 4  # storms of which one may be chosen next
+Hail = tuple[pd.DataFrame, dict[str, Any] | None]
+"""The reports of a day, and GeoJSON of the hail that is modelled from them."""
+
+
+def no_ledger() -> pd.DataFrame:
+    """A ledger before it is read. Made when asked for: text reserves a gigabyte, in each kernel."""
+    words = pd.Series(dtype=str)
+    return pd.DataFrame({"outcome": words, "reason": words, "properties": pd.Series(dtype=int)})
 
 
 class Builder(Protocol):
@@ -26,7 +37,7 @@ class Builder(Protocol):
     def get_routes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_stops(self, route_id: Any = None) -> pd.DataFrame: ...  # noqa: D102
     def get_ledger(self) -> pd.DataFrame: ...  # noqa: D102
-    def assign_crew(self, route_id: Any, crew_name: str | None) -> None: ...  # noqa: D102
+    def assign_crew(self, route_id: Any, crew_name: str | None, **only: str | None) -> None: ...  # noqa: D102
     def export_route_csv(self, route_id: Any) -> str: ...  # noqa: D102
     def find_ready(self, address: str, most: int = 20) -> pd.DataFrame: ...  # noqa: D102
     def add_stop(self, property_id: Any, *, route_id: Any = None) -> Any: ...  # noqa: D102
@@ -88,9 +99,8 @@ class Plan:
 
     def again(self, builder: Builder) -> Plan:
         """Read what may have changed."""
-        names = self.company, self.storm_name, self.storm_status
-        read_again = read(builder, names, self.reports, self.contours)
-        return replace(read_again, is_synthetic=self.is_synthetic, may_plan=self.may_plan)
+        way = replace(self, routes=builder.get_routes(), stops=builder.get_stops(), depot=builder.depot)
+        return _with_rest(way, builder)
 
     def with_routes(self, builder: Builder) -> Plan:
         """Read the routes alone: who has them and how far they are. The same plan where there are others."""
@@ -125,23 +135,42 @@ class Sources:
     storms: Callable[[str], pd.DataFrame]
     reports: Callable[[date], pd.DataFrame]
     swath: Callable[[pd.DataFrame], Any]
+    _hail: dict[date, Hail] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def open(self, tenant: str, storm: str) -> tuple[Builder, Plan]:
+    def open(self, tenant: str, storm: str, early: Callable[[Plan], None] | None = None) -> tuple[Builder, Plan]:
         """Open a storm and read all of it.
+
+        Args:
+            tenant, storm: Slugs or ids.
+            early: Called with a plan that has what a map shows and nothing else yet, before the rest is read.
 
         Raises:
             UnknownTenant: If no such tenant is open to this person.
             UnknownStorm: If the tenant has no such storm.
         """
         builder = self.builder(tenant, storm)
-        company = row_of(self.tenants(), "tenant_id", tenant)
         found = row_of(self.storms(tenant), "storm_id", storm)
-        reports = self.reports(found["event_date"])
-        contours = self.swath(reports).contours() if len(reports) else None
-        names = str(company["org_name"]), str(found["name"]), str(found["status"])
+        reports, contours = self._hail_of(found["event_date"])
+        way = Plan("", str(found["name"]), str(found["status"]), builder.get_routes(), builder.get_stops(), no_ledger(),
+                   None, builder.depot, reports, contours)  # fmt: skip
+        if early is not None:
+            early(way)
+        company = row_of(self.tenants(), "tenant_id", tenant)
         may_plan, is_synthetic = company.get("role") != "viewer", bool(company.get("is_synthetic"))
-        plan = read(builder, names, reports, contours)
-        return builder, replace(plan, is_synthetic=is_synthetic, may_plan=may_plan)
+        named = replace(way, company=str(company["org_name"]), is_synthetic=is_synthetic, may_plan=may_plan)
+        return builder, _with_rest(named, builder)
+
+    def likely(self, storms: pd.DataFrame) -> list[Callable[[], object]]:
+        """What makes the hail of a company's newest storms ready, a piece a day; none for days that are."""
+        days = [day for day in storms["event_date"].tolist()[:MOST_LIKELY] if day not in self._hail]
+        return [partial(self._hail_of, day) for day in days]
+
+    def _hail_of(self, day: date) -> Hail:
+        """The reports of a day and their contours; of a day that was asked for before, what they were."""
+        if day not in self._hail:
+            reports = self.reports(day)
+            self._hail[day] = reports, self.swath(reports).contours() if len(reports) else None
+        return self._hail[day]
 
 
 def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, Any]:
@@ -150,20 +179,14 @@ def row_of(frame: pd.DataFrame, id_column: str, wanted: object) -> Mapping[str, 
     return {} if hit.empty else dict(hit.iloc[0])
 
 
-def read(builder: Builder, names: tuple[str, str, str], reports: pd.DataFrame, contours: dict[str, Any] | None) -> Plan:
-    """Read a builder's frames; `names` are company, storm and the storm's status."""
-    routes, stops = builder.get_routes(), builder.get_stops()
-    return Plan(
-        *names,
-        routes=routes,
-        stops=stops,
+def _with_rest(plan: Plan, builder: Builder) -> Plan:
+    """Read what a map does not show."""
+    return replace(
+        plan,
         ledger=builder.get_ledger(),
         as_of=builder.as_of,
         made_with=builder.made_with,
-        revision=builder.get_revision(routes, stops),
-        depot=builder.depot,
-        reports=reports,
-        contours=contours,
+        revision=builder.get_revision(plan.routes, plan.stops),
     )
 
 

@@ -10,8 +10,9 @@ import ipywidgets as widgets
 
 from stormplay.controls import markup
 from stormplay.controls.asking import TALL, row, show
+from stormplay.controls.fields import Fields
 from stormplay.errors import BadInput
-from stormplay.visits import VISITS
+from stormplay.visits import VISITS, check_limit
 
 EVEN_DAYS = 0.1  # no route has more work than the mean by a larger share
 OWN_GROUND_M = 200.0  # driving that one home less in another crew's territory is worth
@@ -33,11 +34,12 @@ class PlanForm:
         widget: What is displayed.
         limit, visit, longest_day, even_days, own_ground: The fields.
         more: Unfolds all but the first.
+        fields: What is asked of them.
     """
 
     def __init__(self, asked: Mapping[str, Any], button: widgets.Button) -> None:
         self.limit = widgets.IntText(
-            value=int(asked["max_per_route"]), description="Stops per route, at most",
+            value=int(asked["max_per_route"]), description="Stops per route, at most", continuous_update=True,
             style={"description_width": "initial"}, layout=widgets.Layout(width="18em"),
         )  # fmt: skip
         kinds = [(f"{visit.label} ({visit.minutes:.0f} minutes)", name) for name, visit in VISITS.items()]
@@ -52,11 +54,14 @@ class PlanForm:
         )
         self.more = widgets.ToggleButton(layout=TALL | {"width": "auto"})
         told = widgets.HTML(markup.note(_TOLD))
-        pairs = [row(self.visit, self.longest_day), row(self.even_days, self.own_ground)]
+        self.fields = Fields(button)
+        limit = self.fields.check(self.limit, check_limit)
+        longest = self.fields.check(self.longest_day, hours_of)
+        pairs = [row(self.visit, longest), row(self.even_days, self.own_ground)]
         for pair in pairs:
             pair.layout.grid_gap = "8px 24px"
         self._rest = widgets.VBox([*pairs, told])
-        self.widget = widgets.VBox([row(self.limit, button, self.more), self._rest])
+        self.widget = widgets.VBox([row(limit, button, self.more), self._rest])
         for field in self._fields[1:]:
             field.observe(lambda _: self._count(), "value")
         self.more.observe(lambda change: show(self._rest, change["new"]), "value")
@@ -79,9 +84,10 @@ class PlanForm:
         self.more.description = f"More choices ({self._made} made)" if self._made else "More choices"
 
     def lock(self, locked: bool) -> None:
-        """Let nothing be changed."""
+        """Let nothing be changed, and no plan be made."""
         for field in self._fields:
             field.disabled = locked
+        self.fields.allow(not locked)
 
     def options(self) -> dict[str, Any]:
         """What was chosen, as `RouteBuilder.generate_routes` takes it; what was not chosen is not in it.

@@ -6,7 +6,8 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 from stormplay.errors import BadInput
 from stormplay.parameters import Parameter, Scalar, check
@@ -52,10 +53,73 @@ def overrides(
     return found, complaints
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a page is asked for, and how that is written into its address again.
+
+    Attributes:
+        usual: The notebook's parameters, and the page's own choices where nobody makes one, by name.
+        values: The same with those of the address in their place.
+        complaints: A sentence for everything in the address that could not be used.
+        written: Names whose value is as people write it.
+        kept_out: Names that an address may bring and that are never written into one: personal data.
+    """
+
+    usual: Mapping[str, Scalar]
+    values: Mapping[str, Scalar]
+    complaints: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    kept_out: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Scalar:
+        return self.values[name]
+
+    def again(self, text: str) -> Asked:
+        """The same page asked for by another query string, such as the one that somebody goes back to."""
+        return asked(self.usual, text, written=self.written, kept_out=self.kept_out)
+
+    def query(self, tenant: str | None, storm: str | None, choices: Mapping[str, Scalar]) -> str:
+        """The query string of what a page now shows; what is as usual is left out.
+
+        Args:
+            tenant: The slug of the company that is open; None: none is.
+            storm: The slug of the storm, likewise.
+            choices: What the reader has chosen beside it, by name. Other names stay as they were asked for. What no
+                address may hold is left out.
+        """
+        now: dict[str, Scalar | None] = {**self.values, **choices, "tenant": tenant, "storm": storm}
+        kept = {"tenant": tenant, "storm": storm}
+        kept |= {name: _text(value) for name, value in now.items()
+                 if name not in kept and value is not None and value != self.usual.get(name)}  # fmt: skip
+        return urlencode({name: text for name, text in kept.items() if text is not None and self._may_hold(name, text)})
+
+    def _may_hold(self, name: str, text: str) -> bool:
+        form = _WRITTEN if name in self.written else _NAME
+        return name in self.usual and name not in self.kept_out and (not text or form.fullmatch(text) is not None)
+
+
+def asked(
+    usual: Mapping[str, Scalar], text: str | None = None, *, written: Sequence[str] = (), kept_out: Sequence[str] = ()
+) -> Asked:
+    """Read what a page is asked for; see `overrides` for the rules and `Asked` for the names.
+
+    Args:
+        usual: The notebook's parameters and the page's own choices with their defaults.
+        text: The query string; None: the environment's.
+        written, kept_out: As in `Asked`.
+    """
+    values, complaints = overrides(usual, text, written)
+    return Asked(dict(usual), values, tuple(complaints), tuple(written), tuple(kept_out))
+
+
 def is_served_without(name: str) -> bool:
     """Whether this is a served page whose address does not name a parameter: nobody chose its value."""
     given = os.environ.get("QUERY_STRING")
     return given is not None and name not in dict(parse_qsl(given[:LONGEST], keep_blank_values=True))
+
+
+def _text(value: Scalar) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plain(name: str, text: str, form: re.Pattern[str]) -> str:

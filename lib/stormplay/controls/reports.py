@@ -9,8 +9,9 @@ from uuid import UUID
 import pandas as pd
 from IPython.display import HTML
 
-from stormplay.controls import markup, query
+from stormplay.controls import markup
 from stormplay.controls import reports_sections as sections
+from stormplay.controls.by_storm import opened
 from stormplay.controls.following import MakeListener
 from stormplay.controls.record import Recorded
 from stormplay.controls.reports_board import ReportsBoard
@@ -74,14 +75,13 @@ def reports_page(
     Raises:
         StormplayError: Only where not interactive; a live page says it in a sentence instead.
     """
-    if not interactive:
-        sources = Sources(desk, tenants, storms, float(max_age_h))
-        return Report(sources.open(str(tenant), str(storm))[1], still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides(
-        {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h)},
+    return opened(
+        {"tenant": str(tenant), "storm": str(storm), "max_age_h": float(max_age_h), "report": "", "status": ""},
+        interactive=interactive,
+        sources=lambda given: Sources(desk, tenants, storms, float(given["max_age_h"])),
+        report=lambda made: Report(made.open(str(tenant), str(storm))[1], still(score, str(tenant), str(storm))),
+        board=lambda made, asked: ReportsBoard(made, asked, ScoreChip(score, live=live)),
     )
-    sources = Sources(desk, tenants, storms, float(asked["max_age_h"]))
-    return ReportsBoard(sources, asked, complaints, ScoreChip(score, live=live))
 
 
 class Report:

@@ -17,6 +17,7 @@ from stormplay.controls.live import PickTable
 from stormplay.controls.reports_state import STATUSES, Desk, Reports
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput, Busy, Cancelled, ReportFailed
+from stormplay.parameters import Scalar
 
 PAGE = 25
 ANY = ""
@@ -32,6 +33,7 @@ class History:
 
     Args:
         message: Where the page says what went wrong.
+        filtered: Called after another filter was chosen.
 
     Attributes:
         widget: What is displayed.
@@ -39,7 +41,8 @@ class History:
         table, pager, run, csv: The rows now shown; which of them; the picked one; all of them as a file.
     """
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, filtered: Callable[[], object] = lambda: None) -> None:
+        self._filtered_by = filtered
         self._desk: Desk | None = None
         self._found = pd.DataFrame()
         self._name = ""
@@ -48,12 +51,13 @@ class History:
         self.status = widgets.Dropdown(
             description="Status", options=[("All statuses", ANY), *((each, each) for each in STATUSES)], **_LOOK
         )
-        self.table = PickTable(columns=sections.COLUMNS, label="Runs", has_search=False)
+        self.table = PickTable(columns=sections.COLUMNS, label="Runs", has_search=False, asks=True)
         self.pager = Pager(PAGE, self.draw, message)
         self.run = widgets.HTML()
         self.csv = FileWhenWanted(markup.note("All runs that match, as a file that is safe in a spreadsheet."))
         for field in (self.notebook, self.status):
             field.observe(checked(message)(lambda _: self._filtered()), "value")
+        self.table.observe(checked(message)(lambda _: self._filtered()), "order")
         self.table.observe(checked(message)(lambda change: self._picked(change["new"])), "selected")
         filters = row(self.notebook, self.status)
         self.widget = widgets.VBox([filters, self.table, self.pager.widget, self.run, self.csv.widget])
@@ -73,6 +77,16 @@ class History:
         show(self.widget, reports is not None)
         self.draw()
 
+    def take(self, notebook: str, status: str) -> None:
+        """Filter as an address asks; what there is not filters nothing."""
+        known = [[value for _, value in box.options] for box in (self.notebook, self.status)]
+        self.notebook.value = notebook if notebook in known[0] else ANY
+        self.status.value = status if status in known[1] else ANY
+
+    def choices(self) -> dict[str, Scalar]:
+        """The filters, as an address names them."""
+        return {"report": str(self.notebook.value), "status": str(self.status.value)}
+
     def draw(self) -> None:
         """Read and show the page of the history."""
         self.run.value = ""
@@ -83,7 +97,7 @@ class History:
         wanted = {"notebook": str(self.notebook.value), "status": str(self.status.value)}
         self.pager.over(self._desk.count_runs(**wanted))
         at = self.pager.rows
-        self._found = self._desk.get_runs(**wanted, limit=PAGE, skip=at.start)
+        self._found = self._desk.get_runs(**wanted, limit=PAGE, skip=at.start, order=self.table.ordered)
         self.table.empty = sections.NO_MATCH if any(wanted.values()) else sections.NO_RUN
         self.table.show(*sections.table_rows(self._found))
 
@@ -91,6 +105,7 @@ class History:
         if not self._quiet:
             self.pager.page = 1
             self.draw()
+            self._filtered_by()
 
     def _picked(self, run_id: str) -> None:
         hit = self._found[self._found["run_id"].astype(str) == run_id] if len(self._found) else self._found

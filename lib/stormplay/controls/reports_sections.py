@@ -24,14 +24,14 @@ NEXT: dict[str, str] = {
 }
 
 COLUMNS: list[dict[str, Any]] = [
-    {"label": "Report", "kind": "text", "narrow": True},
-    {"label": "Started, UTC", "kind": "text", "narrow": True},
-    {"label": "Status", "kind": "badge", "narrow": True},
-    {"label": "Under whose rights", "kind": "text", "narrow": False},
-    {"label": "Took", "kind": "number", "narrow": False},
-    {"label": "Rows", "kind": "number", "narrow": False},
-    {"label": "Data as of", "kind": "text", "narrow": False},
-    {"label": "Code", "kind": "text", "narrow": False},
+    {"label": "Report", "by": "report", "kind": "text", "narrow": True},
+    {"label": "Started, UTC", "by": "started", "kind": "text", "narrow": True},
+    {"label": "Status", "by": "status", "kind": "badge", "narrow": True},
+    {"label": "Under whose rights", "by": "by", "kind": "text", "narrow": False},
+    {"label": "Took", "by": "took", "kind": "number", "narrow": False},
+    {"label": "Rows", "by": "rows", "kind": "number", "narrow": False},
+    {"label": "Data as of", "by": "data", "kind": "text", "narrow": False},
+    {"label": "Code", "by": "code", "kind": "text", "narrow": False},
 ]
 
 

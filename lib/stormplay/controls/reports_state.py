@@ -12,6 +12,7 @@ import pandas as pd
 from stormplay import clock
 from stormplay.controls.plan import row_of
 from stormplay.errors import BadInput
+from stormplay.ordering import Order
 
 Word = Literal["fresh", "failed since", "too old", "never made"]
 
@@ -25,7 +26,8 @@ class Desk(Protocol):
 
     def get_notebooks(self) -> list[str]: ...  # noqa: D102
     def get_standing(self) -> pd.DataFrame: ...  # noqa: D102
-    def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0) -> pd.DataFrame: ...  # noqa: D102
+    def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0,  # noqa: D102
+                 order: Order = None) -> pd.DataFrame: ...  # fmt: skip
     def count_runs(self, notebook: str = "", status: str = "") -> int: ...  # noqa: D102
     def export_runs_csv(self, notebook: str = "", status: str = "") -> str: ...  # noqa: D102
     def get_files(self, run_id: str) -> Sequence[Any]: ...  # noqa: D102

@@ -83,8 +83,8 @@ def score(
     sources = Sources(score, tenants, storms)
     if not interactive:
         return Report(sources.open(str(tenant), str(storm), str(compare_with))[1])
-    asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "compare_with": str(compare_with)})
-    return ScoreBoard(sources, asked, complaints, ScoreChip(score, links=False, live=live))
+    asked = query.asked({"tenant": str(tenant), "storm": str(storm), "compare_with": str(compare_with)})
+    return ScoreBoard(sources, asked, ScoreChip(score, links=False, live=live))
 
 
 class Report:

@@ -2,72 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
-from stormplay.controls import markup
 from stormplay.controls import score_charts as drawn
 from stormplay.controls import score_sections as sections
-from stormplay.controls.asking import look_again, top
+from stormplay.controls.asking import top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import EVERYTHING, read_beside
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.live import ChartFrame, KeptHtml
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.score_state import Play, Sources, StormScore, totals
-from stormplay.controls.selectors import Selectors
+from stormplay.parameters import Scalar
 
 BEFORE = "the storm before"
 
 
-class ScoreBoard:
+class ScoreBoard(ByStorm):
     """One storm's score with controls. Made by `score`.
 
     Attributes:
         play: What is now shown; None where nothing could be opened.
-        message: Where the page says what went wrong with a choice.
         other: The storm to compare with.
         charts: The charts by name.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
-        self._sources, self._asked, self._chip = sources, dict(asked), chip
+    NO_STORM = sections.NO_STORM
+
+    def __init__(self, sources: Sources, asked: Asked, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources = sources
         self._score: StormScore | None = None
         self.play: Play | None = None
-        self.message = Message()
         self._html: dict[str, Any] = {"answer": widgets.HTML()}
         self._html |= {name: KeptHtml() for name in ("components", "verdict", "arms", "changes", "compared", "steps")}
         self.charts = {name: ChartFrame() for name in ("gauge", "waterfall", "lift", "history", "comparison")}
-        self._choice = widgets.VBox([])
-        self.again = look_again(self._look_again, self.message)
         self.other = widgets.Dropdown(
             options=[(BEFORE, "")], description="Against", style={"description_width": "5.5em"},
             layout=widgets.Layout(width="min(32em, 100%)"),
         )  # fmt: skip
+        self._others: dict[str, str] = {}
         self._quiet = False
         self.other.observe(checked(self.message)(lambda change: self._compare_with(change["new"])), "value")
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(self._draw)()
+        self._begin()
         chip.following.also(self._follow)
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say what the score is, what is not measurable yet, and how old the data are."""
         return top(self.message, self._html["answer"], *self._chip.following.marks)
-
-    def choose(self) -> widgets.Widget:
-        """Choose company and storm."""
-        return widgets.VBox([self._choice, widgets.Box([self.again])])
 
     def made_of(self) -> widgets.Widget:
         """Show what the score is made of."""
@@ -96,20 +84,8 @@ class ScoreBoard:
 
     # ---- choosing
 
-    def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
-        self._open(self._selectors.tenant, self._selectors.storm, str(self._asked["compare_with"]))
-
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        try:
-            self._open(tenant, storm, "")
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None, other: str) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
+        other = str(asked["compare_with"]) if asked else ""
         self._score, self.play = None, None
         if tenant is not None and storm is not None:
             self._score, self.play = self._sources.open(tenant, storm, other)
@@ -119,11 +95,11 @@ class ScoreBoard:
         """Which storms this one can be compared with."""
         storms = self._selectors.storms if self._selectors else None
         others = [] if storms is None else storms[storms["slug"].astype(str) != storm].to_dict("records")
-        known = {str(row[name]): str(row["slug"]) for row in others for name in ("slug", "storm_id")}
+        self._others = {str(row[name]): str(row["slug"]) for row in others for name in ("slug", "storm_id")}
         self._quiet = True
         try:
             self.other.options = [(BEFORE, ""), *((str(row["name"]), str(row["slug"])) for row in others)]
-            self.other.value = known.get(other, "")
+            self.other.value = self._others.get(other, "")
         finally:
             self._quiet = False
 
@@ -133,12 +109,21 @@ class ScoreBoard:
         self.message.clear()
         self.play = self.play.against(self._score, other)
         self._draw_comparison(self.play)
+        self._tell()
+
+    def _take(self, asked: Asked) -> None:
+        other = self._others.get(str(asked["compare_with"]), "")
+        if other != self.other.value:
+            self.other.value = other
+
+    def _choices(self) -> dict[str, Scalar]:
+        return {"compare_with": str(self.other.value)} if self.play is not None else {}
 
     def _look_again(self) -> None:
         if self.play is not None:
             self.message.clear()
             other = self.other.value
-            self._open(self.play.tenant, self.play.storm, other)
+            self._score, self.play = self._sources.open(self.play.tenant, self.play.storm, other)
             self._draw()
 
     async def _follow(self, changed: frozenset[str]) -> None:
@@ -159,15 +144,14 @@ class ScoreBoard:
 
     # ---- drawing
 
-    def _draw(self) -> None:
+    def _draw(self, *, from_start: bool = False) -> None:
         play = self.play
         self._chip.show(self._selectors if play else None)
         for widget in (*self._html.values(), *self.charts.values(), self.other, self.again):
             widget.layout.display = None if play else "none"
         self._html["answer"].layout.display = None
         if play is None:
-            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
-            self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
+            self._html["answer"].value = self._nothing
             return
         self._draw_play(play)
 

@@ -57,6 +57,11 @@ class Selectors:
         """Slug of the chosen storm."""
         return self.storm_box.value  # type: ignore[no-any-return]
 
+    @property
+    def locked(self) -> bool:
+        """Whether nothing can be chosen just now."""
+        return bool(self.tenant_box.disabled)
+
     def choose(self, tenant: str, storm: str) -> None:
         """Choose by slug or id without calling `on_change`; 'newest' is the company's newest storm.
 

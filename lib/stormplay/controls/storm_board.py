@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
 from stormplay import charts
-from stormplay.controls import markup
 from stormplay.controls import storm_sections as sections
-from stormplay.controls.asking import look_again, show, top
+from stormplay.controls.asking import show, top
+from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.following import EVERYTHING
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.live import ChartFrame, KeptHtml
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
-from stormplay.controls.selectors import Selectors
 from stormplay.controls.storm_letters import Letters
 from stormplay.controls.storm_map import StormMap
 from stormplay.controls.storm_state import Desk, Sources, Storm, counted, totals
@@ -31,50 +29,37 @@ CHART_S = 2.0  # between two drawings of the chart
 Found = tuple[Storm, pd.DataFrame]
 
 
-class StormBoard:
+class StormBoard(ByStorm):
     """One storm as it comes in, with controls. Made by `storm_live`.
 
     Attributes:
         storm: What is now shown; None where nothing could be opened.
-        message: Where the page says what went wrong.
         map, chart, letters: The homes; events a minute; what could not be applied.
     """
 
-    def __init__(self, sources: Sources, asked: Mapping[str, Any], complaints: list[str], chip: ScoreChip) -> None:
-        self._sources, self._asked, self._chip = sources, dict(asked), chip
+    NO_STORM = sections.NO_STORM
+
+    def __init__(self, sources: Sources, asked: Asked, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources = sources
         self._desk: Desk | None = None
         self.storm: Storm | None = None
-        self.message = Message()
         self._html = {name: KeptHtml() for name in ("answer", "score", "feed", "positions")}
-        self._choice = widgets.VBox([])
-        self.again = look_again(self._look_again, self.message)
         self.map, self.chart = StormMap(), ChartFrame()
         self.letters = Letters(checked(self.message)(self._settled))
         self._charted_s = 0.0
         self._turn = asyncio.Lock()
         self._ticks: asyncio.Task[None] | None = None
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(self._draw)()
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
+        self._begin()
         chip.following.also(self._changed)
         with suppress(RuntimeError):  # no event loop: a page that is built in a test
             self._ticks = asyncio.get_running_loop().create_task(self._tick())
 
     # ---- sections
 
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
-
     def answer(self) -> widgets.Widget:
         """Say what the storm is doing, whether we keep up, and what could not be applied."""
         return top(self.message, *self._chip.following.marks, self._html["answer"])
-
-    def choose(self) -> widgets.Widget:
-        """Choose company and storm."""
-        return widgets.VBox([self._choice, widgets.Box([self.again])])
 
     def where(self) -> widgets.Widget:
         """Show the homes, coloured by modelled hail."""
@@ -102,20 +87,7 @@ class StormBoard:
 
     # ---- choosing
 
-    def _start(self) -> None:
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(str(self._asked["tenant"]), str(self._asked["storm"]))
-        self._open(self._selectors.tenant, self._selectors.storm)
-
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        try:
-            self._open(tenant, storm)
-        finally:
-            self._draw()  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self._desk, self.storm = None, None
         if tenant is not None and storm is not None:
             self._desk, homes, self.storm = self._sources.open(tenant, storm)
@@ -124,7 +96,7 @@ class StormBoard:
     def _look_again(self) -> None:
         if self.storm is not None:
             self.message.clear()
-            self._open(self.storm.tenant, self.storm.storm)
+            self._open(self.storm.tenant, self.storm.storm, None)
             self._draw()
 
     def _settled(self) -> None:
@@ -168,17 +140,16 @@ class StormBoard:
 
     # ---- drawing
 
-    def _draw(self) -> None:
+    def _draw(self, *, from_start: bool = False) -> None:
         storm = self.storm
         self._chip.show(self._selectors if storm else None)
         for widget in (self.map, self.chart, self.again, self.letters.widget):
             show(widget, storm is not None)
         self.letters.show(self._desk, storm)
         if storm is None:
-            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
             for widget in self._html.values():
                 widget.value = ""
-            self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
+            self._html["answer"].value = self._nothing
             return
         self._charted_s = 0.0
         self._draw_figures(storm)

@@ -20,11 +20,11 @@ PAGE = 25
 MOST_AT_ONCE = 5_000
 GONE = "It is settled already: others were quicker."
 COLUMNS: list[dict[str, Any]] = [
-    {"label": "Received, UTC", "kind": "text", "narrow": True},
-    {"label": "Reason", "kind": "badge", "narrow": True},
-    {"label": "What was wrong", "kind": "text", "narrow": False},
-    {"label": "Event", "kind": "text", "narrow": False},
-    {"label": "State", "kind": "badge", "narrow": True},
+    {"label": "Received, UTC", "by": "received", "kind": "text", "narrow": True},
+    {"label": "Reason", "by": "reason", "kind": "badge", "narrow": True},
+    {"label": "What was wrong", "by": "said", "kind": "text", "narrow": False},
+    {"label": "Event", "by": "event", "kind": "text", "narrow": False},
+    {"label": "State", "by": "state", "kind": "badge", "narrow": True},
 ]
 SHOWN = [("Waiting", "open"), ("Replayed", "replayed"), ("Discarded", "discarded"), ("All", "")]
 
@@ -51,7 +51,8 @@ class Letters:
         self.message = Message()
         self.status = widgets.Dropdown(description="Show", options=SHOWN, style={"description_width": "4em"},
                                        layout={"width": "min(20em, 100%)"})  # fmt: skip
-        self.table = PickTable(columns=COLUMNS, label="Messages that could not be applied", has_search=False)
+        self.table = PickTable(columns=COLUMNS, label="Messages that could not be applied", has_search=False,
+                               asks=True)  # fmt: skip
         self.pager = Pager(PAGE, self.draw, self.message)
         self.detail, self.reason = widgets.HTML(), widgets.HTML(markup.note(sections.READ_ONLY))
         self.replay, self.keep = button("Replay"), button("Take the replay back")
@@ -62,6 +63,7 @@ class Letters:
         self.replay.on_click(checked(self.message)(lambda _: self._replay()))
         self.keep.on_click(checked(self.message)(lambda _: self._take_back()))
         self.status.observe(checked(self.message)(lambda _: self._filtered()), "value")
+        self.table.observe(checked(self.message)(lambda _: self._filtered()), "order")
         self.table.observe(checked(self.message)(lambda _: self._show_picked()), "selected")
         self._rest = widgets.VBox([self.table, self.pager.widget, self.detail, self.actions])
         self.widget = widgets.VBox([
@@ -85,7 +87,7 @@ class Letters:
         status, picked = str(self.status.value), self.table.selected
         self._total = self._desk.count_letters(status)
         self.pager.over(self._total)
-        self._found = self._desk.get_letters(status, limit=PAGE, skip=self.pager.rows.start)
+        self._found = self._desk.get_letters(status, PAGE, self.pager.rows.start, self.table.ordered)
         self.table.empty = sections.NO_LETTER if status in ("open", "") else "None of them."
         ids = [str(letter) for letter in self._found["letter_id"]]
         self.table.show(ids, rows(self._found), picked if picked in ids else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -10,9 +11,11 @@ import pandas as pd
 from IPython.display import HTML
 
 from stormplay import charts, maps
-from stormplay.controls import markup, query, storm_letters
+from stormplay.controls import markup, storm_letters
 from stormplay.controls import storm_sections as sections
+from stormplay.controls.by_storm import opened
 from stormplay.controls.following import MakeListener
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import Score, ScoreChip, still
 from stormplay.controls.storm_board import StormBoard
@@ -83,16 +86,22 @@ def storm_live(
     Raises:
         StormplayError: Only where not interactive; a live page says it in a sentence instead.
     """
-    if not interactive:
-        sources = Sources(desk, tenants, storms, score, _checked(minutes))
-        return Report(*sources.open(str(tenant), str(storm)), still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({"tenant": str(tenant), "storm": str(storm), "minutes": int(minutes)})
+    return opened(
+        {"tenant": str(tenant), "storm": str(storm), "minutes": int(minutes)},
+        interactive=interactive,
+        usable=_usable,
+        sources=lambda given: Sources(desk, tenants, storms, score, _checked(given["minutes"])),
+        report=lambda made: Report(*made.open(str(tenant), str(storm)), still(score, str(tenant), str(storm))),
+        board=lambda made, asked: StormBoard(made, asked, ScoreChip(score, live=live)),
+    )
+
+
+def _usable(asked: Asked) -> Asked:
     try:
-        shown = _checked(asked["minutes"])
+        _checked(asked["minutes"])
     except BadInput as error:
-        shown = 30
-        complaints = [*complaints, str(error)]
-    return StormBoard(Sources(desk, tenants, storms, score, shown), asked, complaints, ScoreChip(score, live=live))
+        return replace(asked, values={**asked.values, "minutes": 30}, complaints=(*asked.complaints, str(error)))
+    return asked
 
 
 def _checked(minutes: Any) -> int:

@@ -42,8 +42,7 @@ class StormMap(MapFrame):
         self.homes, self._drawn = homes.reset_index(drop=True), len(homes)
         self._places = {str(home): place for place, home in enumerate(self.homes["property_id"])}
         self._values = maps.impact_bytes(self.homes["sii_score"])
-        self.label = str(drawn.get_root().title)
-        self.document = maps.map_document(drawn)
+        self.draw(drawn)
 
     def change(self, changed: pd.DataFrame) -> int:
         """Show what has changed, and homes that are new. Returns how many dots that were.

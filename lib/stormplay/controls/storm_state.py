@@ -13,6 +13,7 @@ import pandas as pd
 from stormplay import clock
 from stormplay.controls.plan import row_of
 from stormplay.controls.score_chip import Score
+from stormplay.ordering import Order
 from stormplay.storms import BANDS, impact_band
 
 Reading = Literal["not begun", "keeps up", "behind", "nobody reads"]
@@ -30,7 +31,8 @@ class Desk(Protocol):
     def get_homes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_changes(self) -> pd.DataFrame: ...  # noqa: D102
     def get_newest(self, limit: int = 20) -> pd.DataFrame: ...  # noqa: D102
-    def get_letters(self, status: str = "open", limit: int = 25, skip: int = 0) -> pd.DataFrame: ...  # noqa: D102
+    def get_letters(self, status: str = "open", limit: int = 25, skip: int = 0,  # noqa: D102
+                    order: Order = None) -> pd.DataFrame: ...  # fmt: skip
     def count_letters(self, status: str = "open") -> int: ...  # noqa: D102
     def export_letters_csv(self, status: str = "") -> str: ...  # noqa: D102
     def replay(self, letter_ids: Sequence[str]) -> int: ...  # noqa: D102

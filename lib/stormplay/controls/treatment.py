@@ -99,19 +99,13 @@ def treatment(
     """
     sources = Sources(policy, experiment, models, scorer, tenants, storms)
     if not interactive:
-        one = sources.open(str(tenant), str(storm), _wanted(crew_days, uplift_min))[1]
+        wanted = Wanted(crew_days=float(crew_days) or None, uplift_min=float(uplift_min) or None)
+        one = sources.open(str(tenant), str(storm), wanted)[1]
         return Report(one, still(score, str(tenant), str(storm)))
-    asked, complaints = query.overrides({
+    asked = query.asked({
         "tenant": str(tenant), "storm": str(storm), "crew_days": float(crew_days), "uplift_min": float(uplift_min),
     })  # fmt: skip
-    wanted = _wanted(float(asked["crew_days"]), float(asked["uplift_min"]))
-    return board.TreatmentBoard(
-        sources, (str(asked["tenant"]), str(asked["storm"]), wanted), complaints, ScoreChip(score, live=live)
-    )
-
-
-def _wanted(crew_days: float, uplift_min: float) -> Wanted:
-    return Wanted(crew_days=crew_days or None, uplift_min=uplift_min or None)
+    return board.TreatmentBoard(sources, asked, ScoreChip(score, live=live))
 
 
 class Report:

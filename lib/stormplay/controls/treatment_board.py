@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +15,18 @@ from stormplay.controls import treatment_charts as drawn
 from stormplay.controls import treatment_models as models
 from stormplay.controls import treatment_policy as policy
 from stormplay.controls import treatment_sections as sections
-from stormplay.controls.asking import look_again, top
-from stormplay.controls.guard import Message, checked
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.asking import top
+from stormplay.controls.by_storm import ByStorm
+from stormplay.controls.live import ChartFrame, KeptHtml
+from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip, is_served, link_to
-from stormplay.controls.selectors import Selectors
 from stormplay.controls.treatment_apply import Applying, TakeAlong
 from stormplay.controls.treatment_rules import RulesForm
 from stormplay.controls.treatment_sources import Opened, Sources, names_of
 from stormplay.controls.treatment_state import Treatment, Wanted, totals
 from stormplay.controls.treatment_training import Training
+from stormplay.parameters import Scalar
 
 NEXT_ACT = "phase3_routes.ipynb"
 EVEN = "sp-even"  # charts of equal width
@@ -44,49 +46,35 @@ CHARTS: dict[str, Callable[[Treatment], Chart]] = {
 }  # fmt: skip
 
 
-class TreatmentBoard:
+class TreatmentBoard(ByStorm):
     """One storm's treatment with controls. Made by `treatment`.
 
     Attributes:
         treatment: What is now shown; None where nothing could be opened.
-        message: Where the page says what went wrong with a choice.
         form, applying, file_part, training: The parts with controls of their own.
         charts: The charts by name.
     """
 
-    def __init__(
-        self, sources: Sources, asked: tuple[str, str, Wanted], complaints: list[str], chip: ScoreChip
-    ) -> None:
-        self._sources, self._asked, self._chip = sources, asked, chip
+    NO_STORM = sections.NO_STORM
+
+    def __init__(self, sources: Sources, asked: Asked, chip: ScoreChip) -> None:
+        super().__init__(sources, asked, chip)
+        self._sources = sources
         self._opened: Opened | None = None
         self.treatment: Treatment | None = None
-        self.message = Message()
-        self._html = {name: widgets.HTML() for name in WORDS}
+        self._html = {name: KeptHtml() for name in WORDS}
         self.charts = {name: ChartFrame() for name in CHARTS}
-        self._choice, self._next = widgets.VBox([]), widgets.HTML()
-        self.again = look_again(self._changed, self.message)
-        self.form = RulesForm(asked[2], self._retried, self.message)
-        self.applying = Applying(self._changed, self._take, self._lock)
+        self._next = widgets.HTML()
+        self.applying = Applying(self._changed, self._tried, self._lock)
+        self.form = RulesForm(wanted_of(asked), self.applying.lock, self._retried, self.message)
         self.file_part, self.training = TakeAlong(), Training(self._changed, self._lock)
-        self._selectors: Selectors | None = None
-        checked(self.message)(self._start)()
-        checked(self.message)(lambda: self._draw(from_start=True))()
-        if complaints:
-            self.message.error(" ".join([*complaints, self.message.text]).strip())
+        self._begin()
 
     # ---- sections
-
-    def header(self) -> widgets.Widget:
-        """Show the Storm Play Score."""
-        return self._chip.widget
 
     def answer(self) -> widgets.Widget:
         """Say whether the visits worked, who is visited and what made the numbers, with the age of the data."""
         return top(self.message, self._html["answer"])
-
-    def choose(self) -> widgets.Widget:
-        """Choose company and storm."""
-        return widgets.VBox([self._choice, widgets.Box([self.again])])
 
     def worked(self) -> widgets.Widget:
         """Say whether the visits worked, or that it is too early."""
@@ -127,25 +115,34 @@ class TreatmentBoard:
 
     # ---- choosing
 
-    def _start(self) -> None:
-        tenant, storm, wanted = self._asked
-        self._selectors = Selectors(self._sources.tenants(), self._sources.storms, self._chosen, self.message)
-        self._choice.children = (self._selectors.widget,)
-        self._selectors.begin(tenant, storm)
-        self._open(self._selectors.tenant, self._selectors.storm, wanted)
-
-    def _chosen(self, tenant: str, storm: str | None) -> None:
-        self.message.clear()
-        try:
-            self._open(tenant, storm, Wanted())
-        finally:
-            self._draw(from_start=True)  # after a failure too: the former choice must not stay in view
-
-    def _open(self, tenant: str | None, storm: str | None, wanted: Wanted) -> None:
+    def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
         self._opened, self.treatment = None, None
         if tenant is not None and storm is not None:
-            self._opened, self.treatment = self._sources.open(tenant, storm, wanted)
+            self._opened, self.treatment = self._sources.open(tenant, storm, wanted_of(asked))
             self.form.show(self.treatment.trial.rules)
+
+    def _look_again(self) -> None:
+        self._changed()
+
+    def _take(self, asked: Asked) -> None:
+        """Rules to try out, where they are not those that stand in the editors."""
+        if self.treatment is None or asked is self._asked or not self._differs(asked):
+            return
+        self.form.show(wanted_of(asked).over(self.treatment.rules))
+        self._retried()
+
+    def _differs(self, asked: Asked) -> bool:
+        choices = {"crew_days": 0.0, "uplift_min": 0.0} | self._choices()
+        return any(not math.isclose(float(asked[name]), float(now), abs_tol=1e-6) for name, now in choices.items())
+
+    def _choices(self) -> dict[str, Scalar]:
+        """What is tried out beside the company's rules; 0: as these say."""
+        if self.treatment is None:
+            return {}
+        rules, wanted = self.treatment.rules, self.form.wanted()
+        days, least = wanted.crew_days or 0.0, wanted.uplift_min or 0.0
+        return {"crew_days": 0.0 if math.isclose(days, float(rules.crew_days or 0)) else days,
+                "uplift_min": 0.0 if math.isclose(least, float(rules.uplift_min), abs_tol=1e-6) else least}  # fmt: skip
 
     # ---- trying out and writing
 
@@ -156,8 +153,9 @@ class TreatmentBoard:
         self.message.clear()
         self.treatment = replace(self.treatment, trial=self._opened.tried(self.treatment.rules, self.form.wanted()))
         self._draw_trial(self.treatment)
+        self._tell()
 
-    def _take(self, rules: object) -> None:
+    def _tried(self, rules: object) -> None:
         self.form.show(rules)
         self._retried()
 
@@ -171,11 +169,8 @@ class TreatmentBoard:
 
     def _lock(self, running: bool) -> None:
         self.form.lock(running, is_drawn=self.treatment is not None and self.treatment.is_drawn)
-        for part in (self.applying.apply, self.applying.keep):
-            part.button.disabled = running or part.button.disabled
-        self.again.disabled = running
-        if self._selectors is not None:
-            self._selectors.lock(running)
+        self.applying.lock()
+        self._lock_choice(running)
         if not running:
             self.applying.show(self._opened, self.treatment)
 
@@ -193,8 +188,7 @@ class TreatmentBoard:
         self.file_part.show(self._opened, one)
         self.training.show(self._opened, one, from_start=from_start)
         if one is None:
-            none_yet = self._selectors is not None and self._selectors.tenant and not len(self._selectors.storms)
-            self._html["answer"].value = markup.empty(sections.NO_STORM) if none_yet else ""
+            self._html["answer"].value = self._nothing
             return
         for name, write in WORDS.items():
             if name not in TRIED:
@@ -213,6 +207,13 @@ class TreatmentBoard:
         self.form.draw(one)
         self.charts["curve"].show(CHARTS["curve"](one))
         self.applying.show(self._opened, one, from_start=from_start)
+
+
+def wanted_of(asked: Asked | None) -> Wanted:
+    """The rules that an address asks to try out; None: the company's own."""
+    if asked is None:
+        return Wanted()
+    return Wanted(crew_days=float(asked["crew_days"]) or None, uplift_min=float(asked["uplift_min"]) or None)
 
 
 def _even(*parts: widgets.Widget) -> widgets.Widget:

@@ -17,11 +17,21 @@ NOT_YOURS = (
     "You can try all rules out; nothing is written."
 )
 TAKING_BACK = (
+    "It is decided at the moment of the press, so what others have changed meanwhile counts. "
     "A run is never erased: the log only grows, and each home keeps the trail of what it was. What can be done is to "
     "apply the rules of an earlier run again: the draw is by hash, so every home gets the arm that it had. Two things "
     "stay as they are: a home whose outcome is known, or any home once crews or nurture have begun, keeps its arm; and "
     "the share held out is that of the first run."
 )
+
+
+def for_good(changed: int) -> str:
+    """What 'Apply' does, and why it cannot be taken back, in a sentence."""
+    return (
+        f"'Apply' writes {'this 1 change' if changed == 1 else f'these {changed:,} changes'} at once and has no Undo: "
+        "who is visited and who is the control group is drawn once and stays on record, or the comparison would prove "
+        "nothing."
+    )
 
 
 def worth(one: Treatment) -> str:
@@ -135,7 +145,7 @@ def runs(one: Treatment) -> str:
         for row in one.runs.iloc[::-1].head(RUNS).to_dict("records")
     ]  # fmt: skip
     table = markup.table(["When", "Changed", "What came of it · rules · by whom"], rows, numeric=(1,))
-    return f"<h4>Runs of this storm</h4>{explained(table)}"
+    return f"<h3>Runs of this storm</h3>{explained(table)}"
 
 
 def rules_said(rules: Any) -> str:

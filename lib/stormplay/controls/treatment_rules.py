@@ -9,8 +9,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay.controls.asking import row
+from stormplay.controls.fields import Fields, Rule
 from stormplay.controls.guard import Message, checked
+from stormplay.controls.idle import OnceStill
 from stormplay.controls.treatment_state import Treatment, Wanted
+from stormplay.errors import BadInput
 
 _CENTS = 100
 
@@ -18,30 +21,46 @@ _CENTS = 100
 class RulesForm:
     """What the reader tries out. The same editors stand in two sections, so both always say the same.
 
+    What a box expects is said while one types; what the rules come to, once one pauses.
+
     Args:
         asked: What the page was opened with.
+        typed: Called at once when something is typed: what the page shows of the rules is out of date.
         changed: Called after a choice of the reader.
         message: Where a failure is told.
 
     Attributes:
         crew_days, reach, budget, cost, uplift_min, holdout: The editors; `reach` is a slider for crew-days.
+        fields: What is asked of them.
         limits, choice: What is displayed: crews and money; threshold and holdout.
     """
 
-    def __init__(self, asked: Wanted, changed: Callable[[], None], message: Message) -> None:
-        self._asked, self._changed, self._quiet = asked, changed, False
-        self.crew_days = _number("Crew-days (0: no limit)", 0.5, 100_000)
-        self.budget = _number("Budget, USD (0: no limit)", 500, 1e9)
-        self.cost = _number("One visit costs, USD", 1, 100_000)
-        self.uplift_min = _number("Uplift from, %", 1, 100)
-        self.holdout = _number("Held out, %", 5, 50)
+    def __init__(self, asked: Wanted, typed: Callable[[], None], changed: Callable[[], None], message: Message) -> None:
+        self._asked, self._typed, self._quiet = asked, typed, False
+        guard = checked(message)
+        self._changed = guard(changed)
+        self._soon = OnceStill(self._changed)
+        self.crew_days, self.budget = _number("Crew-days (0: no limit)", 0.5), _number("Budget, USD (0: no limit)", 500)
+        self.cost = _number("One visit costs, USD", 1)
+        self.uplift_min, self.holdout = _number("Uplift from, %", 1), _number("Held out, %", 5)
         self.reach = widgets.FloatSlider(
             min=0.5, max=1.0, step=0.5, readout=False, continuous_update=False,
             tooltip="Crew-days; at its end: no limit", layout=widgets.Layout(width="min(22em, 100%)"),
         ).add_class("sp-threshold")  # fmt: skip
-        self.limits = row(self.crew_days, self.reach, self.budget, self.cost)
-        self.choice = row(self.uplift_min, self.holdout)
-        guard = checked(message)
+        self.fields = Fields()
+        crew_days, budget, cost, uplift_min, holdout = (
+            self.fields.check(box, rule)
+            for box, rule in (
+                (self.crew_days, _within("Crew-days", "", 100_000, "; 0 is no limit")),
+                (self.budget, _within("The budget", " USD", 1e9, "; 0 is no limit")),
+                (self.cost, self._check_cost),
+                (self.uplift_min, _within("The least uplift", " %", 100)),
+                (self.holdout, _within("The share held out", " %", 50)),
+            )
+        )
+        self.limits = row(crew_days, self.reach, budget, cost)
+        self.choice = row(uplift_min, holdout)
+        self.limits.layout.align_items = self.choice.layout.align_items = "flex-start"  # a sentence moves no neighbour
         self.reach.observe(guard(lambda change: self._slid(float(change["new"]))), "value")
         for box in (self.crew_days, self.budget, self.cost, self.uplift_min, self.holdout):
             box.observe(guard(lambda _: self._told()), "value")
@@ -60,7 +79,9 @@ class RulesForm:
         self._asked = Wanted()
 
     def wanted(self) -> Wanted:
-        """What now stands in the editors."""
+        """What now stands in the editors, or why it cannot be tried."""
+        if self.fields.fault:
+            return Wanted(fault=self.fields.fault)
         return Wanted(
             uplift_min=round(float(self.uplift_min.value) / 100, 6),
             holdout_share=round(float(self.holdout.value) / 100, 6),
@@ -71,6 +92,7 @@ class RulesForm:
 
     def show(self, rules: Any) -> None:
         """Put rules into the editors, quietly."""
+        self._soon.forget()
         self._quiet = True
         try:
             self.crew_days.value = float(rules.crew_days or 0)
@@ -108,11 +130,25 @@ class RulesForm:
 
     def _told(self) -> None:
         if not self._quiet:
-            self._changed()
+            self._typed()
+            self._soon.wait()
+
+    def _check_cost(self, cost: float) -> None:
+        _within("A visit's cost", " USD", 100_000)(cost)
+        if self.budget.value > 0 and round(cost * _CENTS) == 0:
+            raise BadInput("There is a budget and no cost of a visit.", "Expected what one visit costs, above 0 USD.")
 
 
-def _number(label: str, step: float, most: float) -> Any:
-    return widgets.BoundedFloatText(
-        value=0.0, min=0.0, max=most, step=step, description=label, style={"description_width": "initial"},
+def _number(label: str, step: float) -> Any:
+    return widgets.FloatText(
+        value=0.0, step=step, description=label, continuous_update=True, style={"description_width": "initial"},
         layout=widgets.Layout(width="auto", min_width="15em"),
     )  # fmt: skip
+
+
+def _within(name: str, unit: str, most: float, more: str = "") -> Rule:
+    def rule(value: float) -> None:
+        if not 0 <= value <= most:
+            raise BadInput(f"{name}: {value:,.15g}{unit}.", f"Expected a number from 0 to {most:,.15g}{unit}{more}.")
+
+    return rule

@@ -173,7 +173,7 @@ def pooled(one: Treatment) -> str:
     """All storms of the company together."""
     found = one.pooled
     left = f" Without known outcomes in both arms, and left out: {', '.join(found.left_out)}." if found.left_out else ""
-    return f"<h4>Over the company's storms</h4>{markup.note(found.sentence + left)}"
+    return f"<h3>Over the company's storms</h3>{markup.note(found.sentence + left)}"
 
 
 def bands(one: Treatment) -> str:
@@ -185,13 +185,13 @@ def bands(one: Treatment) -> str:
         for band in strata.strata
     ]  # fmt: skip
     table = markup.table(["Hail", "Treated signed", "Held out signed"], rows, numeric=(1, 2))
-    return f"<h4>By band of modelled hail</h4>{markup.note(strata.sentence)}{table}"
+    return f"<h3>By band of modelled hail</h3>{markup.note(strata.sentence)}{table}"
 
 
 def reached(one: Treatment) -> str:
     """Who of the treated was in fact reached, and what that says."""
     found = one.read_out.exposure
-    return f"<h4>Decided is not visited</h4>{markup.note(found.sentence)}{markup.note(found.warning)}"
+    return f"<h3>Decided is not visited</h3>{markup.note(found.sentence)}{markup.note(found.warning)}"
 
 
 def balance(one: Treatment) -> str:

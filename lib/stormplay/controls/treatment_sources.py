@@ -20,7 +20,9 @@ class Policy(Protocol):
     def rules(self) -> Any: ...  # noqa: D102
     def try_out(self, rules: Any = None) -> tuple[Any, pd.DataFrame]: ...  # noqa: D102
     def apply(self, rules: Any = None) -> Any: ...  # noqa: D102
-    def save_rules(self, rules: Any) -> str: ...  # noqa: D102
+    @property
+    def kept_rules(self) -> Any: ...  # noqa: D102
+    def exchange_rules(self, rules: Any, instead_of: Any) -> str: ...  # noqa: D102
     def ledger(self) -> pd.DataFrame: ...  # noqa: D102
     def history(self) -> pd.DataFrame: ...  # noqa: D102
     def decisions(self) -> pd.DataFrame: ...  # noqa: D102

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from stormplay.errors import BadInput
+
 DECIDERS = ("analyst", "admin")
 
 
@@ -25,6 +27,7 @@ class Wanted:
         holdout_share: Share held out; None: the storm's, or the company's.
         crew_days: Crew-days; 0: no limit; None: the company's.
         budget_cents, cost_cents: Likewise for money, and what a visit costs.
+        fault: Why what is typed cannot be tried, as a sentence; '': it can.
     """
 
     uplift_min: float | None = None
@@ -32,6 +35,7 @@ class Wanted:
     crew_days: float | None = None
     budget_cents: int | None = None
     cost_cents: int | None = None
+    fault: str = ""
 
     def over(self, rules: Any) -> Any:
         """The rules to try.
@@ -39,6 +43,8 @@ class Wanted:
         Raises:
             BadInput: One of them cannot be used.
         """
+        if self.fault:
+            raise BadInput(self.fault)
         named = {
             "uplift_min": self.uplift_min, "holdout_share": self.holdout_share, "crew_days": self.crew_days,
             "budget_cents": self.budget_cents, "cost_per_visit_cents": self.cost_cents,

@@ -9,13 +9,16 @@ import ipywidgets as widgets
 
 from stormplay.controls import treatment_charts as drawn
 from stormplay.controls import treatment_models as sections
-from stormplay.controls.asking import Confirm, row, show
-from stormplay.controls.guard import Message
-from stormplay.controls.live import ChartFrame
+from stormplay.controls.asking import button, row, show
+from stormplay.controls.fields import Fields
+from stormplay.controls.guard import Message, checked
+from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.treatment_sources import Opened
 from stormplay.controls.treatment_state import Treatment
+from stormplay.controls.undo import Done, Outcome
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
+from stormplay.registry.moves import reason_of
 
 NEXT = "No number has changed yet: score the storm with it, then see above what the policy would change."
 
@@ -32,8 +35,9 @@ class Training:
         learner: Which learner to train.
         train, compare, score: The long works.
         reason: Why a model is moved, in words.
-        promote, roll_back: Buttons that ask first.
-        message: Where the outcome of a move is told.
+        fields: The rule of the reason; without one nothing can be moved.
+        promote, roll_back: Move the champion at once; the move can be taken back.
+        message, outcome: Where the outcome of a move is told, and taken back.
     """
 
     def __init__(self, changed: Callable[[], None], lock: Callable[[bool], None]) -> None:
@@ -42,12 +46,13 @@ class Training:
         self._one: Treatment | None = None
         self._seen, self._busy = 0, False
         self.message = Message()
+        self.outcome = Outcome(self.message)
         self.learner = widgets.Dropdown(
             options=[(words, name) for name, words in sections.LEARNERS.items()], description="Learner",
             style={"description_width": "4.5em"}, layout=widgets.Layout(width="min(30em, 100%)"),
         )  # fmt: skip
         self.reason = widgets.Text(
-            placeholder="Why? It is kept with the move.", description="Reason", continuous_update=False,
+            placeholder="Why? It is kept with the move.", description="Reason",
             style={"description_width": "4.5em"}, layout=widgets.Layout(width="min(30em, 100%)"),
         )  # fmt: skip
         self.train = Work("Train a challenger", self._train, self._trained, self._running)
@@ -56,25 +61,28 @@ class Training:
         self.score.cancel_button.layout.display = "none"  # written whole or not at all
         for work in (self.compare, self.score):
             work.button.button_style = ""
-        self.promote = Confirm("Promote the challenger …", self._promote_question, self._promote, self.message)
-        self.roll_back = Confirm("Roll back …", self._back_question, self._roll_back, self.message)
-        self.standing, self.result, self.chart = widgets.HTML(), widgets.HTML(), ChartFrame()
+        self.fields = Fields()
+        reason = self.fields.check(self.reason, reason_of)
+        self.reason.observe(lambda _: self.draw(), "value")
+        self.promote, self.roll_back = button("Promote the challenger"), button("Roll back")
+        for pressed, act in ((self.promote, self._promote), (self.roll_back, self._roll_back)):
+            pressed.on_click(checked(self.message)(lambda _, act=act: self.outcome.tell(act())))
+        self.standing, self.result, self.chart = KeptHtml(), KeptHtml(), ChartFrame()
         self.widget = widgets.VBox([
             self.standing, row(self.learner, self.train.button), self.train.running, self.train.message.widget,
             row(self.compare.button, self.score.button), self.compare.running, self.compare.message.widget,
             self.result, self.chart, self.score.running, self.score.message.widget,
-            row(self.reason, self.promote.widget, self.roll_back.widget), self.message.widget,
+            reason, row(self.promote, self.roll_back), self.outcome.widget,
         ])  # fmt: skip
 
     def show(self, opened: Opened | None, one: Treatment | None, *, from_start: bool = False) -> None:
         """Be about a storm; `from_start` forgets what was said and compared before."""
         self._opened, self._one = opened, one
         if from_start:
-            for message in (self.message, *(work.message for work in (self.train, self.compare, self.score))):
-                message.clear()
+            self.outcome.forget()
+            for work in (self.train, self.compare, self.score):
+                work.message.clear()
             self._forget_comparison()
-        self.promote.forget()  # what was asked about other models is not answered for these
-        self.roll_back.forget()
         if opened is not None and one is not None:
             self._seen = opened.models.last_move()
         self.draw()
@@ -89,9 +97,10 @@ class Training:
         self.standing.value = sections.standing(models)
         self.train.button.disabled = not idle
         self.compare.button.disabled = not (idle and models.is_open and models.champion is not None)
-        self.promote.button.disabled = not (idle and models.is_open)
         self.score.button.disabled = not (idle and models.champion is not None)
-        self.roll_back.button.disabled = not (idle and models.may_go_back)
+        for one_button, can in ((self.promote, models.is_open), (self.roll_back, models.may_go_back)):
+            one_button.disabled = not (idle and can) or bool(self.fields.fault)
+            one_button.tooltip = self.fields.fault
 
     def _forget_comparison(self) -> None:
         self.result.value = ""
@@ -131,46 +140,45 @@ class Training:
     def _running(self, running: bool) -> None:
         self._busy = running
         if running:
-            self.message.clear()
+            self.outcome.forget()
         self._lock(running)
         self.draw()
 
     # ---- moves
 
-    def _promote_question(self) -> str:
-        models = self._open()[1].models
-        now = "There is no champion yet." if models.champion is None else f"Now it is {models.champion.model_version}."
-        return f"Make {models.challenger.model_version} the champion? {now} It can be rolled back. {NEXT}"
-
-    def _promote(self) -> str:
+    def _promote(self) -> Done:
         opened, one = self._open()
-        version = one.models.challenger
-        opened.models.promote(version.version, self._why(), seen=self._seen)
-        return self._moved(f"{version.model_version} is the champion now. {NEXT}")
+        models, version, former = opened.models, one.models.challenger, one.models.champion
+        number = models.promote(version.version, reason_of(self.reason.value), seen=self._seen)
+        self._moved()
+        said = f"{version.model_version} is the champion now. {NEXT}"
+        if former is None:
+            return Done(f"{said} It is the first: there is none to go back to.")
 
-    def _back_question(self) -> str:
-        champion = self._open()[1].models.champion
-        return (
-            f"Give the place of {champion.model_version} back to the champion before it? The move and its reason are "
-            f"kept. {NEXT}"
-        )
+        def undo() -> str:
+            models.roll_back(f"Undo: the promotion of {version.model_version} is taken back.", seen=number)
+            self._changed()
+            return f"{former.model_version} is the champion again. Both moves are kept."
 
-    def _roll_back(self) -> str:
-        opened, _ = self._open()
-        opened.models.roll_back(self._why(), seen=self._seen)
-        return self._moved(f"The champion before has its place again. {NEXT}")
+        return Done(said, undo)
 
-    def _moved(self, said: str) -> str:
+    def _roll_back(self) -> Done:
+        opened, one = self._open()
+        models, left = opened.models, one.models.champion
+        number = models.roll_back(reason_of(self.reason.value), seen=self._seen)
+        self._moved()
+
+        def undo() -> str:
+            models.promote(left.version, f"Undo: {left.model_version} has its place again.", seen=number)
+            self._changed()
+            return f"{left.model_version} is the champion again. Both moves are kept."
+
+        return Done(f"The champion before has its place again. {NEXT}", undo)
+
+    def _moved(self) -> None:
         self.reason.value = ""
         self._forget_comparison()
         self._changed()
-        return said
-
-    def _why(self) -> str:
-        why = str(self.reason.value).strip()
-        if not why:
-            raise BadInput("A move needs a reason.", "", "Write it beside the button; it is kept with the move.")
-        return why
 
     def _open(self) -> tuple[Opened, Treatment]:
         if self._opened is None or self._one is None:

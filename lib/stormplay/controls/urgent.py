@@ -10,11 +10,13 @@ import pandas as pd
 
 from stormplay.controls import markup, sections
 from stormplay.controls.asking import button, row, show
-from stormplay.controls.guard import Message, checked
+from stormplay.controls.guard import checked
 from stormplay.controls.live import PickTable
 from stormplay.controls.plan import Builder, Plan
+from stormplay.controls.undo import Done, Outcome
 from stormplay.errors import BadInput
 
+PICK_ONE = "Pick one in the list of homes that are ready."
 MOST = 20  # homes that are shown of those that begin so
 COLUMNS: list[dict[str, Any]] = [
     {"label": "Address", "kind": "text", "narrow": True},
@@ -57,8 +59,9 @@ class UrgentStop:
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
         self._builder: Builder | None = None
-        self._may_plan, self._has_routes, self._last = False, False, ""
-        self.message = Message()
+        self._may_plan, self._has_routes = False, False
+        self.outcome = Outcome()
+        self.message = self.outcome.message
         self.head, self.told = widgets.HTML(), widgets.HTML()
         self.address = widgets.Text(
             description="Address", placeholder="How it begins: 3213 Cl", continuous_update=False,
@@ -68,15 +71,14 @@ class UrgentStop:
             description="Route", options=[BEST], style={"description_width": "5em"}, layout={"width": "min(26em, 100%)"}
         )
         self.table = PickTable(columns=COLUMNS, label="Homes that are ready", has_search=False)
-        self.button, self.undo = button("Put it in", "primary"), button("Undo")
+        self.button, self.undo = button("Put it in", "primary"), self.outcome.undo_button
         self.widget = widgets.VBox(
-            [self.head, row(self.address, self.route), self.told, self.table, row(self.button, self.undo),
-             self.message.widget]
+            [self.head, row(self.address, self.route), self.told, self.table, row(self.button),
+             self.outcome.widget]
         )  # fmt: skip
         self.address.observe(checked(self.message)(lambda _: self._search()), "value")
         self.table.observe(lambda _: self._allow(), "selected")
         self.button.on_click(checked(self.message)(lambda _: self._put_in()))
-        self.undo.on_click(checked(self.message)(lambda _: self._take_off()))
         self._allow()
 
     def show(self, builder: Builder | None, plan: Plan | None) -> None:
@@ -88,8 +90,8 @@ class UrgentStop:
             return
         self._may_plan, self._has_routes = plan.may_plan, not plan.routes.empty
         if is_other:
-            self._last, self.address.value = "", ""
-            self.message.clear()
+            self.address.value = ""
+            self.outcome.forget()
         chosen = self.route.value
         still = plan.routes[plan.routes["status"] != "done"]
         named = zip(still["route_name"].astype(str), still["route_id"].astype(str), strict=True)
@@ -117,26 +119,23 @@ class UrgentStop:
         may = self._may_plan and self._has_routes
         self.address.disabled = self.route.disabled = not may
         self.button.disabled = not (may and self.table.selected)
-        show(self.undo, bool(self._last) and may)
+        self.button.tooltip = PICK_ONE if self.button.disabled else ""
 
     def _put_in(self) -> None:
         if self._builder is None or self.table.selected not in self.table.ids:
-            raise BadInput("No home is picked.", "", "Pick one in the list of homes that are ready.")
+            raise BadInput("No home is picked.", "", PICK_ONE)
         home = self.table.selected
         added: Added = self._builder.add_stop(home, route_id=self.route.value or None)
-        self._last, self.address.value = home, ""
-        self._done(added.route_id, added.said)
+        self.address.value = ""
+        self._changed(added.route_id)
+        self.outcome.tell(Done(added.said, lambda: self._take_off(home)))
 
-    def _take_off(self) -> None:
-        if self._builder is None or not self._last:
-            raise BadInput("There is nothing to take back.")
-        gone: Added = self._builder.take_off(self._last)
-        self._last = ""
-        self._done(gone.route_id, gone.said)
-
-    def _done(self, route_id: str, said: str) -> None:
-        self.message.good(said)
-        self._changed(route_id)
+    def _take_off(self, home: str) -> str:
+        if self._builder is None:
+            raise BadInput("No storm is open.")
+        gone: Added = self._builder.take_off(home)
+        self._changed(gone.route_id)
+        return gone.said
 
 
 def _head(plan: Plan) -> str:

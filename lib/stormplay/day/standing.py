@@ -141,10 +141,7 @@ def measure(connection: Connection, route_id: str, depot: Depot | None, engine: 
 
 def asked_before(connection: Connection, places: FloatArray, depot: Depot | None, engine: Engine | None) -> Roads:
     """An engine with what it answered before for these places (n, 2), which are in the order of their property_id."""
-    if engine is None:
-        return Roads(None)
-    key = Roads(engine).key(group(np.arange(len(places)), places, depot))
-    return Roads(engine, keeping.known(connection, [key]))
+    return keeping.roads(connection, engine, [group(np.arange(len(places)), places, depot)])
 
 
 def legs(connection: Connection, places: FloatArray, depot: Depot | None, engine: Engine | None) -> Legs:

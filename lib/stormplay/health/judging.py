@@ -52,6 +52,12 @@ def data_quality(storms: pd.DataFrame, runs: pd.DataFrame, now: datetime) -> Dim
     storm = str(worst["slug"])
     if len(never):
         said += f" {_n(len(never), 'open storm')} {'was' if len(never) == 1 else 'were'} never checked."
+    outdated = known[known["since"].notna()]
+    if len(outdated) and (state == "well" or pd.notna(worst["since"])):  # what was found then may be mended by now
+        older = outdated.sort_values("made_at").iloc[0] if state == "well" else worst
+        storm, action = str(older["slug"]), f"Check the data of {older['name']} again."
+        said += f" Since the check of {older['name']} {quality.SINCE[str(older['since'])]}."
+        return Dimension(name, label, "watch", figure, said, action, "tenant_health", storm, "", oldest, numbers)
     if state == "well" and (len(never) or now - oldest > CHECKS_OLD):
         state = "watch"
         late = never if len(never) else known.sort_values("made_at")

@@ -6,6 +6,7 @@ import pandas as pd
 from sqlalchemy.engine import Connection
 
 from stormplay import clock, tenancy
+from stormplay import quality as quality_checks
 from stormplay.errors import REPORT_STOPPED
 from stormplay.jobs import reading as job_reading
 from stormplay.jobs.workflow import Workflow
@@ -16,7 +17,7 @@ SELECT s.storm_id, s.slug, s.name, s.status, s.event_date, k.computed_at AS chan
   FROM storms s LEFT JOIN storm_scores k ON k.tenant_id = :tenant_id AND k.storm_id = s.storm_id
  WHERE s.tenant_id = :tenant_id ORDER BY s.event_date DESC, s.slug
 """
-_QUALITY = """
+_QUALITY = f"""
 WITH newest AS (
     SELECT DISTINCT ON (q.storm_id) q.storm_id, q.run_id, q.made_at, q.made_by, q.checks, q.issues
       FROM quality_runs q WHERE q.tenant_id = :tenant_id AND q.made_at <= :now
@@ -26,9 +27,10 @@ worst AS (
       FROM quality_results r
      WHERE r.tenant_id = :tenant_id AND r.run_id IN (SELECT run_id FROM newest) AND r.issues > 0
      ORDER BY r.run_id, r.issues DESC, r.check_name)
-SELECT n.storm_id, n.made_at, n.made_by, n.checks, n.issues, w.check_name, w.check_issues, w.check_records
+SELECT n.storm_id, n.made_at, n.made_by, n.checks, n.issues, w.check_name, w.check_issues, w.check_records,
+       {quality_checks.since_sql("n.storm_id", "n.made_at")} AS since
   FROM newest n LEFT JOIN worst w USING (run_id)
-"""
+"""  # noqa: S608 - own words
 _JOBS = """
 WITH patience AS (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:days AS int[])) AS x(status, allowed))
 SELECT j.storm_id, count(*) AS total, count(*) FILTER (WHERE j.status <> ALL (CAST(:ends AS text[]))) AS open,
@@ -81,7 +83,7 @@ def quality(connection: Connection) -> pd.DataFrame:
     """The newest run of the checks of each storm that has one.
 
     Columns: storm_id, made_at, made_by, checks, issues; check_name, check_issues, check_records of the check that found
-    most, missing where none found anything.
+    most, missing where none found anything; since: what has happened since, a key of `quality.SINCE`, or missing.
     """
     return tenancy.frame(connection, _QUALITY, {"now": clock.now()})
 

@@ -133,6 +133,15 @@ class TenantHealth:
         """
         return quality.run(self._tenant, storm)
 
+    def acknowledge(self, alert_id: str | UUID) -> None:
+        """Say that this person sees to an alert of `Health.services.alerts`; see `slo.acknowledge`.
+
+        Raises:
+            BadInput: There is no open alert of that id.
+            NotAllowed: This person may only read, or somebody has said so already.
+        """
+        slo.acknowledge(self._tenant, alert_id)
+
     def get_invoice(self, number: int, kind: str) -> tuple[str, str | bytes, str]:
         """An invoice or credit note as a file: its name, its content, its media type.
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.engine import Connection
 
-from stormplay import clock, tenancy
+from stormplay import clock, exports, tenancy
 from stormplay.jobs.workflow import Workflow
+from stormplay.ordering import Order, order_by
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,35 @@ _HOMES = """
 _FROM = f"""{_HOMES}  LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
 """
 _UPLIFT = "  LEFT JOIN lead_uplift lu ON lu.tenant_id = j.tenant_id AND lu.property_id = j.property_id\n"
-_ORDER = " ORDER BY r.route_name NULLS LAST, p.address_key, j.job_id LIMIT :n OFFSET :skip"
+_USUAL = "r.route_name NULLS LAST, p.address_key, j.job_id"
+_KNOWN = {"address": "p.address_key", "zip": "p.zip_code", "route": "r.route_name", "crew": "r.crew_name",
+          "status": "j.status", "days": "(now() - j.status_since)", "uplift": "lu.expected_uplift"}  # fmt: skip
+MOST_LISTED = 50_000  # of one CSV
 
 
-def page(connection: Connection, storm_id: str, wanted: Wanted, *, limit: int, skip: int) -> pd.DataFrame:
-    """One page, by route and address; see `JobReader.find`."""
+def page(
+    connection: Connection, storm_id: str, wanted: Wanted, *, limit: int, skip: int, order: Order = None
+) -> pd.DataFrame:
+    """One page, by route and address where no order is chosen; see `JobReader.find`."""
     where, values = _where(storm_id, wanted)
+    uplift = _UPLIFT if order is not None and order[0] == "uplift" else ""
+    ordered = f"{uplift} {where} ORDER BY {order_by(order, _KNOWN, _USUAL, 'j.job_id')} LIMIT :n OFFSET :skip"
     # The page first, what is told of its rows after it: a hundred lookups instead of a hundred thousand.
     query = f"""
-        WITH page AS (SELECT j.job_id, row_number() OVER () AS place FROM (SELECT j.job_id {_FROM} {where} {_ORDER}) j)
+        WITH page AS (SELECT j.job_id, row_number() OVER () AS place FROM (SELECT j.job_id {_FROM} {ordered}) j)
         SELECT {_COLUMNS} FROM page JOIN jobs j ON j.tenant_id = :tenant_id AND j.job_id = page.job_id
           JOIN properties p ON p.tenant_id = j.tenant_id AND p.property_id = j.property_id
           LEFT JOIN routes r ON r.tenant_id = j.tenant_id AND r.route_id = j.route_id
         {_UPLIFT} ORDER BY page.place"""  # noqa: S608 - own words only
     return tenancy.frame(connection, query, {**values, "n": limit, "skip": skip})
+
+
+def as_csv(connection: Connection, flow: Workflow, storm_id: str, wanted: Wanted, order: Order = None) -> str:
+    """What all pages list together as safe CSV, at most the first 50,000."""
+    found = page(connection, storm_id, wanted, limit=MOST_LISTED, skip=0, order=order)
+    found["status_label"] = [flow.label(str(status)) for status in found["status"]]
+    found["status_since"] = [moment.isoformat() for moment in found["status_since"]]
+    return exports.to_csv(found.drop(columns=["job_id", "row_version"]))
 
 
 def count(connection: Connection, storm_id: str, wanted: Wanted) -> int:

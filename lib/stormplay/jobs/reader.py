@@ -14,6 +14,7 @@ from stormplay.errors import BadInput, UnknownJob, UnknownRoute
 from stormplay.jobs import album, lists, outings, reading
 from stormplay.jobs.picture import missing_shots
 from stormplay.jobs.workflow import Workflow
+from stormplay.ordering import Order
 from stormplay.packs import Pack
 
 MOST_PER_PAGE = 1_000
@@ -53,7 +54,8 @@ class JobReader:
         return found
 
     def find(self, address: str = "", *, route_id: str | UUID | None = None, crew: str | None = None,
-             statuses: Sequence[str] | None = None, limit: int = 100, skip: int = 0) -> pd.DataFrame:  # fmt: skip
+             statuses: Sequence[str] | None = None, limit: int = 100, skip: int = 0,
+             order: Order = None) -> pd.DataFrame:  # fmt: skip
         """Jobs by how the address begins, by property, route, crew, status; a page of them.
 
         Args:
@@ -63,13 +65,15 @@ class JobReader:
             statuses: In one of these; None: in any.
             limit: Rows, 1 to 1,000.
             skip: How many to pass over.
+            order: By 'address', 'zip', 'route', 'crew', 'status', 'days' or 'uplift', and whether that ascends; None:
+                by route and address.
 
         Returns:
             job_id, property_id, route_id, route_name, crew_name, address, zip_code, latitude, longitude, status,
-            status_since, row_version, expected_uplift; by route and address.
+            status_since, row_version, expected_uplift.
 
         Raises:
-            BadInput: A status that there is not, or a page of more than 1,000.
+            BadInput: A status or an order that there is not, or a page of more than 1,000.
         """
         if not 1 <= limit <= MOST_PER_PAGE or skip < 0:
             raise BadInput(
@@ -77,7 +81,14 @@ class JobReader:
             )
         with tenancy.session(self.tenant) as connection:
             wanted = self._wanted(address, route_id, crew, statuses)
-            return lists.page(connection, self.storm_id, wanted, limit=limit, skip=skip)
+            return lists.page(connection, self.storm_id, wanted, limit=limit, skip=skip, order=order)
+
+    def export_jobs_csv(self, address: str = "", *, route_id: str | UUID | None = None, crew: str | None = None,
+                        statuses: Sequence[str] | None = None, order: Order = None) -> str:  # fmt: skip
+        """What all pages of `find` list together, as CSV that is safe in a spreadsheet; at most the first 50,000."""
+        with tenancy.session(self.tenant) as connection:
+            wanted = self._wanted(address, route_id, crew, statuses)
+            return lists.as_csv(connection, self.workflow, self.storm_id, wanted, order)
 
     def count(self, address: str = "", *, route_id: str | UUID | None = None, crew: str | None = None,
               statuses: Sequence[str] | None = None) -> int:  # fmt: skip

@@ -16,8 +16,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from stormplay.errors import BadInput, StormplayError
-from stormplay.jobs.workflow import Workflow
-from stormplay.jobs.writing import LONGEST_NOTE
+from stormplay.jobs.workflow import Workflow, check_note
 
 MOST_ROWS = 5_000
 MOST_BYTES = 5 * 1024 * 1024
@@ -130,9 +129,7 @@ def _slip(line: int, row: Mapping[str, str], flow: Workflow, now: datetime, zone
     if wanted:
         wanted = flow.check(before, _by_label(flow, wanted)).name
     note = row["new_note"].strip().removeprefix("'") if row["new_note"].startswith("'") else row["new_note"].strip()
-    if len(note) > LONGEST_NOTE:
-        raise BadInput(f"The note has {len(note):,} signs.", f"Expected at most {LONGEST_NOTE:,}.")
-    return Slip(line, job_id, before, wanted, note, _time(row, now, zone))
+    return Slip(line, job_id, before, wanted, check_note(note), _time(row, now, zone))
 
 
 def _by_label(flow: Workflow, typed: str) -> str:

@@ -16,6 +16,7 @@ from stormplay.errors import BadInput, IllegalTransition
 
 # How far a visit came, each including the ones before.
 REACHES = ("none", "knocked", "contacted", "inspected", "signed")
+LONGEST_NOTE = 5_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -172,3 +173,15 @@ DEFAULT = Workflow([
     Status("lost", "Lost", ("contacted", "do_not_return"), reach="contacted", ends=True, colour="#b91c1c"),
     Status("do_not_return", "Do not return", (), reach="contacted", ends=True, suppresses=True, colour="#111827"),
 ])  # fmt: skip
+
+
+def check_note(notes: str) -> str:
+    """What is written of a job, without blanks around it.
+
+    Raises:
+        BadInput: It is longer than 5,000 signs.
+    """
+    said = notes.strip()
+    if len(said) > LONGEST_NOTE:
+        raise BadInput(f"The note has {len(said):,} signs.", f"Expected at most {LONGEST_NOTE:,}.")
+    return said

@@ -14,9 +14,8 @@ from sqlalchemy.engine import Connection
 from stormplay import tenancy
 from stormplay.errors import BadInput, Conflict
 from stormplay.jobs import claim
-from stormplay.jobs.workflow import REACHES, Status, Workflow
+from stormplay.jobs.workflow import REACHES, Status, Workflow, check_note
 
-LONGEST_NOTE = 5_000
 MOST_PHOTOS = 200
 REFUSED = "asked at the door not to return (noted by {who})"  # on the suppression ledger
 
@@ -41,7 +40,7 @@ def change(connection: Connection, flow: Workflow, before: Mapping[str, Any], *,
     if claim_intel is not None:
         values["claim_intel"] = Json(_merged(before["claim_intel"], claim_intel))
     who = connection.execute(text("SELECT sec.my_name()")).scalar_one()
-    if notes is not None and (said := _note(notes)):
+    if notes is not None and (said := check_note(notes)):
         values["notes"] = said
         rows = {"job": before["job_id"], "notes": said, "who": who}
         connection.execute(text("INSERT INTO job_notes (job_id, notes, author) VALUES (:job, :notes, :who)"), rows)
@@ -118,13 +117,6 @@ def check_version(connection: Connection, before: Mapping[str, Any], expected: i
         "Nothing of yours was saved, and it is still in the form.",
         "Look at the job as it is now, then save again.",
     )
-
-
-def _note(notes: str) -> str:
-    said = notes.strip()
-    if len(said) > LONGEST_NOTE:
-        raise BadInput(f"The note has {len(said):,} signs.", f"Expected at most {LONGEST_NOTE:,}.")
-    return said
 
 
 def _photos(before: Sequence[str], given: Sequence[str]) -> list[str]:

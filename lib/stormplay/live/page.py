@@ -54,7 +54,7 @@ class Live:
     Without a running event loop, as in a report, it does nothing.
 
     Args:
-        tenant, storm: Slug or id of each; None: nothing is chosen yet.
+        tenant, storm: Slug or id of each; None: nothing is chosen yet. `EVERYTHING` in place of the storm: all of them.
         on_change: Called in the event loop with the names of the tables that changed; `EVERYTHING` is among them a
             second after the beginning, and at once after each interruption. What it returns is awaited, where it can
             be. What it raises ends nothing; the sentence goes to `said`.
@@ -141,7 +141,9 @@ class Live:
 
 
 def _storm_id(tenant: str | UUID, storm: str | UUID) -> str | None:
-    """The id of a storm; None where the database has just gone. Asked in a thread, so that the page does not wait."""
+    """The id of a storm; None for all, and where the database has just gone. In a thread, so that no page waits."""
+    if storm == EVERYTHING:
+        return None
     wanted = tenancy.as_uuid(storm)
     if wanted is not None:
         return str(wanted)

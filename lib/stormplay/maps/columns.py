@@ -42,19 +42,18 @@ def _stop_columns(stops: pd.DataFrame, position: np.ndarray[Any, Any]) -> dict[s
     number = stops["sequence_order"].to_numpy(dtype=int)
     first = np.searchsorted(position, position)
     plain = np.array_equal(number, np.arange(len(number)) - first + 1)
-    address = pd.Series(_texts(stops, "address"), dtype=str).str.replace("\n", " ").str.partition(" ", expand=True)
-    house, street = (address[0], address[2]) if len(stops) else (pd.Series(dtype=str), pd.Series(dtype=str))
-    street_code, streets = pd.factorize(street)
-    status_code, statuses = pd.factorize(pd.Series(_texts(stops, "job_status"), dtype=str))
+    addresses = [address.replace("\n", " ").partition(" ") for address in _texts(stops, "address")]
+    street_code, streets = _once([street for _, _, street in addresses])
+    status_code, statuses = _once(_texts(stops, "job_status"))
     return {
         "lat": steps(stops["latitude"]),
         "lon": steps(stops["longitude"]),
         "seq": None if plain else number.tolist(),
-        "head": "\n".join(house),
-        "tail": street_code.tolist(),
-        "tails": list(streets),
+        "head": "\n".join(house for house, _, _ in addresses),
+        "tail": street_code,
+        "tails": streets,
         "hail": _hundredths(stops),
-        "status": status_code.tolist(),
+        "status": status_code,
         "no": np.flatnonzero(stops["do_not_knock"]).tolist() if "do_not_knock" in stops else [],
         "statuses": [{"text": text or "planned", "done": text in DONE} for text in statuses],
     }
@@ -76,7 +75,14 @@ def _hundredths(stops: pd.DataFrame) -> list[int | None]:
 def _texts(frame: pd.DataFrame, column: str) -> list[str]:
     if column not in frame:
         return [""] * len(frame)
-    return list(frame[column].astype("object").where(frame[column].notna(), "").map(str))
+    cells = zip(frame[column].tolist(), frame[column].isna().tolist(), strict=True)
+    return ["" if is_missing else str(value) for value, is_missing in cells]
+
+
+def _once(texts: list[str]) -> tuple[list[int], list[str]]:
+    """Each text by its place in the list of those that differ, in the order in which they come."""
+    places: dict[str, int] = {}
+    return [places.setdefault(text, len(places)) for text in texts], list(places)
 
 
 def route_notes(routes: pd.DataFrame) -> dict[str, str]:

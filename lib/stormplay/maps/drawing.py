@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import folium
@@ -16,6 +13,7 @@ from jinja2 import Template
 
 from stormplay.errors import BadInput
 from stormplay.maps.columns import columns, frame
+from stormplay.maps.head import map_head
 from stormplay.maps.palette import BAND_OPACITY, BANDS
 
 ATTRIBUTION = "Reports: NOAA Storm Events · Bands: modelled · Leaflet"
@@ -85,6 +83,11 @@ def map_document(map_: folium.Map) -> str:
     return str(map_.get_root().render())
 
 
+def map_payload(map_: folium.Map) -> str:
+    """Return what a map draws, as JSON that is safe in a script: a document that is open draws it in its place."""
+    return next(child.payload for child in map_._children.values() if isinstance(child, _Drawing))
+
+
 def map_html(map_: folium.Map, height: int = 560) -> str:
     """Return the map as an `<iframe>` that holds its whole document, for a page or a saved report.
 
@@ -138,20 +141,6 @@ def folium_map(payload: dict[str, Any], height: int) -> folium.Map:
     map_.default_js, map_.default_css = [], []
     figure = map_.get_root()
     figure.title, figure.width, figure.height = payload["label"], "100%", f"{int(height)}px"
-    figure.header.add_child(_Verbatim(_head()), name="leaflet")
+    figure.header.add_child(_Verbatim(map_head()), name="leaflet")
     map_.add_child(_Drawing(payload))
     return map_
-
-
-@cache
-def _head() -> str:
-    """Leaflet and our own drawing, as they stand in the head of every map."""
-    folder = files("stormplay") / "share" / "leaflet"
-    script, style, jobs, draw, look = (
-        (folder / name).read_text(encoding="utf-8")
-        for name in ("leaflet.js", "leaflet.css", "stormplay_jobs.js", "stormplay_map.js", "stormplay_map.css")
-    )
-    # Images of controls we do not use, Internet Explorer's VML and the source map would each be a request.
-    style = re.sub(r"[^{}]*\{[^{}]*url\([^{}]*\}", "", style)
-    script = re.sub(r"//# sourceMappingURL=\S+", "", script)
-    return f"<style>{style}\n{look}</style>\n<script>{script}</script>\n<script>{jobs}\n{draw}</script>"

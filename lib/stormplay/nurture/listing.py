@@ -21,6 +21,7 @@ import pandas as pd
 from stormplay import tenancy
 from stormplay.errors import BadInput
 from stormplay.nurture.facts import Scope
+from stormplay.ordering import Order, order_by
 
 _FROM = """
   FROM lead_uplift lu
@@ -30,7 +31,11 @@ _FROM = """
    AND o.storm_id = :storm_id {address}
  WHERE (o.actual_converted = FALSE OR o.actual_converted IS NULL) AND lu.expected_uplift > :threshold {search}
 """
-_ORDER = "ORDER BY lu.expected_uplift DESC, lu.property_id"
+_USUAL = "lu.expected_uplift DESC, lu.property_id"
+_KNOWN = {"address": "q.address_key", "zip": "q.zip_code", "uplift": "lu.expected_uplift",
+          "advice": "lu.next_best_action", "job": "j.status"}  # fmt: skip
+_JOB = """LEFT JOIN jobs j ON j.tenant_id = lu.tenant_id AND j.property_id = lu.property_id
+   AND j.storm_id = :storm_id"""
 # Only what is searched needs the address of every home.
 _ADDRESS = "JOIN properties q ON q.tenant_id = lu.tenant_id AND q.property_id = lu.property_id"
 _SEARCH = "AND (position(:words IN q.address_key) > 0 OR q.zip_code = :search)"
@@ -48,7 +53,8 @@ _SEED = ["property_id", "address", "zip_code", "expected_uplift", "next_best_act
 LARGEST_PAGE = 1_000
 
 
-def page(scope: Scope, threshold: float, number: int, size: int, search: str | None) -> pd.DataFrame:
+def page(scope: Scope, threshold: float, number: int, size: int, search: str | None,
+         order: Order = None) -> pd.DataFrame:  # fmt: skip
     """One page: property_id, address, zip_code, expected_uplift, next_best_action, job_status (None: no job).
 
     Args:
@@ -57,6 +63,7 @@ def page(scope: Scope, threshold: float, number: int, size: int, search: str | N
         number: Page, from 1.
         size: Rows a page, 1 to 1,000.
         search: Part of an address, a ZIP or a property_id; None: all.
+        order: By 'address', 'zip', 'uplift', 'advice' or 'job', and whether that ascends; None: best uplift first.
 
     Raises:
         BadInput: A number is none, or out of its range.
@@ -65,7 +72,7 @@ def page(scope: Scope, threshold: float, number: int, size: int, search: str | N
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             raise BadInput(f"{name} is {value!r}.", f"Expected a whole number from 1 to {most:,}.")
     # Two questions: the addresses of two hundred thousand homes need not be read for a page of a hundred.
-    listed = _listed(scope, threshold, search, f" LIMIT {size} OFFSET {(number - 1) * size}")
+    listed = _listed(scope, threshold, search, f" LIMIT {size} OFFSET {(number - 1) * size}", order=order)
     return _joined(listed, scope.bulk(_DETAILS + _THESE, ids=listed["property_id"].tolist()))
 
 
@@ -92,10 +99,11 @@ def count(scope: Scope, threshold: float, search: str | None) -> int:
 
 
 def _listed(scope: Scope, threshold: float, search: str | None, limit: str,
-            only: list[str] | None = None) -> pd.DataFrame:  # fmt: skip
+            only: list[str] | None = None, order: Order = None) -> pd.DataFrame:  # fmt: skip
+    by = order_by(order, _KNOWN, _USUAL, "lu.property_id")
     these = "" if only is None else _AMONG
     query = f"""SELECT lu.property_id::text, lu.expected_uplift, lu.next_best_action
-                {_from(search)} {these} {_ORDER}{limit}"""
+                {_from(search, by)} {these} ORDER BY {by}{limit}"""
     return scope.bulk(query, **_values(threshold, search), ids=only)
 
 
@@ -105,11 +113,13 @@ def _joined(listed: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     return found.assign(job_status=status.where(status.notna(), None))[_SEED]
 
 
-def _from(search: str | None) -> str:
+def _from(search: str | None, by: str = "") -> str:
+    """What is joined is what the search or the order needs."""
     wanted = (search or "").strip()
-    if _is_id(wanted):  # one home, by its key: no address has to be read
-        return _FROM.format(address="", search=_ONE)
-    return _FROM.format(address=_ADDRESS if wanted else "", search=_SEARCH if wanted else "")
+    is_one = _is_id(wanted)  # by its key: no address has to be read
+    joins = [_ADDRESS] if by.startswith("q.") or (wanted and not is_one) else []
+    joins += [_JOB] if by.startswith("j.") else []
+    return _FROM.format(address=" ".join(joins), search=_ONE if is_one else _SEARCH if wanted else "")
 
 
 def _is_id(wanted: str) -> bool:

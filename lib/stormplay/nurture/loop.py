@@ -15,6 +15,7 @@ from stormplay.nurture.messages import Finding, lint_message
 from stormplay.nurture.rules import Rules
 from stormplay.nurture.schedule import THRESHOLD, Schedule, known_ids
 from stormplay.nurture.sequences import Sequence
+from stormplay.ordering import Order
 
 
 class NurtureLoop(Schedule):
@@ -31,7 +32,7 @@ class NurtureLoop(Schedule):
     """
 
     def candidates(self, threshold: float = THRESHOLD, page: int = 1, page_size: int = 100, search: str | None = None,
-                   now: datetime | None = None) -> pd.DataFrame:  # fmt: skip
+                   now: datetime | None = None, order: Order = None) -> pd.DataFrame:  # fmt: skip
         """One page of the homes that are treated, not converted and above the threshold, best uplift first.
 
         The rows are the seed's for this storm (`nurture.listing` has the exact statement), ties by property_id.
@@ -42,6 +43,7 @@ class NurtureLoop(Schedule):
             page_size: Rows, 1 to 1,000.
             search: Part of an address, a ZIP or a property_id; None: all.
             now: The moment `why_not` is about; None: the present.
+            order: By 'address', 'zip', 'uplift', 'advice' or 'job', and whether that ascends; None: best uplift first.
 
         Returns:
             property_id, address, zip_code, expected_uplift, next_best_action, job_status (None: no job); then
@@ -53,7 +55,7 @@ class NurtureLoop(Schedule):
         """
         with tenancy.session(self.tenant) as connection:
             scope = self.scope(connection, now)
-            shown = upcoming.with_next(scope, listing.page(scope, threshold, page, page_size, search))
+            shown = upcoming.with_next(scope, listing.page(scope, threshold, page, page_size, search, order))
             return shown.drop(columns=["time_zone", "is_barred"])
 
     def count(self, threshold: float = THRESHOLD, search: str | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import date
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from stormplay.errors import BadInput
 
 Channel = Literal["door", "call", "text", "email", "mail"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
+EARLIEST, LATEST = 1990, 2200  # years for which clocks are known or guessed
 
 # Channels in customer_journeys by which the owner came to us: no contact of ours.
 INBOUND = ("web", "referral")
@@ -163,3 +165,19 @@ def hash_share(property_ids: Iterable[str], salt: str) -> NDArray[np.float64]:
         digest.update(one.lower().encode())
         values.append(int.from_bytes(digest.digest(), "big") >> 11)
     return np.array(values, dtype=np.float64) / float(1 << 53)
+
+
+def check_day(day: date, today: date) -> None:
+    """Whether a contact may begin on a day that somebody has chosen.
+
+    Args:
+        day: On the company's clock.
+        today: Likewise.
+
+    Raises:
+        BadInput: It has passed, or is so far off that nobody knows the clocks of then.
+    """
+    if day < today:
+        raise BadInput(f"{day:%d %b %Y} has passed.", f"Expected today, {today:%d %b %Y}, or a later day.")
+    if day.year > LATEST:
+        raise BadInput(f"The day is {day}.", f"Expected a year up to {LATEST}.")

@@ -17,12 +17,12 @@ from stormplay.nurture import frames, listing, plans, writing
 from stormplay.nurture.clock import zone
 from stormplay.nurture.facts import Facts, Scope, gather
 from stormplay.nurture.planner import Plan, plan
+from stormplay.nurture.rules import EARLIEST, LATEST
 from stormplay.nurture.sequences import Sequence
 
 Ids = str | UUID | Iterable[str | UUID]
 Start = datetime | date | None
 THRESHOLD = 0.15
-EARLIEST, LATEST = 1990, 2200  # years for which clocks are known or guessed
 
 _STEPS = """
 WITH page AS (

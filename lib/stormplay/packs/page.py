@@ -7,18 +7,24 @@ import html
 
 import segno
 
+from stormplay import look
 from stormplay.packs.content import Pack, Stop
 from stormplay.packs.links import Link, google
 
-_STYLE = """
+_STYLE = (
+    look.tokens()
+    + """
+:root { color-scheme: light; } /* it is paper, by night too */
 @page { size: letter; margin: 14mm 12mm; }
 * { box-sizing: border-box; }
-body { font: 11pt/1.35 system-ui, "Liberation Sans", Arial, sans-serif; color: #111; margin: 0 auto; max-width: 190mm; }
+body { font: 11pt/1.35 var(--sp-font); color: var(--sp-ink); background: var(--sp-paper); margin: 0 auto;
+  max-width: 190mm; }
 h1 { font-size: 17pt; margin: 0 0 1mm; } h2 { font-size: 12.5pt; margin: 7mm 0 2mm; }
-.meta, .foot { color: #444; font-size: 9.5pt; margin: 0 0 4mm; }
-.warn { border: 1.5pt solid #111; padding: 2mm 3mm; font-weight: 600; }
-table { border-collapse: collapse; width: 100%; } th { text-align: left; font-size: 9pt; color: #444; }
-td, th { padding: 1.6mm 1.5mm; border-bottom: .6pt solid #999; vertical-align: top; } tr { break-inside: avoid; }
+.meta, .foot { color: var(--sp-soft); font-size: 9.5pt; margin: 0 0 4mm; }
+.warn { border: 1.5pt solid var(--sp-ink); padding: 2mm 3mm; font-weight: 600; }
+table { border-collapse: collapse; width: 100%; } th { text-align: left; font-size: 9pt; color: var(--sp-soft); }
+td, th { padding: 1.6mm 1.5mm; border-bottom: 0.6pt solid var(--sp-frame); vertical-align: top; }
+tr { break-inside: avoid; }
 .n { width: 9mm; text-align: right; font-variant-numeric: tabular-nums; }
 .box { width: 9mm; font-size: 14pt; line-height: 1; } .write { width: 62mm; } .no { font-weight: 700; }
 .links { display: flex; flex-wrap: wrap; gap: 5mm; }
@@ -26,6 +32,7 @@ figure { margin: 0; width: 34mm; break-inside: avoid; text-align: center; }
 figcaption { font-size: 9pt; } svg { width: 30mm; height: 30mm; }
 @media (max-width: 600px) { body { padding: 4mm; } .write, th.write { display: none; } }
 """
+)
 
 
 def to_html(pack: Pack) -> str:

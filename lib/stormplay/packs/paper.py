@@ -18,12 +18,13 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
+from stormplay import look
 from stormplay.packs.content import Pack, Stop
 from stormplay.packs.links import Link, google
 
 FOOT = ("A link takes four stops, as many as a phone's map app takes. Hail at a home is modelled from reports; only "
         "who looks at a roof knows. Who has said no is not visited.")  # fmt: skip
-_GREY = colors.HexColor("#444444")
+_INK, _GREY, _LINE = (colors.HexColor(look.light(name)) for name in ("ink", "soft", "frame"))
 _LINKS_A_ROW = 5
 
 
@@ -47,8 +48,9 @@ def _story(pack: Pack) -> list[Flowable]:
         story += [said("Homes and owners are synthetic: this is a demonstration.", 10, bold=True), Spacer(1, 3 * mm)]
     story.append(_table(pack) if pack.stops else said("No stop is on it.", 10))
     links = google(pack)
-    story += [Spacer(1, 6 * mm), said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
-    story += _codes(links) if links else [said("No stop has a place to drive to.", 10)]
+    head_of_links = [Spacer(1, 6 * mm), said("The way, for a phone", 12.5, bold=True), Spacer(1, 2 * mm)]
+    first, *others = _codes(links) if links else [said("No stop has a place to drive to.", 10)]
+    story += [KeepTogether([*head_of_links, first]), *others]
     return [*story, Spacer(1, 3 * mm), said(FOOT, 8.5, colour=_GREY)]
 
 
@@ -59,7 +61,7 @@ def _table(pack: Pack) -> Table:
     rows += [_row(stop) for stop in pack.stops]
     made = Table(rows, colWidths=[9 * mm, 8 * mm, 82 * mm, 30 * mm, 62 * mm], repeatRows=1)
     made.setStyle([
-        ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor("#999999")),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, _LINE),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("ALIGN", (0, 0), (0, -1), "RIGHT"),
         ("TOPPADDING", (0, 0), (-1, -1), 4),
@@ -76,7 +78,7 @@ def _row(stop: Stop) -> list[Any]:
         where += " (place not known)"
     box = Drawing(10, 10)
     if not stop.do_not_knock:
-        box.add(Rect(0.5, 0.5, 8.5, 8.5, strokeColor=colors.black, fillColor=None, strokeWidth=0.8))
+        box.add(Rect(0.5, 0.5, 8.5, 8.5, strokeColor=_INK, fillColor=None, strokeWidth=0.8))
     status = said(stop.status.replace("_", " "), 9.5)
     return [said(str(stop.number), 9.5), box, said(where, 9.5, is_markup=True), status, ""]
 
@@ -85,10 +87,7 @@ def _codes(links: list[Link]) -> list[Flowable]:
     """The QR codes in rows; a row is never cut by the end of a page."""
     cells = [[_code(link.url), said(link.title, 8.5)] for link in links]
     rows = [cells[at : at + _LINKS_A_ROW] for at in range(0, len(cells), _LINKS_A_ROW)]
-    return [
-        KeepTogether(Table([row + [""] * (_LINKS_A_ROW - len(row))], colWidths=[38 * mm] * _LINKS_A_ROW))
-        for row in rows
-    ]
+    return [Table([row + [""] * (_LINKS_A_ROW - len(row))], colWidths=[38 * mm] * _LINKS_A_ROW) for row in rows]
 
 
 def _code(url: str) -> Drawing:
@@ -104,7 +103,7 @@ def said(
     size: float,
     *,
     bold: bool = False,
-    colour: Any = colors.black,
+    colour: Any = _INK,
     is_markup: bool = False,
     is_right: bool = False,
 ) -> Paragraph:
@@ -126,8 +125,16 @@ def fonts() -> tuple[str, str]:
     return "Vera", "VeraBd"
 
 
+def ruled(canvas: Any) -> None:
+    """The line on the head of every sheet of ours, in the colour of the pages."""
+    canvas.setStrokeColor(colors.HexColor(look.light("accent")))
+    canvas.setLineWidth(2)
+    canvas.line(12 * mm, letter[1] - 9 * mm, letter[0] - 12 * mm, letter[1] - 9 * mm)
+
+
 def _numbered(pack: Pack) -> Any:
     def draw(canvas: Any, document: Any) -> None:
+        ruled(canvas)
         canvas.setFont(fonts()[0], 8)
         canvas.setFillColor(_GREY)
         canvas.drawString(12 * mm, 8 * mm, pack.title[:80])

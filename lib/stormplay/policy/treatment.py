@@ -11,8 +11,8 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
-from stormplay.errors import BadInput
+from stormplay import quality, tenancy
+from stormplay.errors import BadInput, Conflict
 from stormplay.policy import changes, store
 from stormplay.policy.changes import DryRun
 from stormplay.policy.deciding import decide
@@ -46,6 +46,9 @@ WITH past AS (             -- what it was, each time before it changed
 )
 SELECT * FROM past UNION ALL SELECT * FROM present ORDER BY until NULLS LAST
 """
+
+_KEPT = "SELECT policy_rules FROM tenants"
+_KEPT_ALONE = "SELECT policy_rules FROM tenants FOR NO KEY UPDATE"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,12 @@ class TreatmentPolicy:
         with tenancy.session(self.tenant) as connection:
             return self._rules(connection)
 
+    @property
+    def kept_rules(self) -> Rules | None:
+        """The company's parameters, whatever this storm was drawn with; None: none were kept, those as shipped hold."""
+        with tenancy.session(self.tenant) as connection:
+            return _kept(connection)
+
     def save_rules(self, rules: Rules) -> str:
         """Keep the company's parameters; earlier ones are in the audit log. For its admins.
 
@@ -109,9 +118,34 @@ class TreatmentPolicy:
             '' or, where this storm was drawn with another share or salt, a sentence that says so.
         """
         with tenancy.session(self.tenant) as connection:
-            values = {"rules": json.dumps(rules.to_mapping())}
-            connection.execute(text("UPDATE tenants SET policy_rules = CAST(:rules AS jsonb)"), values)
-            own = self._rules(connection)
+            return self._save(connection, rules)
+
+    def exchange_rules(self, rules: Rules | None, instead_of: Rules | None) -> str:
+        """`save_rules`, where the company's parameters are still those: what somebody else kept since is left alone.
+
+        Args:
+            rules: What to keep; None: those as shipped.
+            instead_of: What `kept_rules` said.
+
+        Returns:
+            As `save_rules`.
+
+        Raises:
+            Conflict: Others are kept by now.
+            NotAllowed: This person is no admin of the company.
+        """
+        with tenancy.session(self.tenant) as connection:
+            if _kept(connection, lock=True) != instead_of:
+                raise Conflict(
+                    "Somebody has kept other rules since.", "Nothing was changed: theirs stay the company's.",
+                    "Look again, then keep the rules that you want.",
+                )  # fmt: skip
+            return self._save(connection, rules)
+
+    def _save(self, connection: Connection, rules: Rules | None) -> str:
+        values = {"rules": None if rules is None else json.dumps(rules.to_mapping())}
+        connection.execute(text("UPDATE tenants SET policy_rules = CAST(:rules AS jsonb)"), values)
+        own, rules = self._rules(connection), rules or Rules()
         if (own.holdout_share, own.salt) == (rules.holdout_share, rules.salt):
             return ""
         return (
@@ -172,6 +206,7 @@ class TreatmentPolicy:
                 "made_by": connection.execute(text("SELECT sec.my_name()")).scalar_one() or "nobody",
             }  # fmt: skip
             run_id, number = store.store(connection, self.storm_id, drawn, run, homes)
+            quality.run_again_in(connection, self.storm_id)  # most checks are about who is decided on
         return Applied(run_id, number, would)
 
     def uplift_curve(self, rules: Rules | None = None, points: int = 400) -> pd.DataFrame:
@@ -212,8 +247,7 @@ class TreatmentPolicy:
             return tenancy.frame(connection, _TRAIL, {"storm_id": self.storm_id, "property_id": home})
 
     def _rules(self, connection: Connection) -> Rules:
-        kept = connection.execute(text("SELECT policy_rules FROM tenants")).scalar_one()
-        rules = Rules() if kept is None else Rules.from_mapping(kept)
+        rules = _kept(connection) or Rules()
         draw = store.drawn(connection, self.storm_id)
         if draw is None:
             return rules
@@ -247,3 +281,8 @@ class TreatmentPolicy:
             model_version=model_versions(facts.homes),
         )
         return _Made(made, facts.homes, decided, drawn)
+
+
+def _kept(connection: Connection, *, lock: bool = False) -> Rules | None:
+    kept = connection.execute(text(_KEPT_ALONE if lock else _KEPT)).scalar_one()
+    return None if kept is None else Rules.from_mapping(kept)

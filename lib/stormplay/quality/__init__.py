@@ -4,11 +4,12 @@ CHECKS      every check by name: title, why, remedy, sql
 run         ask all of them and keep the counts
 latest      what the newest run counted
 history     the runs
+SINCE       what may have happened since a run, in words; since_sql asks it
 """
 
 from __future__ import annotations
 
 from stormplay.quality.checks import Check
-from stormplay.quality.running import CHECKS, history, latest, run, run_in
+from stormplay.quality.running import CHECKS, SINCE, history, latest, run, run_again_in, run_in, since_sql
 
-__all__ = ["CHECKS", "Check", "history", "latest", "run", "run_in"]
+__all__ = ["CHECKS", "SINCE", "Check", "history", "latest", "run", "run_again_in", "run_in", "since_sql"]

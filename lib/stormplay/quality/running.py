@@ -13,11 +13,19 @@ from stormplay import tenancy
 from stormplay.quality import addresses, decisions, work
 from stormplay.quality.checks import Check
 
+QUICK_S = 1.0
+"""Checks that took no longer are asked again by whoever changes much of what they are about."""
+SINCE = {"plan": "routes were planned", "decisions": "it was decided anew whom to visit"}
+"""What may have happened since a run, in words, by what `since_sql` gives."""
 CHECKS: dict[str, Check] = {**addresses.CHECKS, **decisions.CHECKS, **work.CHECKS}
 """Every check by name, in the order of a page."""
 
 _NEWEST = """
 SELECT run_id::text FROM quality_runs WHERE tenant_id = :tenant_id AND storm_id = :storm_id
+ ORDER BY made_at DESC, run_id DESC LIMIT 1
+"""
+_SECONDS = """
+SELECT seconds FROM quality_runs WHERE tenant_id = :tenant_id AND storm_id = :storm_id
  ORDER BY made_at DESC, run_id DESC LIMIT 1
 """
 _RESULTS = """
@@ -62,6 +70,37 @@ def run_in(connection: Connection, storm_id: str) -> pd.DataFrame:
     tenancy.insert(connection, "quality_runs", pd.DataFrame([row]))
     tenancy.insert(connection, "quality_results", found.assign(run_id=row["run_id"]))
     return _shown(found)
+
+
+def run_again_in(connection: Connection, storm_id: str) -> bool:
+    """`run_in` for whoever has just changed much of a storm, so that no page tells of what was before.
+
+    Only where the checks are in use and were quick: they were asked before, in `QUICK_S` seconds at most. Elsewhere the
+    pages say what has happened since.
+
+    Returns:
+        Whether they were asked.
+    """
+    last = connection.execute(
+        text(_SECONDS), {"tenant_id": connection.info["tenant_id"], "storm_id": storm_id}
+    ).scalar_one_or_none()
+    if last is None or last > QUICK_S:
+        return False
+    run_in(connection, storm_id)
+    return True
+
+
+def since_sql(storm_id: str, made_at: str) -> str:
+    """A column of SQL that says what has happened since a storm's checks were made: a key of `SINCE`, or NULL.
+
+    Args:
+        storm_id, made_at: Columns of the query around it, which knows `:tenant_id` and `:now`.
+    """
+    return f"""CASE
+    WHEN EXISTS (SELECT FROM routing_runs p WHERE p.tenant_id = :tenant_id AND p.storm_id = {storm_id}
+                    AND p.made_at <= :now AND p.made_at + p.seconds * interval '1 second' > {made_at}) THEN 'plan'
+    WHEN EXISTS (SELECT FROM policy_runs p WHERE p.tenant_id = :tenant_id AND p.storm_id = {storm_id}
+                    AND p.made_at <= :now AND p.made_at > {made_at}) THEN 'decisions' END"""
 
 
 def ask(connection: Connection, storm_id: str, name: str) -> tuple[str, int, int, list[str]]:

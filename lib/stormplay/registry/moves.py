@@ -108,12 +108,23 @@ def _holder(connection: Connection, model_name: str, alias: str) -> Version:
     return numbered(connection, model_name, held[-1])
 
 
+def reason_of(typed: str) -> str:
+    """The reason of a move as it is kept.
+
+    Raises:
+        BadInput: There is none, or it is longer than 500 characters.
+    """
+    reason = typed.strip()
+    if not 1 <= len(reason) <= 500:
+        raise BadInput("A move needs a reason.", "Expected up to 500 characters; it is kept with the move.")
+    return reason
+
+
 def _move(
     connection: Connection, model_name: str, alias: str, act: str, version: int, reason: str, seen: int | None
 ) -> int:
     """One row more. Its number is its key, so of two who move at once the database lets one through."""
-    if not 1 <= len(reason.strip()) <= 500:
-        raise BadInput("A move needs a reason.", "Expected up to 500 characters; it is kept with the move.")
+    reason = reason_of(reason)
     moves = history(connection, model_name, _known(alias))
     held = _held(moves)
     if seen is not None and seen != len(moves):
@@ -125,7 +136,7 @@ def _move(
                         VALUES (:tenant_id, :model, :alias, :number, :act, :before, :after, :reason)""")
     number = len(moves) + 1
     values = {"tenant_id": connection.info["tenant_id"], "model": model_name, "alias": alias, "number": number,
-              "act": act, "before": held[-1] if held else None, "after": version, "reason": reason.strip()}  # fmt: skip
+              "act": act, "before": held[-1] if held else None, "after": version, "reason": reason}  # fmt: skip
     try:
         with connection.begin_nested():
             connection.execute(statement, values)

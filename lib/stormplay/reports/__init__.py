@@ -22,14 +22,19 @@ Table of contents, in the order in which a report comes to be:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from stormplay import lazy
 from stormplay.reports.cluster import Dask
 from stormplay.reports.copying import Place
-from stormplay.reports.desk import ReportDesk
 from stormplay.reports.fan_out import Outcome, Summary, get_ready, make_all, tidy
 from stormplay.reports.making import make, planned, run
 from stormplay.reports.orders import Order
 from stormplay.reports.publishing import Report
 from stormplay.reports.terms import Terms, moment
+
+if TYPE_CHECKING:
+    from stormplay.reports.desk import ReportDesk
 
 __all__ = [
     "Dask",
@@ -48,3 +53,6 @@ __all__ = [
     "run",
     "tidy",
 ]
+
+# Pages ask for the desk, which needs pandas; who makes reports leaves that to the processes that make them.
+__getattr__ = lazy.names(__name__, {"desk": "ReportDesk"})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
-
 from stormplay import store
-from stormplay.errors import BadInput, HandOverFailed
+from stormplay.errors import HandOverFailed
+from stormplay.reports import destinations
 from stormplay.reports.publishing import Report
 
 
@@ -18,18 +17,11 @@ class Place:
         url: Its name. Who may write there is known to the library of its kind, from its own environment.
 
     Raises:
-        BadInput: There is no such kind of place, or what speaks to it is not installed.
+        BadInput: There is no such kind of place, what speaks to it is not installed, or its name holds a password.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            self._files, base = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise BadInput(
-                f"Reports cannot be copied to that place: {str(error).splitlines()[0]}",
-                "Expected a folder, or a place such as s3://bucket/reports.",
-            ) from None
-        self._base = str(base).rstrip("/")
+        self._files, self._base = destinations.opened(url)
 
     def take(self, report: Report) -> None:
         """Copy a report's files, each whole, and last the result that vouches for the others.

@@ -15,6 +15,7 @@ import pandas as pd
 
 from stormplay import clock, exports, tenancy
 from stormplay.errors import BadInput
+from stormplay.ordering import Order, order_by
 from stormplay.reports import shelf
 from stormplay.reports.shelf import ReportFile
 from stormplay.reports.workers import STOPPED
@@ -34,6 +35,8 @@ SELECT run_id, notebook, status, started_at, ended_at, username, seconds, attemp
 _WANTED = """
    AND (:notebook = '' OR notebook = :notebook) AND (:status = '' OR status = :status)
 """
+_KNOWN = {"report": "notebook", "started": "started_at", "status": "status", "by": "username", "took": "seconds",
+          "rows": "row_count", "data": "data_as_of", "code": "versions->>'stormplay'"}  # fmt: skip
 _STANDING = f"""
 WITH runs AS ({_COLUMNS}, CASE WHEN status = 'fresh' THEN 'good' WHEN status = 'running' THEN 'running'
                                 WHEN error LIKE :stopped THEN 'stopped' ELSE 'bad' END AS kind
@@ -76,15 +79,18 @@ class ReportDesk:
         """
         return self._frame(_STANDING, stopped=f"{STOPPED}%")
 
-    def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0) -> pd.DataFrame:
-        """Runs, newest first: run_id, notebook, status, started_at, ended_at, username, seconds, attempts, row_count,
-        data_as_of, as_of, code_version, error, destination, parameters, versions, files.
+    def get_runs(self, notebook: str = "", status: str = "", limit: int = 25, skip: int = 0,
+                 order: Order = None) -> pd.DataFrame:  # fmt: skip
+        """Runs, newest first unless ordered otherwise: run_id, notebook, status, started_at, ended_at, username,
+        seconds, attempts, row_count, data_as_of, as_of, code_version, error, destination, parameters, versions, files.
 
         Args:
             notebook, status: Only these; '': all.
             limit, skip: Rows, and rows before them.
+            order: By 'report', 'started', 'status', 'by', 'took', 'rows', 'data' or 'code', and whether that ascends.
         """
-        query = f"{_COLUMNS} {_RUNS} {_WANTED} ORDER BY run_id DESC LIMIT :limit OFFSET :skip"
+        by = order_by(order, _KNOWN, "run_id DESC", "run_id DESC")
+        query = f"{_COLUMNS} {_RUNS} {_WANTED} ORDER BY {by} LIMIT :limit OFFSET :skip"
         return self._frame(query, notebook=notebook, status=status, limit=limit, skip=skip)
 
     def count_runs(self, notebook: str = "", status: str = "") -> int:

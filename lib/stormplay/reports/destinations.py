@@ -219,22 +219,33 @@ def at(out: Path | str) -> Destination:
         return Folder(Path(said))
     if scheme in {"file", "local"}:
         return Folder(Path(url2pathname(rest)))
+    url = f"{scheme}://{rest.rstrip('/')}"
+    return Bucket(url, *opened(url))
+
+
+def opened(address: str) -> tuple[Any, str]:
+    """The file system of an address or path, and the path there without a slash at its end.
+
+    Raises:
+        BadInput: Nobody knows such an address, a package is missing for it, or it holds a password.
+    """
+    scheme, _, rest = address.partition("://")
     if "@" in rest.partition("/")[0] and ":" in rest.partition("@")[0]:
         raise BadInput(
             f"The address {scheme}://... holds a password.",
             "Expected one without.",
             "Give it to the environment or to the file that the package of this protocol reads.",
         )
-    url = f"{scheme}://{rest.rstrip('/')}"
     try:
-        files, base = fsspec.core.url_to_fs(url)
+        files, base = fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise _no_package(scheme, error) from None
     except Exception as error:
-        raise BadInput(f"{said} is no place for reports: {' '.join(str(error).split())[:200]}.", _EXPECTED) from None
+        said = " ".join(str(error).split())[:200]
+        raise BadInput(f"{address} is no place for reports: {said}.", _EXPECTED) from None
     if not base.strip("/") and scheme != "memory":
-        raise BadInput(f"{said} names no bucket.", _EXPECTED)
-    return Bucket(url, files, base.rstrip("/"))
+        raise BadInput(f"{address} names no bucket.", _EXPECTED)
+    return files, base.rstrip("/")
 
 
 def _no_package(scheme: str, error: ImportError) -> BadInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -9,8 +10,14 @@ from typing import Any
 import nbformat
 from nbconvert import HTMLExporter
 
-from stormplay import charts
+from stormplay import charts, look
 from stormplay.reports import contracts
+
+# Where a cell of words begins with a heading: the exporter writes cells beside each other, and nothing around them.
+_HEADINGS = re.compile(
+    r'(?=<div class="cell border-box-sizing text_cell rendered"[^>]*>\s*<div class="inner_cell">'
+    r'\s*<div class="text_cell_render[^>]*>\s*<h2)'
+)
 
 
 def to_html(book: Any, name: str) -> str:
@@ -21,12 +28,19 @@ def to_html(book: Any, name: str) -> str:
         name: Its title, where it says none.
     """
     body, _ = _exporter().from_notebook_node(book)
+    body = _sectioned(body)
     if 'class="sp-charted"' in body:
         body += charts.bundle()
-    style = _shared("stormplay.css").replace("</", "<\\/")
+    style = (look.tokens() + _shared("stormplay.css")).replace("</", "<\\/")
     frame = _shared("report.html")
     title = _escape(contracts.title("\n".join(cell.source for cell in book.cells[:1]), name))
     return frame.replace("{{ title }}", title).replace("{{ style }}", style).replace("{{ body }}", body)
+
+
+def _sectioned(body: str) -> str:
+    """The cells under each heading in a section of their own, as on the page."""
+    head, *others = _HEADINGS.split(body)
+    return head + "".join(f'<section class="sp-section">\n{part}</section>\n' for part in others)
 
 
 @cache

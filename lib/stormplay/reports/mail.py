@@ -17,7 +17,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any
 
-from stormplay import clock
+from stormplay import clock, look
 from stormplay.errors import BadInput, Busy
 from stormplay.post import checked, one_line
 from stormplay.reports import contracts, figures
@@ -28,8 +28,8 @@ from stormplay.reports.publishing import Report
 MOST_BYTES = 15_000_000  # of attachments; a mail is a third larger, and many servers take no more than 25 MB
 _KINDS = {".pdf": ("application", "pdf"), ".html": ("text", "html")}
 _SYNTHETIC = "This company is a demonstration: its homes, owners and outcomes are synthetic."
-_CELL = "padding:4px 16px 4px 0;border-bottom:1px solid #dde3ea;text-align:left;vertical-align:top"
-_PAGE = "max-width:640px;overflow-wrap:anywhere;font:15px/1.5 system-ui,sans-serif;color:#1c2733"
+_CELL = f"padding:4px 16px 4px 0;border-bottom:1px solid {look.light('line')};text-align:left;vertical-align:top"
+_PAGE = f"max-width:640px;overflow-wrap:anywhere;font:15px/1.5 system-ui,sans-serif;color:{look.light('ink')}"
 
 
 @dataclass(frozen=True)

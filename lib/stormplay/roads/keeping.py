@@ -9,7 +9,8 @@ from psycopg2.extras import execute_values
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay.roads.legs import Legs
+from stormplay.roads.engines import Engine
+from stormplay.roads.legs import Legs, Roads
 from stormplay.routing.plan import FloatArray
 
 KEPT_DAYS = 30  # roads are built and closed; an engine's map is brought up to date about as often
@@ -24,6 +25,14 @@ INSERT INTO road_tables (tenant_id, digest, source, place_count, distance_m, min
     ON CONFLICT (tenant_id, digest) DO UPDATE SET source = excluded.source, place_count = excluded.place_count,
        distance_m = excluded.distance_m, minutes = excluded.minutes, estimated = excluded.estimated, made_at = now()
 """
+
+
+def roads(connection: Connection, engine: Engine | None, groups: Iterable[FloatArray]) -> Roads:
+    """An engine with what it answered before for these groups of places, each (n, 2) in degrees."""
+    asked = Roads(engine)
+    if engine is not None:
+        asked.known = known(connection, [asked.key(places) for places in groups])
+    return asked
 
 
 def known(connection: Connection, digests: Iterable[str]) -> dict[str, Legs]:

@@ -50,31 +50,35 @@ class Roads:
 
     Args:
         engine: The engine; None: everything is estimated.
-        known: Answers of before, by `key`; they are not asked for again.
 
     Attributes:
+        known: Answers of before, by `key`; they are not asked for again.
         notice: What went wrong, as a sentence; '' while nothing has.
         fresh: What the engine has answered in this run, by `key`.
     """
 
-    def __init__(self, engine: Engine | None, known: Mapping[str, Legs] | None = None) -> None:
+    def __init__(self, engine: Engine | None) -> None:
         self.engine = engine
         self.notice = ""
+        self.known: Mapping[str, Legs] = {}
         self.fresh: dict[str, Legs] = {}
-        self._known = known or {}
+        self._keys: dict[bytes, str] = {}  # by the places' own bytes: a digest is worked out once
         self._is_down = engine is None
 
     def key(self, places: FloatArray) -> str:
         """What an answer is kept under: a digest of the engine and the places, from which neither can be told."""
-        told = f"{self.engine.identity if self.engine else ''} {places.round(6).tolist()}"
-        return hashlib.sha256(told.encode()).hexdigest()
+        own = places.tobytes()
+        if own not in self._keys:
+            told = f"{self.engine.identity if self.engine else ''} {places.round(6).tolist()}"
+            self._keys[own] = hashlib.sha256(told.encode()).hexdigest()
+        return self._keys[own]
 
     def legs(self, places: FloatArray) -> Legs:
         """Between all pairs of (n, 2) places in degrees."""
         if self.engine is None or not 2 <= len(places) <= MOST_PLACES:
             return estimated(places)
         key = self.key(places)
-        if (found := self._known.get(key) or self.fresh.get(key)) is not None:
+        if (found := self.known.get(key) or self.fresh.get(key)) is not None:
             return found
         if self._is_down:
             return estimated(places)

@@ -14,15 +14,20 @@ CIRCUITY, SPEED_KMH    what estimates assume
 
 from __future__ import annotations
 
-from stormplay.routing.crews import Crew
-from stormplay.routing.inserting import Insertion, insert
-from stormplay.routing.metric import haversine_m
-from stormplay.routing.ordering import improve_path
-from stormplay.routing.plan import Plan
-from stormplay.routing.progress import Progress
-from stormplay.routing.solver import solve
-from stormplay.routing.territory import homes_abroad
-from stormplay.routing.travel import CIRCUITY, SPEED_KMH, drive_minutes, route_distance_m
+from typing import TYPE_CHECKING
+
+from stormplay import lazy
+
+if TYPE_CHECKING:
+    from stormplay.routing.crews import Crew
+    from stormplay.routing.inserting import Insertion, insert
+    from stormplay.routing.metric import haversine_m
+    from stormplay.routing.ordering import improve_path
+    from stormplay.routing.plan import Plan
+    from stormplay.routing.progress import Progress
+    from stormplay.routing.solver import solve
+    from stormplay.routing.territory import homes_abroad
+    from stormplay.routing.travel import CIRCUITY, SPEED_KMH, drive_minutes, route_distance_m
 
 __all__ = [
     "CIRCUITY",
@@ -39,3 +44,17 @@ __all__ = [
     "route_distance_m",
     "solve",
 ]
+
+# Who starts the compiler, as each start of a server does, needs nothing of what plans.
+_ROOMS = {
+    "crews": "Crew",
+    "inserting": "Insertion, insert",
+    "metric": "haversine_m",
+    "ordering": "improve_path",
+    "plan": "Plan",
+    "progress": "Progress",
+    "solver": "solve",
+    "territory": "homes_abroad",
+    "travel": "CIRCUITY, SPEED_KMH, drive_minutes, route_distance_m",
+}
+__getattr__ = lazy.names(__name__, _ROOMS)

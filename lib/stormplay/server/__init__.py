@@ -16,7 +16,11 @@ kernels      opens and ends kernels and their logins
 environment  what a kernel may know
 visits       a visit and what hangs on it
 timing       how long its page took
+periodic     what goes on beside pages, again and again: its start, turns and end
 slos         counts handed over, objectives watched, alerts told
+metering     usage summed up
+retiring     old history let go
+reruns       reports that were asked for on a page, made
 metrics      what Prometheus may read
 watch        looks after visits: renews logins, ends what has had its time
 nursery      the process that holds a kernel's imports and forks

@@ -24,17 +24,19 @@ from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
 from stormplay.errors import StormplayError
-from stormplay.server import assets, doors, metrics
+from stormplay.server import assets, doors, metrics, snapshots
 from stormplay.server.book import Shelf
 from stormplay.server.channels import Cells, Channels, EndVisit, KernelState, Owner, Quiet
 from stormplay.server.frame import HEADERS, TEMPLATES, Elsewhere, policy
 from stormplay.server.health import Health, Live, Pulse, Ready
 from stormplay.server.identity import Identity, Visitor
+from stormplay.server.keeping import AtWork
 from stormplay.server.kernels import Kernels
 from stormplay.server.listening import Signals, bind
 from stormplay.server.logs import answered, begin
 from stormplay.server.metering import Metering
-from stormplay.server.pages import Home, NotebookPage, kept_query
+from stormplay.server.pages import Home, NotebookPage, navigation
+from stormplay.server.periodic import Periodic
 from stormplay.server.proxy import Proxy, check_logout_url, check_public_url
 from stormplay.server.reruns import Reruns
 from stormplay.server.retiring import Retirement
@@ -86,6 +88,7 @@ class StormplayServer(Voila):
     metrics_port = Integer(0, config=True, help="Port on which Prometheus reads figures; 0: none.")
     metrics_ip = Unicode("127.0.0.1", config=True, help="Address for it; beyond loopback a token is needed.")
     slo_every_s = Float(EVERY_S, config=True, help="Seconds between two looks at the objectives.")
+    snapshots_mb = Integer(256, config=True, help="MB for what pages showed last; 0: nothing is kept.")
     reports = Unicode("reports", config=True, help="Folder for a report that is first made from a page.")
     shelf = Instance(Shelf)
     proxy = Instance(Proxy, ())
@@ -109,6 +112,7 @@ class StormplayServer(Voila):
         """Voilà's settings with what makes them safe."""
         self.page_config = assets.page_config(self.base_url)
         self.meters = metrics.Meters(lambda: len(self.kernel_manager.visits))
+        self.snapshots = snapshots.Snapshots(self.snapshots_mb * 1_000_000)
         self.slos = Slos(self.meters, self.log, self.slo_every_s)
         self._login_threads = ThreadPoolExecutor(2, thread_name_prefix="login")
         self._health_thread, self.pulse = ThreadPoolExecutor(1, thread_name_prefix="health"), Pulse(self)
@@ -138,20 +142,17 @@ class StormplayServer(Voila):
             (rf"{base}api/kernels/{_KERNEL}/channels", Channels),
             (rf"{base}voila/execution/{_KERNEL}", Cells),
             (rf"{base}voila/api/shutdown/{_KERNEL}", EndVisit),
+            (rf"{base}voila/api/work/{_KERNEL}", AtWork),
             (rf"{base}health/live", Live),
             (rf"{base}health/ready", Ready),
             *((base.rstrip("/") + path, handler) for path, handler in doors.handlers()),
+            *snapshots.routes(base, _KERNEL),
             *assets.routes(base),
         ]
 
     def acts(self, request: HTTPServerRequest) -> list[dict[str, Any]]:
-        """The navigation as seen from a page: word, address with the same company and storm, whether it is here."""
-        query = kept_query(request)
-        return [
-            {"word": word, "here": f"/{name}.ipynb" in request.path,
-             "url": f"{self.base_url}voila/render/{name}.ipynb{query}"}
-            for name, word in self.shelf.acts().items()
-        ]  # fmt: skip
+        """The navigation as seen from a page; see `pages.navigation`."""
+        return navigation(self.shelf, self.base_url, request)
 
     def timing(self, visitor: Visitor, tenant: str, request: HTTPServerRequest) -> Timing:
         """A clock for a page that was asked for."""
@@ -186,30 +187,32 @@ class StormplayServer(Voila):
             )  # fmt: skip
             server.add_sockets(sockets)
             self.kernel_manager.watch()
-            reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
-            reruns.start()
-            retirement = Retirement(self.kernel_manager, 3600 * self.retire_every_h)
-            retirement.start()
-            self.slos.start()
+            beside = self._beside()
+            for each in beside:
+                each.start()
+            packing = asyncio.create_task(assets.pack_front_end())
             figures = metrics.serve(self.meters, self._metrics_sockets)
-            metering = Metering(self.kernel_manager, self.log)
-            metering.start()
             with Signals(stop):
                 if ready is not None:
                     ready(self.public_url or self._url(self.ip))
                 await stop.wait()
                 self.pulse.is_draining = True
                 await asyncio.sleep(self.drain_s)
+            await packing
             server.stop()
-            retirement.stop()
             figures.stop()
-            await reruns.stop()
-            await metering.stop()
+            *others, counting = beside
+            await _stopped(others)
             await self.kernel_manager.end_all()
-            await asyncio.get_running_loop().run_in_executor(None, self.slos.stop)
+            await _stopped([counting])
             await server.close_all_connections()
         finally:
             shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    def _beside(self) -> list[Periodic]:
+        """What goes on beside pages. The last one counts them, so it ends after they have."""
+        reruns = Reruns(self.kernel_manager, self.shelf, Path(self.reports).resolve(), self.log)
+        return [reruns, Retirement(3600 * self.retire_every_h), Metering(self.log), self.slos]
 
     def bind_metrics(self) -> None:
         """Take the port for figures, where one is wanted.
@@ -226,6 +229,12 @@ class StormplayServer(Voila):
 
     def _log_request(self, handler: RequestHandler) -> None:
         answered(handler, self.proxy, is_quiet=isinstance(handler, assets.Static | Health))
+
+
+async def _stopped(those: Sequence[Periodic]) -> None:
+    """Stop them at once, and wait for all."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(loop.run_in_executor(None, each.stop) for each in those))
 
 
 def _run_folder() -> str:

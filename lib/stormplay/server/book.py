@@ -16,6 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,80}")
 
 # The story's order, with the words of the navigation. Only what exists is shown.
 ACTS = {
+    "home": "Home",
     "storm_live": "Live",
     "treatment": "Treatment",
     "phase3_routes": "Routes",
@@ -26,7 +27,22 @@ ACTS = {
     "reports": "Reports",
     "tenant_health": "Health",
 }
-FIRST = "phase3_routes"
+FIRST = "home"
+WITH_STORM = "phase3_routes"  # where an address leads that names a company or a storm and no act
+
+# What an act knows of an address beside company and storm: links to it take that along. Home shows every storm.
+KNOWS = {
+    "phase3_routes": ("route",),
+    "phase4_jobs": ("route",),
+    "reports": ("max_age_h",),
+    "tenant_health": ("max_age_h",),
+}
+KNOWN_TO_ALL = ("tenant", "storm")
+
+
+def knows(act: str) -> tuple[str, ...]:
+    """The names that a link to an act takes along from the address of the page that it stands on."""
+    return () if act == FIRST else (*KNOWN_TO_ALL, *KNOWS.get(act, ()))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Kernels(AsyncMappingKernelManager):
     most_per_person = Integer(6, config=True, help="Kernels at once of one person.")
     unseen_s = Float(120.0, config=True, help="Seconds that a kernel waits for its page to connect at all.")
     left_alone_s = Float(60.0, config=True, help="Seconds that a kernel waits for its page to come back.")
+    work_kept_s = Float(900.0, config=True, help="Seconds that a page is kept which was left while at work.")
     idle_s = Float(1800.0, config=True, help="Seconds without anything happening after which a page is put to sleep.")
     warm = Bool(True, config=True, help="Fork kernels from a process that holds their imports (Linux alone).")
     memory_mb = Integer(2048, config=True, help="Most memory of one kernel, in MB; 0 for as much as there is.")
@@ -202,7 +203,7 @@ class Kernels(AsyncMappingKernelManager):
         """A page has connected."""
         super().notify_connect(kernel_id)
         if visit := self.visits.get(kernel_id):
-            visit.left_s, visit.was_seen = None, True
+            visit.left_s, visit.was_seen, visit.promised_until_s = None, True, 0.0
 
     def notify_disconnect(self, kernel_id: str) -> None:
         """A page's connection is gone."""
@@ -221,14 +222,14 @@ class Kernels(AsyncMappingKernelManager):
     def _make_room(self, visitor: Visitor) -> None:
         if self._stopping:
             raise Busy("The server is being stopped.", remedy="Try again in a minute.")
-        own = [(visit.opened_s, kernel_id) for kernel_id, visit in self.visits.items()
+        own = [(visit.work is not None, visit.opened_s, kernel_id) for kernel_id, visit in self.visits.items()
                if visit.username == visitor.username and kernel_id not in self._ends]  # fmt: skip
         if len(own) + self._opening[visitor.username] >= self.most_per_person:
-            alone = [found for found in sorted(own) if self.visits[found[1]].left_s is not None]
+            alone = [kernel_id for *_, kernel_id in sorted(own) if self.visits[kernel_id].left_s is not None]
             if not alone:
                 raise Busy(f"You have {len(own)} pages open, the most that one person can have.",
                            remedy="Close one of them and try again.")  # fmt: skip
-            self.end(alone[0][1], "left")
+            self.end(alone[0], "left")
             return
         if self.is_full:
             raise Busy(f"All {self.most} places on this server are taken.", remedy="Try again in a minute.")

@@ -6,52 +6,24 @@ A turn that the database does not answer is made up by the next one.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import TYPE_CHECKING
 
-from tornado.ioloop import PeriodicCallback
-
-from stormplay import logs
 from stormplay.billing import metering
-
-if TYPE_CHECKING:
-    from stormplay.server.kernels import Kernels
+from stormplay.server.periodic import Periodic
 
 EVERY_S = 600.0
 
 
-class Metering:
-    """Meters all companies every ten minutes, in a thread.
+class Metering(Periodic):
+    """Meters all companies every ten minutes; the first turn comes after ten minutes.
 
     Args:
-        kernels: Whose threads it uses.
-        log: Where it says that the database did not answer, once for each time.
+        log: Where it says that the database did not answer.
     """
 
-    def __init__(self, kernels: Kernels, log: logging.Logger) -> None:
-        self._kernels, self._log = kernels, log
-        self._turns = PeriodicCallback(self._turn, EVERY_S * 1000)
-        self._one_turn = asyncio.Lock()
-        self._is_deaf = False
+    def __init__(self, log: logging.Logger) -> None:
+        super().__init__("usage could not be summed up", log, EVERY_S)
 
-    def start(self) -> None:
-        """Begin; the first turn comes after ten minutes."""
-        self._turns.start()
-
-    async def stop(self) -> None:
-        """Take no further turn, and wait for the end of the one that is being taken."""
-        self._turns.stop()
-        async with self._one_turn:
-            pass
-
-    async def _turn(self) -> None:
-        async with self._one_turn:
-            try:
-                await self._kernels.off_loop(metering.meter_all)
-            except Exception as error:  # whatever it is, the server goes on
-                if not self._is_deaf:
-                    self._log.warning("usage could not be summed up: %s", logs.plain(error))
-                self._is_deaf = True
-            else:
-                self._is_deaf = False
+    def turn(self) -> None:
+        """Meter all companies."""
+        metering.meter_all()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -13,20 +14,31 @@ from tornado.web import HTTPError, authenticated
 
 from stormplay import broker
 from stormplay.errors import Busy, NotAllowed, StormplayError
-from stormplay.server.book import FIRST
+from stormplay.server.book import FIRST, WITH_STORM, Book, Shelf, knows
 from stormplay.server.frame import Page
+from stormplay.server.keeping import give_back, kept_for
 from stormplay.server.timing import Timing
 
 LONGEST_QUERY = 2_000
-_KEPT = ("tenant", "storm")
+_FAREWELL_LOOKS, _FAREWELL_S = 10, 0.05
 _PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-def kept_query(request: HTTPServerRequest) -> str:
-    """The part of a page's query that goes on to the next act: which company, which storm."""
-    given = parse_qsl(request.query[:LONGEST_QUERY])
-    kept = {name: value for name, value in given if name in _KEPT and _PLAIN.fullmatch(value)}
+def kept_query(request: HTTPServerRequest, act: str) -> str:
+    """The part of a page's query that goes on to another act: which company, which storm, and what else it knows."""
+    given, known = parse_qsl(request.query[:LONGEST_QUERY]), knows(act)
+    kept = {name: value for name, value in given if name in known and _PLAIN.fullmatch(value)}
     return f"?{urlencode(kept)}" if kept else ""
+
+
+def navigation(shelf: Shelf, base_url: str, request: HTTPServerRequest) -> list[dict[str, Any]]:
+    """The acts as seen from a page: word, address with what the act knows of this page's, the names of that, whether it
+    is here."""
+    return [
+        {"word": word, "here": f"/{name}.ipynb" in request.path, "knows": " ".join(knows(name)),
+         "url": f"{base_url}voila/render/{name}.ipynb{kept_query(request, name)}"}
+        for name, word in shelf.acts().items()
+    ]  # fmt: skip
 
 
 def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, str]:
@@ -46,7 +58,7 @@ def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, 
 
 
 class Home(Page):
-    """`/`: on to the first act, with the same query."""
+    """`/`: on to the storms of who asks; with a company or a storm in the query, to that storm's routes."""
 
     @authenticated
     def get(self) -> None:
@@ -55,7 +67,8 @@ class Home(Page):
         if not acts:
             self.say("There is no notebook here yet.", 404)
             return
-        name = FIRST if FIRST in acts else acts[0]
+        wanted = WITH_STORM if self.get_query_arguments("tenant") or self.get_query_arguments("storm") else FIRST
+        name = wanted if wanted in acts else acts[0]
         query = f"?{self.request.query}" if self.request.query else ""
         self.redirect(f"{self.base_url}voila/render/{name}.ipynb{query}")
 
@@ -73,16 +86,45 @@ class NotebookPage(Page):
             raise HTTPError(414)
         if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
             raise HTTPError(403)  # a frame, a picture or a script on some page: a kernel is for who looks at it
+        visits = self.kernel_manager.visits
+        if kept := await self._kept(book):
+            give_back(visits[kept])
+            self._show(book, kept)
+            return
         timing = self.stormplay.timing(self.current_user, self.get_query_argument("tenant", ""), self.request)
         try:
+            # Before anything is read: a page that was read under other rights must not pass for one of today's.
+            standing = await self.kernel_manager.off_loop(broker.standing_of, self.current_user.username)
             kernel_id = await self.kernel_manager.open(
                 self.current_user, book, request_environment(self.request, self.base_url), timing
             )
         except StormplayError as error:
             await self._refuse(error, timing)
             return
-        config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id}
-        self.show("index.html.j2", book=book, config=config, front_end=config["fullStaticUrl"], kernel_id=kernel_id)
+        visits[kernel_id].standing = standing
+        self._show(book, kernel_id, standing)
+
+    async def _kept(self, book: Book) -> str:
+        """The visit that goes on here; the farewell of a page that is reloaded may come a moment after its request."""
+        visits, session = self.kernel_manager.visits, self.current_user.session
+        for _ in range(_FAREWELL_LOOKS):
+            if kept := kept_for(visits, session, book.name, self.request.query):
+                return kept
+            if not any(one.session == session and one.run.name == book.name and one.work is not None
+                       for one in visits.values()):  # fmt: skip
+                break
+            await asyncio.sleep(_FAREWELL_S)
+        return ""
+
+    def _show(self, book: Book, kernel_id: str, standing: str = "") -> None:
+        is_at_work = self.kernel_manager.visits[kernel_id].work is not None
+        config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id, "atWork": is_at_work}
+        has_last = bool(standing) and self.stormplay.snapshots.find(
+            self.current_user.username, book.name, self.request.query, standing
+        ) is not None  # fmt: skip
+        entries = [f"{config['fullLabextensionsUrl']}/{one['name']}/{one['load']}"
+                   for one in config["federated_extensions"]]  # fmt: skip
+        self.show("index.html.j2", book=book, config=config, entries=entries, has_last=has_last)
 
     async def _refuse(self, error: StormplayError, timing: Timing) -> None:
         if isinstance(error, NotAllowed):

@@ -16,11 +16,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
-from tornado.ioloop import PeriodicCallback
 
-from stormplay import database, logs
+from stormplay import database
 from stormplay.errors import BadInput, Busy, Cancelled, DatabaseUnavailable, StormplayError
 from stormplay.server.book import Shelf
+from stormplay.server.periodic import Periodic
 
 if TYPE_CHECKING:
     from stormplay.server.kernels import Kernels
@@ -48,7 +48,7 @@ class Request:
     stop: Event = field(default_factory=Event)
 
 
-class Reruns:
+class Reruns(Periodic):
     """Makes what is asked for, two at a time, while pages go on.
 
     Args:
@@ -59,41 +59,29 @@ class Reruns:
     """
 
     def __init__(self, kernels: Kernels, shelf: Shelf, out: Path, log: logging.Logger) -> None:
-        self._kernels, self._shelf, self._out, self._log = kernels, shelf, out, log
-        self._turns = PeriodicCallback(self._turn, EVERY_S * 1000)
+        super().__init__("no wish for a report could be taken", log, EVERY_S)
+        self._kernels, self._shelf, self._out = kernels, shelf, out
         self._makers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rerun")
         self._held: dict[str, Request] = {}
-        self._is_deaf = False  # the database did not answer the last time
 
-    def start(self) -> None:
-        """Begin to look for requests."""
-        self._turns.start()
-
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Take none any more, and stop those that are being made."""
-        self._turns.stop()
+        super().stop()
         for one in list(self._held.values()):
             one.stop.set()
-        await self._kernels.off_loop(self._makers.shutdown)
+        self._makers.shutdown()
 
-    async def _turn(self) -> None:
-        is_wanted = any(visit.run.name == PAGE for visit in self._kernels.visits.values())
+    def turn(self) -> None:
+        """Take what is asked for and stop what is no longer wanted, while somebody has the page open."""
+        is_wanted = any(visit.run.name == PAGE for visit in list(self._kernels.visits.values()))
         if not (is_wanted or self._held):
             return
-        try:
-            for one in list(self._held.values()):
-                if not one.stop.is_set() and await self._kernels.off_loop(_is_cancelled, one):
-                    one.stop.set()
-            while len(self._held) < MOST and (found := await self._kernels.off_loop(_take)) is not None:
-                self._held[found.request_id] = found
-                self._makers.submit(self._make, found)
-        except Exception as error:
-            # No database just now, or the server is being stopped. Whatever it is, the next turn asks again.
-            if not self._is_deaf:
-                self._log.warning("no wish for a report could be taken: %s", logs.plain(error))
-            self._is_deaf = True
-        else:
-            self._is_deaf = False
+        for one in list(self._held.values()):
+            if not one.stop.is_set() and _is_cancelled(one):
+                one.stop.set()
+        while len(self._held) < MOST and not self.is_stopping and (found := _take()) is not None:
+            self._held[found.request_id] = found
+            self._makers.submit(self._make, found)
 
     def _make(self, one: Request) -> None:
         """Runs in a thread; nothing that happens here reaches another request."""

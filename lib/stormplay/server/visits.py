@@ -24,6 +24,10 @@ class Visit:
         opened_s, left_s: Monotonic seconds: when it was opened; when the last connection left, None while there is one.
         sockets: What to close when it ends.
         timing: How long it took to be drawn; None where nobody asks.
+        work: The query of its page while it is at work, or has ended that unseen; None: it is not.
+        is_leaving: Whether its page has said farewell while at work.
+        promised_until_s: Monotonic seconds until which the page that was given it back may connect.
+        standing: What its person might see before it was opened; '' where nothing of it is to be kept.
         why: One word for the page, once it has ended.
     """
 
@@ -37,4 +41,8 @@ class Visit:
     was_seen: bool = False
     sockets: set[Any] = field(default_factory=set)
     timing: Timing | None = None
+    standing: str = ""
+    work: str | None = None
+    is_leaving: bool = False
+    promised_until_s: float = 0.0
     why: str = "closed"

@@ -100,6 +100,8 @@ class Watch:
             return "signed-out"
         if visit.left_s is not None:
             patience_s = kernels.left_alone_s if visit.was_seen else kernels.unseen_s
+            if visit.work is not None:
+                patience_s = max(patience_s, kernels.work_kept_s)
             return "left" if now_s - visit.left_s > patience_s else ""
         idle_s = (datetime.now(UTC) - kernel.last_activity).total_seconds()
         return "idle" if idle_s > kernels.idle_s and kernel.execution_state != "busy" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
 from importlib.resources import files
 
 import pandas as pd
@@ -28,6 +29,14 @@ def read_reports(day: date | None = None) -> pd.DataFrame:
         BadInput: `day` is not a date.
     """
     _check_day(day)
+    reports, local = _all_reports()
+    wanted = reports if day is None else reports[local.dt.date == day]
+    return wanted.sort_values(["reported_at", "event_id"], ignore_index=True)
+
+
+@cache
+def _all_reports() -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
+    """All reports, as `read_reports` gives them but in no order, and when each was in local standard time."""
     raw = _read_data("noaa_storm_events_tarrant_hail.csv", {"BEGIN_TIME": str})
     local = _local_time(raw)
     reports = pd.DataFrame(
@@ -42,9 +51,7 @@ def read_reports(day: date | None = None) -> pd.DataFrame:
             "narrative": raw["EVENT_NARRATIVE"].fillna("").str.strip(),
         }
     )
-    if day is not None:
-        reports = reports[local.dt.date == day]
-    return reports.sort_values(["reported_at", "event_id"], ignore_index=True)
+    return reports, local
 
 
 def read_zip_centroids() -> pd.DataFrame:

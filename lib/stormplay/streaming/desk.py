@@ -18,6 +18,7 @@ import pandas as pd
 from sqlalchemy.engine import Connection
 
 from stormplay import clock, exports, tenancy
+from stormplay.ordering import Order, order_by
 from stormplay.streaming import letters
 from stormplay.streaming.tally import KEPT, STEP, Tally
 
@@ -72,8 +73,9 @@ _OF = """
 _LETTERS = f"""
 SELECT letter_id, topic, partition, "offset", reason, said, event_id, event_type, payload, event_at, received_at,
        status, settled_at, settled_by, attempts, replay_asked_at, replay_asked_by
-{_OF} ORDER BY received_at DESC, letter_id DESC LIMIT :limit OFFSET :skip
-"""
+{_OF}"""
+_NEWEST_FIRST = "received_at DESC, letter_id DESC"
+_KNOWN = {"received": "received_at", "reason": "reason", "said": "said", "event": "event_type", "state": "status"}
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,8 @@ class StreamDesk:
 
     # ---- what could not be applied
 
-    def get_letters(self, status: str = "open", limit: int = 25, skip: int = 0) -> pd.DataFrame:
-        """Messages that could not be applied, the newest first.
+    def get_letters(self, status: str = "open", limit: int = 25, skip: int = 0, order: Order = None) -> pd.DataFrame:
+        """Messages that could not be applied, the newest first unless ordered by something else.
 
         Columns: letter_id, topic, partition, offset, reason, said (the reason in a sentence), event_id, event_type,
         payload (text; signs that cannot be shown are replaced), event_at, received_at, status, settled_at, settled_by,
@@ -195,9 +197,12 @@ class StreamDesk:
         Args:
             status: 'open', 'replayed', 'discarded'; '' all.
             limit, skip: Rows, and rows before them.
+            order: By 'received', 'reason', 'said', 'event' or 'state', and whether that ascends.
         """
         with tenancy.session(self._tenant) as connection:
-            found = self._asked(connection, _LETTERS, status=status, limit=limit, skip=skip)
+            by = order_by(order, _KNOWN, _NEWEST_FIRST, "letter_id DESC")
+            query = f"{_LETTERS} ORDER BY {by} LIMIT :limit OFFSET :skip"
+            found = self._asked(connection, query, status=status, limit=limit, skip=skip)
         found["payload"] = [_text(payload) for payload in found["payload"]]
         return found
 

@@ -29,6 +29,10 @@ function stormplayJobs(map, data, page) {
       map.on("moveend zoomend resize viewreset", this.draw, this);
       this.draw();
     },
+    onRemove() {
+      map.off("moveend zoomend resize viewreset", this.draw, this);
+      this.canvas.remove();
+    },
     draw() {
       const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this.canvas;
       canvas.width = size.x * ratio; canvas.height = size.y * ratio;

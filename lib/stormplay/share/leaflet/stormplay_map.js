@@ -3,7 +3,7 @@
 function stormplayDraw(map, data) {
   "use strict";
   const DIM = 0.16, NUMBERS_FROM_ZOOM = 17;
-  const coarse = window.matchMedia("(pointer: coarse)");
+  const coarse = window.matchMedia("(pointer: coarse)"), over = new AbortController(), { signal } = over;
   const canvas = L.canvas({ padding: 0.3, tolerance: coarse.matches ? 12 : 4 });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -108,11 +108,33 @@ function stormplayDraw(map, data) {
     }
     return route;
   });
-  legs.addTo(map); paths.addTo(map);
   routes.forEach((route) => route.stops.forEach((stop) => stops.addLayer(stop)));
-  stops.addTo(map);
 
   const jobs = data.jobs ? stormplayJobs(map, data, { coarse, lines, post }) : null;
+
+  /* ---- what to look at: the chosen route, else all stops, reports and the depot, else the bands */
+  const H = data.reports;
+  let moved = false, fitted = "";
+  function view() {
+    if (chosen >= 0 && routes[chosen].stops.length) return routes[chosen].path.getBounds();
+    const bounds = L.latLngBounds([]);
+    routes.forEach((route) => bounds.extend(route.path.getBounds()));
+    H.hail_in.forEach((_, i) => bounds.extend([H.lat[i], H.lon[i]]));
+    if (data.depot) bounds.extend(data.depot);
+    if (jobs && jobs.bounds) return jobs.bounds; /* who looks for a job has no use for a report forty miles away */
+    if (!routes.length && data.contours) bounds.extend(L.geoJSON(data.contours).getBounds());
+    return bounds;
+  }
+  function fit() {
+    const bounds = view(), narrow = map.getSize().x < 500;
+    if (bounds.isValid()) map.fitBounds(bounds, {
+      paddingTopLeft: chosen >= 0 ? [48, 84] : narrow ? [14, 22] : [34, 34], paddingBottomRight: narrow ? [14, 44] : [34, 34], maxZoom: 17, animate: false,
+    });
+    moved = false;
+    fitted = String(map.getSize());
+  }
+  fit(); /* before thousands of shapes are there: each would be placed twice */
+  legs.addTo(map); paths.addTo(map); stops.addTo(map);
 
   /* ---- territories: the hull of each route's stops; where two lie in each other, crews would cross */
   const turn = (o, a, b) => (a.lng - o.lng) * (b.lat - o.lat) - (a.lat - o.lat) * (b.lng - o.lng);
@@ -170,7 +192,7 @@ function stormplayDraw(map, data) {
     box.append(make("i", "sp-hail-ring"), badge);
     return pin("sp-hail", size, box);
   };
-  const H = data.reports, reports = L.featureGroup();
+  const reports = L.featureGroup();
   H.hail_in.forEach((hail, i) => {
     const size = Math.round(10 + 9 * hail), badge = make("span", "sp-hail-size", inches(hail));
     const marker = L.marker([H.lat[i], H.lon[i]], { icon: hailPin(size, badge), zIndexOffset: Math.round(hail * 10),
@@ -180,6 +202,7 @@ function stormplayDraw(map, data) {
     reports.addLayer(marker);
   });
   reports.addTo(map);
+  reports.eachLayer((marker) => marker.getElement()?.setAttribute("aria-label", marker.options.alt)); /* its size may be hidden */
   /* Far out the reports shrink and a size that would cover a larger one's is left to its popup. */
   function label() {
     const scale = Math.min(1, Math.max(0.55, 0.55 + (map.getZoom() - 10) * 0.15)), placed = [];
@@ -261,35 +284,17 @@ function stormplayDraw(map, data) {
     fit();
   }
 
-  /* ---- what to look at: the chosen route, else all stops, reports and the depot, else the bands */
-  let moved = false;
-  function view() {
-    if (chosen >= 0 && routes[chosen].stops.length) return routes[chosen].path.getBounds();
-    const bounds = L.latLngBounds([]);
-    routes.forEach((route) => bounds.extend(route.path.getBounds()));
-    H.hail_in.forEach((_, i) => bounds.extend([H.lat[i], H.lon[i]]));
-    if (data.depot) bounds.extend(data.depot);
-    if (jobs && jobs.bounds) return jobs.bounds; /* who looks for a job has no use for a report forty miles away */
-    if (!routes.length && data.contours) bounds.extend(L.geoJSON(data.contours).getBounds());
-    return bounds;
-  }
-  function fit() {
-    const bounds = view(), narrow = map.getSize().x < 500;
-    if (bounds.isValid()) map.fitBounds(bounds, {
-      paddingTopLeft: chosen >= 0 ? [48, 84] : narrow ? [14, 22] : [34, 34], paddingBottomRight: narrow ? [14, 44] : [34, 34], maxZoom: 17, animate: false,
-    });
-    moved = false;
-  }
   map.on("dragstart", () => { moved = true; });
   let seen = false;
-  new ResizeObserver(() => {
+  const sized = new ResizeObserver(() => {
     map.invalidateSize({ animate: false });
     if (!map.getSize().x) return;
     if (!seen) legendBox.open = map.getSize().x > 640; /* a frame may be loaded before it has a width */
     seen = true;
-    if (!moved) fit();
+    if (!moved && fitted !== String(map.getSize())) fit();
     drawGrid();
-  }).observe(map.getContainer());
+  });
+  sized.observe(map.getContainer());
 
   /* ---- controls */
   const corner = (position, node) => {
@@ -355,14 +360,16 @@ function stormplayDraw(map, data) {
   map.getContainer().addEventListener("touchmove", (e) => { hint.classList.toggle("sp-on", oneFinger(e)); }, { passive: true });
   map.getContainer().addEventListener("touchend", () => hint.classList.remove("sp-on"), { passive: true });
   const fingers = () => (coarse.matches ? map.dragging.disable() : map.dragging.enable());
-  coarse.addEventListener("change", fingers); /* a convertible is turned, or the frame is told late */
+  coarse.addEventListener("change", fingers, { signal }); /* a convertible is turned, or the frame is told late */
   fingers();
 
   /* ---- the page around the frame */
   function post(message) { if (window.parent !== window) window.parent.postMessage(message, "*"); }
   window.addEventListener("message", (e) => {
     if (e.source !== window.parent || !e.data) return;
-    if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
+    if (e.data.stormplay === "theme") { document.documentElement.dataset.theme = String(e.data.theme); return; } /* "": as the system says */
+    if (e.data.stormplay === "draw") again(JSON.parse(e.data.data));
+    else if (jobs && e.data.stormplay === "select") jobs.select(e.data.route);
     else if (jobs && e.data.stormplay === "notes") jobs.update(e.data.notes);
     else if (jobs && e.data.stormplay === "dots") jobs.move(e.data);
     else if (e.data.stormplay === "select") select(e.data.route);
@@ -377,12 +384,24 @@ function stormplayDraw(map, data) {
       }));
       paint();
     }
-  });
+  }, { signal });
+  /* Another storm: Leaflet is there already, so only what is drawn is new. */
+  function again(next) {
+    const node = map.getContainer(), fresh = node.cloneNode(false), options = map.options;
+    over.abort();
+    sized.disconnect();
+    fresh.className = "folium-map";
+    node.replaceWith(fresh);
+    stormplayDraw(L.map(fresh, options), next);
+    setTimeout(() => map.remove()); /* its shapes go one by one, and nobody sees them any more */
+  }
+  document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
   map.getContainer().setAttribute("aria-label", data.label);
   map.on("moveend", drawGrid);
-  fit();
-  if (data.selected !== null) select(data.selected); else paint();
+  chip.hidden = true;
+  if (data.selected !== null) select(data.selected); /* what is drawn is as it is where none is chosen */
+  else legs.setStyle({ opacity: legOpacity() });
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,

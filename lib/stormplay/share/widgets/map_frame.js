@@ -1,24 +1,67 @@
-/* A map document in a sandboxed frame; the selected route goes in and out by messages, and so do dots that change. */
+/* A map document in a sandboxed frame; the selected route goes in and out by messages, and so do dots that change, and
+ * whatever else is drawn in its place. */
+const HEAD = "<!-- stormplay: head -->", DRAWN = /stormplayDraw\((\w+), \{[^<]*\}\);/; /* no payload holds a `<` */
+const heads = new Map();
+function headFrom(address) {
+  if (!heads.has(address)) heads.set(address, fetch(address).then((answer) => {
+    if (!answer.ok) throw new Error("the map's scripts did not arrive");
+    return answer.text();
+  }));
+  heads.get(address).catch(() => heads.delete(address)); /* the next map asks again */
+  return heads.get(address);
+}
+/* From the kernel, behind a server that does not send it. */
+const headOf = (model) => new Promise((resolve) => {
+  const hear = (content) => {
+    if (typeof content?.head !== "string") return;
+    model.off("msg:custom", hear);
+    resolve(content.head);
+  };
+  model.on("msg:custom", hear);
+  model.send({ need: "head" });
+});
 function render({ model, el }) {
-  let frame;
-  const load = () => {
+  let frame, drawn, isReady, loads = 0;
+  const load = async () => {
+    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address).catch(() => headOf(model)) : "";
+    if (turn !== loads) return; /* another document has come meanwhile */
+    isReady = false;
+    drawn = model.get("payload");
     /* A frame for each document: a browser that is still busy with one may lose the next. */
     const next = document.createElement("iframe");
     next.className = "sp-map";
     next.setAttribute("sandbox", "allow-scripts"); /* no access to this page, whatever an address contains */
     next.style.cssText = "display:block;width:100%;border:0;border-radius:8px;max-height:85vh;height:clamp(380px,60vw," + model.get("height") + "px)";
     next.title = model.get("label");
-    next.srcdoc = model.get("document");
+    next.srcdoc = whole(head);
+    next.dataset.head = address;
+    next.stormplayDocument = () => whole(HEAD); /* what it shows, for `snapshot.js`, without what the server has */
     if (frame) frame.replaceWith(next);
     else el.append(next);
     frame = next;
   };
-  const post = (message) => frame.contentWindow?.postMessage(message, "*");
+  const whole = (head) => {
+    const payload = model.get("payload"), document = model.get("document").replace(HEAD, () => head);
+    return payload ? document.replace(DRAWN, (_, map) => `stormplayDraw(${map}, ${payload});`) : document;
+  };
+  const draw = () => {
+    if (!frame || !isReady || model.get("payload") === drawn) return;
+    drawn = model.get("payload");
+    post({ stormplay: "draw", data: drawn }); /* as text: an object would be copied twice */
+  };
+  const post = (message) => frame?.contentWindow?.postMessage(message, "*");
   const tell = () => post({ stormplay: "select", route: model.get("selected") || null });
-  const note = () => post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
+  const note = () => {
+    if (!frame) return; /* it is told when it listens */
+    frame.dataset.moved = "true";
+    post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
+  };
   const hear = (event) => {
-    if (event.source !== frame.contentWindow || !event.data) return;
+    if (!frame || event.source !== frame.contentWindow || !event.data) return;
     if (event.data.stormplay === "ready") {
+      frame.dataset.ready = "true";
+      isReady = true;
+      draw(); /* what came while it was not listening yet */
       if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note(); /* what was said while it was not listening yet */
       tell();
       if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
@@ -32,18 +75,30 @@ function render({ model, el }) {
   const move = (content, buffers) => {
     if (content?.dots === undefined) return;
     const values = bytes(buffers[0]).slice(), at = buffers[1] ? new Uint32Array(bytes(buffers[1]).slice().buffer) : null;
+    if (frame) frame.dataset.moved = "true"; /* its document alone is no longer what is seen */
     post({ stormplay: "dots", values, at, first: content.first, added: content.added });
   };
-  load();
+  const failed = (error) => {
+    console.warn(error);
+    el.textContent = "The map did not arrive. Reload the page.";
+  };
+  const reload = () => load().catch(failed);
+  const name = () => { if (frame) frame.title = model.get("label"); };
+  reload();
   window.addEventListener("message", hear);
-  model.on("change:document", load);
+  model.on("change:document", reload);
+  model.on("change:payload", draw);
+  model.on("change:label", name);
   model.on("change:selected", tell);
   model.on("change:notes", note);
   model.on("msg:custom", move);
   model.on("change:stops", note);
   return () => {
     window.removeEventListener("message", hear);
-    model.off("change:document", load);
+    loads += 1;
+    model.off("change:document", reload);
+    model.off("change:payload", draw);
+    model.off("change:label", name);
     model.off("change:selected", tell);
     model.off("change:notes", note);
     model.off("msg:custom", move);

@@ -23,6 +23,18 @@
       set: (value) => { app = value; value.widgetManagerPromise.promise.then(resolve); },
     });
   });
+  /* It takes all of the browser for a while, so what was is shown before it starts. It waits for the window's load,
+   * which may be over by then. */
+  loaded.then(() => window.stormplaySnapshot.shown).then(() => {
+    const listen = window.addEventListener, script = make("script");
+    window.addEventListener = function (kind, act, ...more) {
+      if (kind === "load") setTimeout(act);
+      else listen.call(this ?? window, kind, act, ...more);
+    };
+    manager.then(() => { window.addEventListener = listen; });
+    script.src = config.frontEnd;
+    document.head.append(script);
+  });
   const modelOf = (widgets, id) => new Promise((resolve, reject) => {
     if (widgets.has_model(id)) { resolve(); return; }
     const hear = (_, known) => {
@@ -81,6 +93,7 @@
     settle(place);
   }
   function fail(cell, markup) {
+    window.stormplaySnapshot?.leave();
     const place = document.querySelector(`[data-cell="${cell}"]`) ?? places()[0];
     places().forEach(settle);
     place?.insertAdjacentHTML("beforeend", markup);
@@ -101,9 +114,11 @@
       if (!message.done) return;
       words.textContent = "Drawing the page";
       await Promise.all(drawing);
+      await window.stormplaySnapshot?.ready();
       places().forEach(settle);
       bar.remove();
       document.documentElement.dataset.state = "ready";
+      window.stormplayAtWork?.watch();
       performance.mark("stormplay-ready");
       if (socket.readyState === WebSocket.OPEN) socket.send("drawn"); /* how long it took, by the server's clock */
     };
@@ -135,6 +150,7 @@
     document.body.append(banner);
   }
   async function ended(why) {
+    window.stormplaySnapshot?.leave();
     (await manager).kernel.dispose(); /* or it would knock at a closed door for minutes */
     document.documentElement.dataset.state = "ended";
     say(ENDED[why] ?? ENDED.closed, why === "signed-out" ? "Sign in" : "Open it again");

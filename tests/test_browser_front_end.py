@@ -1,0 +1,45 @@
+"""The widget front end in a real browser: in one file, kept for good, and started once what was is in view."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from site_up import sign_in
+
+READY = "document.documentElement.dataset.state === 'ready'"
+PIECE = re.compile(r"/voila/static/|/labextensions/.*/static/(?!remoteEntry)")
+
+
+@pytest.mark.parametrize("act", ["phase3_routes", "treatment"])
+def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
+    page = visit()
+    page.goto(f"{site}/login?next=/password")
+    sign_in(page, "ana")
+    page.wait_for_url("**/password")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site}/voila/render/{act}.ipynb?tenant=lone-star&storm=2021-04-28")
+    page.wait_for_function(READY)
+    files = [url for url in asked if url.startswith(site)]
+    assert [url for url in files if PIECE.search(url)] == [], "a piece is missing in server/bundle.py"
+    assert any("/static/front_end.js?v=" in url for url in files)
+    assert len(files) < 30, files
+
+
+def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
+    """What was is shown first, which may take longer than the window's load, for which Voilà waits."""
+    page = visit()
+    page.goto(f"{site}/login?next=/password")
+    sign_in(page, "ana")
+    page.wait_for_url("**/password")
+    page.add_init_script(
+        """let own;
+        Object.defineProperty(window, "stormplaySnapshot", { get: () => own, set: (value) => {
+            const later = new Promise((resolve) => addEventListener("load", () => setTimeout(resolve, 500)));
+            own = { ...value, shown: later };
+        } });"""
+    )
+    page.goto(f"{site}/voila/render/score.ipynb?tenant=lone-star&storm=2021-04-28")
+    page.wait_for_function(READY)
+    page.locator("select").first.focus()

@@ -1,0 +1,132 @@
+"""Tables, forms and undo as a person meets them, in a real browser: order, find, take along, be told, take back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from site_up import serving, sign_in
+
+from stormplay import JobTracker, RouteBuilder
+
+MAIN = ("lone-star", "2021-04-28")
+QUERY = "?tenant=lone-star&storm=2021-04-28"
+SHOTS = os.environ.get("STORMPLAY_TABLE_SHOTS", "")
+
+
+@pytest.fixture(scope="module")
+def site(fresh_demo):
+    routes = RouteBuilder(*MAIN).generate_routes(max_per_route=20, time_limit_s=0.5)
+    RouteBuilder(*MAIN).assign_crew(routes[0].route_id, "Crew Alvarez")
+    with serving(fresh_demo) as url:
+        yield url
+
+
+def opened(visit, site, notebook, **size):
+    page = visit(**size)
+    page.goto(f"{site}/voila/render/{notebook}.ipynb{QUERY}")
+    sign_in(page, "ana")
+    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+    return page
+
+
+def looked_at(page, name):
+    """No page scrolls sideways; a picture of it where somebody wants to look."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+def rows_of(page, button):
+    with page.expect_download() as coming:
+        button.click()
+    return list(csv.DictReader(io.StringIO(Path(coming.value.path()).read_text("utf-8-sig"))))
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_jobs_are_ordered_by_the_database_and_taken_along(visit, site, width):
+    page = opened(visit, site, "phase4_jobs", width=width)
+    jobs = page.get_by_role("grid", name="Jobs")
+    tracker = JobTracker(*MAIN)
+    first = tracker.find(limit=1, order=("address", False))["address"].iloc[0]
+    heading = jobs.get_by_role("button", name="Address")
+    heading.focus()
+    page.keyboard.press("Enter")
+    jobs.locator("th[aria-sort=ascending]").wait_for()
+    page.keyboard.press("Enter")  # the heading is drawn anew and still has the focus
+    jobs.locator("tbody tr").first.get_by_text(first, exact=True).wait_for()
+    assert jobs.locator("th[aria-sort=descending]").inner_text().startswith("Address")
+    found = rows_of(page, page.get_by_role("button", name="Save as CSV: Jobs"))
+    assert len(found) == tracker.count() and found[0]["address"] == first
+
+    jobs.locator("tbody tr").first.click()
+    page.get_by_label("Hail found").fill("99")
+    page.get_by_text("'hail_in' is 99.0.").wait_for()
+    save = page.get_by_role("button", name="Save record")
+    assert save.is_disabled() and "hail_in" in save.get_attribute("title")
+    page.get_by_label("Hail found").fill("1.5")
+    page.get_by_text("'hail_in' is 99.0.").wait_for(state="hidden")
+    assert save.is_enabled()
+    page.locator(".sp-step").filter(has_text="Do not return").click()
+    page.get_by_text("Nobody visits, calls or writes there any more.").wait_for()
+    looked_at(page, f"jobs-{width}")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text(re.compile("Taken back: .* is 'Scheduled' again")).wait_for()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, width):
+    page = opened(visit, site, "phase3_routes", width=width)
+    routes = page.get_by_role("grid", name="Routes")
+    builder = RouteBuilder(*MAIN)
+    count = len(builder.get_routes())
+    assert page.get_by_text(f"{count} rows", exact=True).is_visible()
+    page.get_by_label("Find in the table Routes").fill("alvarez")
+    page.get_by_text(f"1 of {count} rows").wait_for()
+    assert [row["Crew"] for row in rows_of(page, page.get_by_role("button", name="Save as CSV: Routes"))] == [
+        "Crew Alvarez"
+    ]
+    routes.locator("tbody tr").first.click()
+    page.get_by_label("Crew", exact=True).fill("x" * 81)
+    page.get_by_text("The crew's name is too long.").wait_for()
+    assert page.get_by_role("button", name="Assign").is_disabled()
+    page.get_by_label("Crew", exact=True).fill("Crew Ray")
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_text("goes to Crew Ray.").wait_for()
+    looked_at(page, f"routes-{width}")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("goes to Crew Alvarez.").wait_for()
+    assert set(builder.get_routes()["crew_name"].dropna()) == {"Crew Alvarez"}
+
+    page.get_by_label("Stops per route, at most").fill("0")
+    page.keyboard.press("Tab")
+    page.get_by_text("Expected a whole number of stops, 1 or more.").wait_for()
+    assert page.get_by_role("button", name="Generate routes").is_disabled()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_password_page_says_what_it_expects_while_one_types(visit, site, width):
+    page = visit(width=width)
+    page.goto(f"{site}/password")
+    sign_in(page, "ana")
+    change = page.get_by_role("button", name="Change it")
+    old, new, again = (page.locator(f"#{name}") for name in ("old", "new", "again"))
+    old.fill("what it was")
+    assert change.is_disabled() and "at least 8 signs" in change.get_attribute("title")
+    new.fill("hails")
+    page.get_by_text("Too short: at least 8 signs, 3 more.").wait_for()
+    assert new.get_attribute("aria-invalid") == "true"
+    new.fill("hail and 🌩")
+    page.get_by_text("A sentence is good").wait_for()
+    again.fill("hail and")
+    page.get_by_text("Not the same as the new password yet.").wait_for()
+    assert change.is_disabled()
+    looked_at(page, f"password-{width}")
+    again.fill("hail and 🌩")
+    assert change.is_enabled() and not change.get_attribute("title") and not new.get_attribute("aria-invalid")
+    change.click()
+    page.get_by_text("That is not your present password.").wait_for()
