@@ -21,11 +21,7 @@ CHECKS: dict[str, Check] = {**addresses.CHECKS, **decisions.CHECKS, **work.CHECK
 """Every check by name, in the order of a page."""
 
 _NEWEST = """
-SELECT run_id::text FROM quality_runs WHERE tenant_id = :tenant_id AND storm_id = :storm_id
- ORDER BY made_at DESC, run_id DESC LIMIT 1
-"""
-_SECONDS = """
-SELECT seconds FROM quality_runs WHERE tenant_id = :tenant_id AND storm_id = :storm_id
+SELECT run_id::text, seconds FROM quality_runs WHERE tenant_id = :tenant_id AND storm_id = :storm_id
  ORDER BY made_at DESC, run_id DESC LIMIT 1
 """
 _RESULTS = """
@@ -81,10 +77,9 @@ def run_again_in(connection: Connection, storm_id: str) -> bool:
     Returns:
         Whether they were asked.
     """
-    last = connection.execute(
-        text(_SECONDS), {"tenant_id": connection.info["tenant_id"], "storm_id": storm_id}
-    ).scalar_one_or_none()
-    if last is None or last > QUICK_S:
+    values = {"tenant_id": connection.info["tenant_id"], "storm_id": storm_id}
+    last = connection.execute(text(_NEWEST), values).one_or_none()
+    if last is None or last.seconds > QUICK_S:
         return False
     run_in(connection, storm_id)
     return True
