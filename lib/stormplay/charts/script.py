@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html as markup
 import json
 from collections.abc import Sequence
@@ -10,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stormplay import addresses
 
 if TYPE_CHECKING:
     from stormplay.charts.chart import Chart
@@ -21,7 +22,7 @@ LIBRARY = "plotly-finance.min.js"  # Plotly's own bundle of bar, scatter, waterf
 @cache
 def address() -> str:
     """Where the server sends the bundle, below its base URL; the digest lets a browser keep it for good."""
-    return f"static/plotly/{LIBRARY}?v={hashlib.sha256((FOLDER / LIBRARY).read_bytes()).hexdigest()[:16]}"
+    return addresses.for_good(f"static/plotly/{LIBRARY}", (FOLDER / LIBRARY).read_bytes())
 
 
 @cache

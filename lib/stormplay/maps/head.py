@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import cache
 from importlib.resources import files
 
-from stormplay import look
+from stormplay import addresses, look
 
 FILE = "map_head.txt"  # text: nobody opens it as a page
 PLACE = "<!-- stormplay: head -->"  # where it stands in a document that comes without it
@@ -30,7 +29,7 @@ def map_head() -> str:
 @cache
 def head_address() -> str:
     """Where the server sends the head, below its base URL; the digest lets a browser keep it for good."""
-    return f"static/{FILE}?v={hashlib.sha256(map_head().encode()).hexdigest()[:16]}"
+    return addresses.for_good(f"static/{FILE}", map_head())
 
 
 def without_head(document: str) -> str:

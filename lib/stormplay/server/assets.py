@@ -19,7 +19,7 @@ from jupyterlab_server.config import get_federated_extensions
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 from voila.utils import get_voila_labextensions_path
 
-from stormplay import charts, logs
+from stormplay import addresses, charts, logs
 from stormplay.maps.head import FILE, map_head
 from stormplay.server import bundle
 from stormplay.server.cookies import Guarded
@@ -182,7 +182,7 @@ def page_config(base_url: str) -> dict[str, Any]:
         "baseUrl": base_url,
         "disabledExtensions": [],
         "extensionConfig": {},
-        "frontEnd": f"{base_url}static/{bundle.FILE}?v={bundle.digest(_front_end_script())}",
+        "frontEnd": addresses.for_good(f"{base_url}static/{bundle.FILE}", _front_end_script()),
         "federated_extensions": [build for _, build in extensions().values()],
         "fullLabextensionsUrl": f"{base_url}voila/labextensions",
         # No formulas, or MathJax (0.9 MB) is loaded and takes the text between two prices for one.

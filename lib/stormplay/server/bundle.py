@@ -6,7 +6,6 @@ once, before the runtime. A piece that is not in the file is asked for by itself
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -47,8 +46,3 @@ def _alone(pieces: Iterable[Path]) -> Iterable[str]:
 def _text(piece: Path) -> str:
     lines = piece.read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL"))
-
-
-def digest(text: str) -> str:
-    """What is in the address of a text, so that browsers may keep it for good."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

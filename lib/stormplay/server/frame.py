@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError
 
+from stormplay import addresses
 from stormplay.errors import StormplayError
 from stormplay.server.cookies import Guarded
 
@@ -69,8 +69,7 @@ HEADERS = {
 @cache
 def asset(name: str) -> str:
     """The address of an own static file below the base URL, with its digest, so that browsers may keep it for good."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:16]
-    return f"static/{name}?v={digest}"
+    return addresses.for_good(f"static/{name}", (STATIC / name).read_bytes())
 
 
 class Page(Guarded):

@@ -122,9 +122,7 @@ class NotebookPage(Page):
         has_last = bool(standing) and self.stormplay.snapshots.find(
             self.current_user.username, book.name, self.request.query, standing
         ) is not None  # fmt: skip
-        entries = [f"{config['fullLabextensionsUrl']}/{one['name']}/{one['load']}"
-                   for one in config["federated_extensions"]]  # fmt: skip
-        self.show("index.html.j2", book=book, config=config, entries=entries, has_last=has_last)
+        self.show("index.html.j2", book=book, config=config, has_last=has_last)
 
     async def _refuse(self, error: StormplayError, timing: Timing) -> None:
         if isinstance(error, NotAllowed):
