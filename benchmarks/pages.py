@@ -37,7 +37,7 @@ from typing import Any
 from urllib.parse import quote
 
 from peers import NEWEST, OLDER, ROOT, Peer, counted, ours, stock_voila, streamlit
-from playwright.async_api import Browser, BrowserContext, Error, Locator, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ElementHandle, Error, Locator, Page, async_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -108,6 +108,7 @@ class Visitor:
         self._who = who
         self._browser, self._peer, self._routes, self._names = browser, peer, routes, names
         self._storm = NEWEST
+        self._box: ElementHandle | None = None
         self.asked_elsewhere, self.password_s = 0, 0.0
         self.context: BrowserContext
         self.page: Page
@@ -201,10 +202,11 @@ class Visitor:
             began = time.perf_counter()
             await option.click()
         else:
-            labels = await self._storms().locator("option").all_inner_texts()
+            self._box = self._box or await self._storms().element_handle()  # to look for it costs the browser much
+            labels = (await self._box.inner_text()).splitlines()
             place = next(n for n, one in enumerate(labels) if self._names[self._storm] in one.replace("\xa0", " "))
             began = time.perf_counter()
-            await self._storms().select_option(index=place)
+            await self._box.select_option(index=place)
         await self.drawn(self._storm)
         return time.perf_counter() - began
 

@@ -34,6 +34,9 @@ def at_once(monkeypatch):
     monkeypatch.setattr(page_module, "SETTLE_S", 0.0)
 
 
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stormplay live' ORDER BY pid"
+
+
 def ended_listener():
     return administrator(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'stormplay live'"
@@ -113,14 +116,14 @@ def test_another_company_and_another_storm_do_nothing(worlds):
             connection.execute(text("UPDATE storms SET name = 'Other one' WHERE slug = 'other'"))
         await asyncio.sleep(0.1)
         assert page.told == []
+        listeners = administrator(LISTENERS)
         page.live.follow(mine.tenant, "other")
-        await until(lambda: page.told)
-        page.told.clear()
         touch(mine)
         with tenancy.session(mine.tenant) as connection:
             connection.execute(text("UPDATE storms SET name = 'Other' WHERE slug = 'other'"))
         await until(lambda: page.told)
-        assert page.told == [{"storms"}], "the storm that is on screen now"
+        assert page.told == [{"storms"}], "the storm that is on screen now, which was read when it was chosen"
+        assert administrator(LISTENERS) == listeners, "by the same connection"
 
     shown(mine.tenant, mine.storm_id, act)
 

@@ -62,7 +62,7 @@ def _table(routes: pd.DataFrame) -> str:
 def territories(plan: Plan) -> str:
     """How many homes lie where another crew works too, in a sentence."""
     placed = plan.stops.dropna(subset=["latitude", "longitude"])
-    abroad = homes_abroad(placed[["latitude", "longitude"]], placed["route_id"].astype(str))
+    abroad = homes_abroad(placed[["latitude", "longitude"]], placed["route_id"].factorize()[0])
     crossing = int((abroad > 0).sum())
     if len(plan.routes) == 1:
         return "One route has all the ground to itself."

@@ -77,11 +77,26 @@ class Live:
         self.state, self.said = "off", ""
         self.changed_at: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._tenant: str | UUID | None = None
+        self._storm: str | UUID | None = None
         self.follow(tenant, storm)
 
     def follow(self, tenant: str | UUID | None, storm: str | UUID | None) -> None:
-        """Another company or storm is on screen from now on; None: nothing is."""
+        """Another company or storm is on screen from now on; None: nothing is.
+
+        Whoever reads another storm of the company before misses nothing and is told of nothing: what is committed
+        meanwhile is heard after this.
+        """
+        self._storm = storm
+        if (
+            storm is not None
+            and tenant == self._tenant
+            and self._tasks
+            and not any(task.done() for task in self._tasks)
+        ):
+            return
         self.close()
+        self._tenant = tenant
         if tenant is None or storm is None:
             return
         try:
@@ -89,7 +104,7 @@ class Live:
         except RuntimeError:
             return
         gathering = Gathering(lambda changed: self._call(changed, gathering))
-        self._tasks = [loop.create_task(self._hear(tenant, storm, gathering)), loop.create_task(gathering.run())]
+        self._tasks = [loop.create_task(self._hear(tenant, gathering)), loop.create_task(gathering.run())]
 
     def close(self) -> None:
         """Stop listening."""
@@ -98,13 +113,16 @@ class Live:
         self._tasks = []
         self._now("off")
 
-    async def _hear(self, tenant: str | UUID, storm: str | UUID, gathering: Gathering) -> None:
+    async def _hear(self, tenant: str | UUID, gathering: Gathering) -> None:
+        storm: str | UUID | None = None
         storm_id: str | None = None
         is_open = False
         try:
             async with aclosing(subscribe(tenant, lambda: self._now("paused"))) as changes:
                 async for change in changes:
-                    storm_id = storm_id or await asyncio.to_thread(_storm_id, tenant, storm)
+                    if self._storm is not None and (storm_id is None or storm != self._storm):
+                        storm = self._storm
+                        storm_id = await asyncio.to_thread(_storm_id, tenant, storm)
                     self._now("live")
                     if not is_open:  # what changed between the page's reading and now; what comes is told at once
                         is_open = True

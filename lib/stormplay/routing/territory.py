@@ -20,11 +20,12 @@ def homes_abroad(places: npt.ArrayLike, routes: npt.ArrayLike) -> IntArray:
         places: (n, 2) latitude, longitude in degrees, of an area small enough to be flat.
         routes: (n,) which route each stop is on.
     """
-    labels = np.asarray(routes)
     territories = Territories(np.asarray(places, dtype=float).reshape(-1, 2))
     found = np.zeros(len(territories.places), dtype=np.intp)
-    for label in np.unique(labels):
-        found[territories.inside(np.flatnonzero(labels == label))] += 1
+    _, labels = np.unique(np.asarray(routes), return_inverse=True)
+    by_route = np.argsort(labels, kind="stable")
+    for own in np.split(by_route, np.cumsum(np.bincount(labels))[:-1]):
+        found[territories.inside(own)] += 1
     return found
 
 

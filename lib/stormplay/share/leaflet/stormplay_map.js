@@ -393,7 +393,9 @@ function stormplayDraw(map, data) {
     fresh.className = "folium-map";
     node.replaceWith(fresh);
     stormplayDraw(L.map(fresh, options), next);
-    setTimeout(() => map.remove()); /* its shapes go one by one, and nobody sees them any more */
+    /* Thousands of shapes would go one by one, and nobody sees them any more: they go with their canvas. */
+    map.eachLayer((layer) => { if (layer instanceof L.Path) delete map._layers[L.stamp(layer)]; });
+    map.remove();
   }
   document.documentElement.lang = "en";
   map.getContainer().setAttribute("role", "application");
