@@ -183,6 +183,8 @@ class Visitor:
             looks = [
                 asyncio.ensure_future(frame.evaluate(_DRAWN, self._routes[storm])) for frame in self.page.frames[1:]
             ]
+            for look in looks:
+                look.add_done_callback(lambda one: one.cancelled() or one.exception())  # a page may go while it looks
             for look in asyncio.as_completed(looks):
                 try:
                     if await look:

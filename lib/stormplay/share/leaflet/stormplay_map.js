@@ -142,15 +142,18 @@ function stormplayDraw(map, data) {
     const sorted = points.slice().sort((a, b) => a.lng - b.lng || a.lat - b.lat);
     const half = (list) => list.reduce((kept, point) => {
       while (kept.length > 1 && turn(kept[kept.length - 2], kept[kept.length - 1], point) <= 0) kept.pop();
-      return [...kept, point];
+      kept.push(point);
+      return kept;
     }, []).slice(0, -1);
     return [...half(sorted), ...half(sorted.reverse())];
   }
-  const territories = L.featureGroup(routes.filter((route) => route.stops.length > 2).map((route) =>
-    L.polygon(hull(route.stops.map((stop) => stop.getLatLng())), { renderer: canvas, color: route.colour, weight: 1.5,
-      opacity: 0.8, fillColor: route.colour, fillOpacity: 0.16, interactive: false })));
+  const territories = L.featureGroup();
   function showTerritories(on) {
     if (!on) { territories.remove(); return; }
+    if (!territories.getLayers().length) routes.filter((route) => route.stops.length > 2).forEach((route) => {
+      territories.addLayer(L.polygon(hull(route.stops.map((stop) => stop.getLatLng())), { renderer: canvas, color: route.colour,
+        weight: 1.5, opacity: 0.8, fillColor: route.colour, fillOpacity: 0.16, interactive: false }));
+    });
     territories.addTo(map);
     territories.eachLayer((layer) => layer.bringToBack());
   }
