@@ -43,3 +43,27 @@ def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
     page.goto(f"{site}/voila/render/score.ipynb?tenant=lone-star&storm=2021-04-28")
     page.wait_for_function(READY)
     page.locator("select").first.focus()
+
+
+def test_a_slow_computer_loses_no_part_of_a_page(visit, site):
+    """Two seconds are over before anything has begun: what is late comes all the same, and hears of each change."""
+    page = visit()
+    page.goto(f"{site}/login?next=/password")
+    sign_in(page, "ana")
+    page.wait_for_url("**/password")
+    page.add_init_script(
+        """const timeout = AbortSignal.timeout.bind(AbortSignal);
+        AbortSignal.timeout = (ms) => (ms <= 2000 ? AbortSignal.abort() : timeout(ms));"""
+    )
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28")
+    page.wait_for_function(READY)
+    page.get_by_label("Storm", exact=True).select_option(index=1)
+    page.wait_for_url("**storm=2020-04-28*")  # the address is a widget that is told what was chosen
+    came = page.evaluate(
+        """async () => {
+            const widgets = await window.jupyterapp.widgetManagerPromise.promise, late = widgets.get_model("late");
+            setTimeout(() => widgets.register_model("late", Promise.resolve({ name: "there", once() {} })), 2500);
+            return (await late).name;
+        }"""
+    )
+    assert came == "there"

@@ -135,7 +135,8 @@ def services(view: View) -> str:
 
 def _alert(row: dict[Any, Any]) -> str:
     who = f" {row['acknowledged_by']} sees to it." if row["state"] == "acknowledged" else ""
-    said = f"{row['cause']} Open since {since(row['opened_at'])}.{who} Next: {row['next_action']}"
+    raised = f"Open since {since(row['opened_at'])}. Measured when it was raised: {row['cause']}"
+    said = f"{raised}{who} Next: {row['next_action']}"
     look = "sp-error" if row["severity"] == "urgent" else "sp-empty"
     return f'<div class="{look}" role="status">{markup.text(said)}</div>'
 

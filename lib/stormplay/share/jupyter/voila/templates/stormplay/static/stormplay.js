@@ -45,6 +45,14 @@
     widgets.modelRegistered.connect(hear);
     setTimeout(() => reject(new Error("a widget did not arrive")), MODEL_WAIT_MS);
   });
+  /* On a slow computer two seconds are little: after them ipywidgets gives up what a widget is made of, and anywidget
+   * tells a widget that begins late of no change any more. */
+  manager.then((widgets) => {
+    const known = widgets.get_model.bind(widgets);
+    widgets.get_model = async (id) => { await modelOf(widgets, id); return known(id); };
+  });
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (ms) => timeout(Math.max(ms, MODEL_WAIT_MS));
 
   /* ---- one output */
   async function draw(mime, output, host) {
