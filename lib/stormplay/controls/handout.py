@@ -54,7 +54,9 @@ class HandOut:
         self.form = widgets.Box([crew, self.button, self.back_button, self.file, self.shorten_button]).add_class(
             "sp-row"
         )
-        self.form.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="8px")
+        self.form.layout = widgets.Layout(
+            display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="8px"
+        )
         self.widget = widgets.VBox([self.head, self.form, self.outcome.widget, self.stops])
         self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
         self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
