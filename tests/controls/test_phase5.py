@@ -405,7 +405,7 @@ def test_the_file_is_made_when_wanted_and_taken_away_when_out_of_date(loop):
     part.button.click()
     data = re.search(r"base64,([^\"]+)", part.file.value)[1]
     assert base64.b64decode(data).decode("utf-8-sig") == loop.export_csv(0.15)
-    page.threshold.value = 0.2
+    page.threshold.value = 20
     assert part.file.value == ""
 
 
@@ -426,19 +426,31 @@ def test_the_ledger_adds_up(loop, interactive):
 
 def test_slider_and_box_are_one_number(loop):
     page = opened(loop)
-    page.slider.value = 0.3
-    assert page.threshold.value == 0.3
+    page.slider.value = 30
+    assert page.threshold.value == 30
     assert page.recorded()["candidates"] == 20
-    page.threshold.value = 0.35
-    assert page.slider.value == 0.35
+    page.threshold.value = 35
+    assert page.slider.value == 35
     assert page.recorded()["candidates"] == 10
+
+
+def test_a_threshold_that_cannot_be_one_is_said_below_its_box_and_changes_nothing(loop):
+    page = opened(loop)
+    page.slider.value = 35
+    page.threshold.value = 350
+    assert page.fields.said[page.threshold] == "The uplift: 350 %. Expected a number from 0 to 100 %."
+    assert page.recorded()["candidates"] == 10 and page.slider.value == 35
+    assert page.planning.preview.button.disabled
+    page.slider.value = 30
+    assert page.threshold.value == 30 and page.fields.fault == "" and page.recorded()["candidates"] == 20
+    assert not page.planning.preview.button.disabled
 
 
 def test_the_address_of_the_page_selects(loop, monkeypatch):
     monkeypatch.setenv("QUERY_STRING", "storm=2020-04-28&threshold=0.3&sequence_type=quick&page_size=5&colour=red")
     page = opened(loop)
     assert "Spring hail" in answer(page)
-    assert (page.threshold.value, page.sequence.value, page.homes_part.pager.size) == (0.3, "quick", 5)
+    assert (page.threshold.value, page.sequence.value, page.homes_part.pager.size) == (30, "quick", 5)
     assert "There is no parameter 'colour'." in page.message.text
 
 

@@ -27,6 +27,8 @@ from stormplay.forking.children import forget_the_dice
 from stormplay.forking.environment import nursery_environment
 from stormplay.server.forks import Forks
 
+pytestmark = pytest.mark.long
+
 NARROW = {"memory_mb": 900, "tick_s": 0.5}
 TOO_MUCH = "This page needed more memory than a page may have (900 MB)."
 QUERY = "?tenant=lone-star&storm=2021-04-28"
@@ -198,9 +200,8 @@ def test_the_dice_do_not_remember_what_they_were_forked_with(seed):
 
 @pytest.mark.parametrize(
     ("book", "kind"),
-    [("greedy", "warm"), ("greedy", "cold"), ("collects", "warm"),
-     pytest.param("collects", "cold", marks=pytest.mark.long)],
-)  # fmt: skip
+    [("greedy", "warm"), ("greedy", "cold"), ("collects", "warm"), ("collects", "cold")],
+)
 def test_a_page_that_wants_too_much_is_told_so_and_no_other_is_hurt(kind, book, visitor, request):
     site = request.getfixturevalue(kind)
     other = visitor("ben", at=site).open("who")
@@ -262,7 +263,6 @@ def tidied():
         broker.close_kernel(login)
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("tidied")
 @pytest.mark.parametrize("with_it", ["server", "server and nursery"])
 def test_a_server_that_is_killed_leaves_no_process(with_it, database, notebooks, visitor, tmp_path):

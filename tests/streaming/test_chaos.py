@@ -9,6 +9,7 @@ from chaos import Chaos
 from kafka_up import development
 
 KILLS, BACKENDS = 11, 3  # of each seed
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def broker(tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_lost_doubled_or_with_another_company(database, broker, seed):
     with Chaos(broker, seed=seed, home=database) as chaos:
         chaos.start(2)

@@ -97,3 +97,21 @@ def _shown(said: str, *, quiet: bool) -> str:
     if quiet:
         return markup.note(said)
     return f'<p class="sp-note sp-fault" role="status">{markup.text(said)}</p>'
+
+
+def number(label: str, step: float) -> Any:
+    """A box for a number that tells each key, as wide as its label needs."""
+    return widgets.FloatText(
+        value=0.0, step=step, description=label, continuous_update=True, style={"description_width": "initial"},
+        layout=widgets.Layout(width="auto", min_width="15em"),
+    )  # fmt: skip
+
+
+def within(name: str, unit: str, most: float, more: str = "") -> Rule:
+    """The rule of a number from 0 to `most`."""
+
+    def rule(value: float) -> None:
+        if not 0 <= value <= most:
+            raise BadInput(f"{name}: {value:,.15g}{unit}.", f"Expected a number from 0 to {most:,.15g}{unit}{more}.")
+
+    return rule

@@ -13,8 +13,9 @@ from stormplay.controls import nurture_calendar as calendar
 from stormplay.controls import nurture_sections as sections
 from stormplay.controls.asking import Pager, row, show, top
 from stormplay.controls.by_storm import ByStorm
-from stormplay.controls.fields import Fields
+from stormplay.controls.fields import Fields, number, within
 from stormplay.controls.guard import checked
+from stormplay.controls.idle import OnceStill
 from stormplay.controls.live import PickTable, csv_of
 from stormplay.controls.nurture_homes import Homes
 from stormplay.controls.nurture_messages import Linter, Outbox, TakeAlong
@@ -34,7 +35,7 @@ class Desk(ByStorm):
 
     Attributes:
         nurture: What is now shown; None where nothing could be opened.
-        fields: What is asked of the day on which a schedule begins.
+        fields: What is asked of the threshold, and of the day on which a schedule begins.
         homes_part, planning, linter, outbox_part, file_part: The parts with controls of their own.
     """
 
@@ -48,7 +49,8 @@ class Desk(ByStorm):
         self._answer, self._ledger, self._week = (widgets.HTML() for _ in range(3))
         self.week_table = PickTable(self._week_file, columns=calendar.WEEK, label="Contacts of the week",
                                     has_search=False, picks=False, asks=True)  # fmt: skip
-        self.fields = Fields()
+        self.fields, self._quiet = Fields(), False
+        self._still = OnceStill(checked(self.message)(self._rechosen))
         self._make_form()
         self.homes_part = Homes(int(asked["page_size"]), self._changed)
         self.planning = Planning(self._wanted, self.fields, self._changed, self._lock)
@@ -57,7 +59,6 @@ class Desk(ByStorm):
         self._week_part = widgets.VBox([self._week, self.week_pager.widget, self.week_table])
         self.week_table.observe(checked(self.message)(lambda _: self._draw_week()), "order")
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
-        self._quiet = False
         self._begin()
 
     # ---- sections
@@ -106,15 +107,12 @@ class Desk(ByStorm):
 
     def _make_form(self) -> None:
         wide = {"description_width": "6.5em"}
-        value = float(self._asked["threshold"])
-        self.threshold = widgets.BoundedFloatText(
-            value=value, min=0.0, max=1.0, step=0.01, description="Uplift above",
-            style={"description_width": "initial"}, layout=widgets.Layout(width="14em"),
-        )  # fmt: skip
+        self.threshold = number("Uplift above, %", 1)
         self.slider = widgets.FloatSlider(
-            value=value, min=0.0, max=1.0, step=0.01, readout=False, continuous_update=False, tooltip="Uplift above",
+            min=0.0, max=100.0, step=1.0, readout=False, continuous_update=False, tooltip="Uplift above, %",
             layout=widgets.Layout(width="min(18em, 100%)"),
         ).add_class("sp-threshold")  # fmt: skip
+        self._put_threshold(float(self._asked["threshold"]))
         self.sequence = widgets.Dropdown(
             options=[], description="Sequence", style=wide, layout=widgets.Layout(width="min(24em, 100%)")
         )
@@ -124,31 +122,45 @@ class Desk(ByStorm):
             style={"description_width": "4em"}, layout=widgets.Layout(width="min(28em, 100%)"),
         )  # fmt: skip
         start = self.fields.check(self.start, day_rule(lambda: self._loop))
-        self._form = row(self.threshold, self.slider, self.sequence, start)
-        for box in (self.threshold, self.slider):
-            box.observe(checked(self.message)(lambda change: self._set_threshold(change["new"])), "value")
+        threshold = self.fields.check(self.threshold, within("The uplift", " %", 100))
+        self._form = row(threshold, self.slider, self.sequence, start)
+        self._form.layout.align_items = "flex-start"  # a sentence moves no neighbour
+        self.threshold.observe(checked(self.message)(lambda change: self._typed(change["new"])), "value")
+        self.slider.observe(checked(self.message)(lambda change: self._set_threshold(change["new"])), "value")
         self.sequence.observe(checked(self.message)(lambda _: self._rechosen()), "value")
         self.search.observe(checked(self.message)(lambda _: self._searched()), "value")
         self.start.observe(checked(self.message)(lambda _: self.planning.draw()), "value")
 
     def _wanted(self) -> Choice:
         return Choice(
-            threshold=round(float(self.threshold.value), 4),
+            threshold=self._above,
             sequence_type=str(self.sequence.value or self._asked["sequence_type"]),
             search=self.search.value.strip(),
             start=self.start.value,
         )
 
-    def _set_threshold(self, value: float) -> None:
-        """The slider and the box show the same number; the first to change reads, the second follows quietly."""
-        if self._quiet:
-            return
+    def _typed(self, percent: float) -> None:
+        """What cannot be a threshold is said below the box and changes nothing."""
+        if self.fields.said[self.threshold]:
+            self._still.forget()
+            self.planning.draw()
+        else:
+            self._set_threshold(percent)
+
+    def _set_threshold(self, percent: float) -> None:
+        """The slider and the box show the same number."""
+        if not self._quiet:
+            self._put_threshold(percent / 100)
+            self._still.wait()
+
+    def _put_threshold(self, above: float) -> None:
+        """Show a threshold, quietly."""
+        self._above, before = round(above, 6), self._quiet
         self._quiet = True
         try:
-            self.threshold.value = self.slider.value = value
+            self.threshold.value = self.slider.value = round(100 * above, 4)
         finally:
-            self._quiet = False
-        self._rechosen()
+            self._quiet = before
 
     def _rechosen(self) -> None:
         if self._quiet or self._loop is None or self.nurture is None:
@@ -188,9 +200,9 @@ class Desk(ByStorm):
         sequence = str(asked["sequence_type"]) if asked["sequence_type"] in known else self.sequence.value
         threshold, search = min(max(float(asked["threshold"]), 0.0), 1.0), str(asked["search"])
         if (threshold, sequence) != (self._wanted().threshold, self.sequence.value):
+            self._put_threshold(threshold)
             self._quiet = True
             try:
-                self.threshold.value = self.slider.value = threshold
                 self.sequence.value = sequence
             finally:
                 self._quiet = False

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from stormplay.controls.asking import row
-from stormplay.controls.fields import Fields, Rule
+from stormplay.controls.fields import Fields, number, within
 from stormplay.controls.guard import Message, checked
 from stormplay.controls.idle import OnceStill
 from stormplay.controls.treatment_state import Treatment, Wanted
@@ -40,9 +40,9 @@ class RulesForm:
         guard = checked(message)
         self._changed = guard(changed)
         self._soon = OnceStill(self._changed)
-        self.crew_days, self.budget = _number("Crew-days (0: no limit)", 0.5), _number("Budget, USD (0: no limit)", 500)
-        self.cost = _number("One visit costs, USD", 1)
-        self.uplift_min, self.holdout = _number("Uplift from, %", 1), _number("Held out, %", 5)
+        self.crew_days, self.budget = number("Crew-days (0: no limit)", 0.5), number("Budget, USD (0: no limit)", 500)
+        self.cost = number("One visit costs, USD", 1)
+        self.uplift_min, self.holdout = number("Uplift from, %", 1), number("Held out, %", 5)
         self.reach = widgets.FloatSlider(
             min=0.5, max=1.0, step=0.5, readout=False, continuous_update=False,
             tooltip="Crew-days; at its end: no limit", layout=widgets.Layout(width="min(22em, 100%)"),
@@ -51,11 +51,11 @@ class RulesForm:
         crew_days, budget, cost, uplift_min, holdout = (
             self.fields.check(box, rule)
             for box, rule in (
-                (self.crew_days, _within("Crew-days", "", 100_000, "; 0 is no limit")),
-                (self.budget, _within("The budget", " USD", 1e9, "; 0 is no limit")),
+                (self.crew_days, within("Crew-days", "", 100_000, "; 0 is no limit")),
+                (self.budget, within("The budget", " USD", 1e9, "; 0 is no limit")),
                 (self.cost, self._check_cost),
-                (self.uplift_min, _within("The least uplift", " %", 100)),
-                (self.holdout, _within("The share held out", " %", 50)),
+                (self.uplift_min, within("The least uplift", " %", 100)),
+                (self.holdout, within("The share held out", " %", 50)),
             )
         )
         self.limits = row(crew_days, self.reach, budget, cost)
@@ -134,21 +134,6 @@ class RulesForm:
             self._soon.wait()
 
     def _check_cost(self, cost: float) -> None:
-        _within("A visit's cost", " USD", 100_000)(cost)
+        within("A visit's cost", " USD", 100_000)(cost)
         if self.budget.value > 0 and round(cost * _CENTS) == 0:
             raise BadInput("There is a budget and no cost of a visit.", "Expected what one visit costs, above 0 USD.")
-
-
-def _number(label: str, step: float) -> Any:
-    return widgets.FloatText(
-        value=0.0, step=step, description=label, continuous_update=True, style={"description_width": "initial"},
-        layout=widgets.Layout(width="auto", min_width="15em"),
-    )  # fmt: skip
-
-
-def _within(name: str, unit: str, most: float, more: str = "") -> Rule:
-    def rule(value: float) -> None:
-        if not 0 <= value <= most:
-            raise BadInput(f"{name}: {value:,.15g}{unit}.", f"Expected a number from 0 to {most:,.15g}{unit}{more}.")
-
-    return rule
