@@ -23,6 +23,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -130,8 +131,12 @@ class Chaos:
     def kill(self) -> None:
         """kill -9 of one consumer, whatever it is doing; the next one of its name begins."""
         number = self.dice.choice(sorted(self.workers))
-        process = self.workers[number]
-        os.kill(process.pid, signal.SIGKILL)
+        while True:
+            self.running()
+            process = self.workers[number]
+            with suppress(ProcessLookupError):  # it has ended by itself just now
+                os.kill(process.pid, signal.SIGKILL)
+                break
         process.join(5)
         self.counts["kills"] += 1
         self._begin(number)
