@@ -110,7 +110,7 @@ class Desk(ByStorm):
         self.threshold = number("Uplift above, %", 1)
         self.slider = widgets.FloatSlider(
             min=0.0, max=100.0, step=1.0, readout=False, continuous_update=False, tooltip="Uplift above, %",
-            layout=widgets.Layout(width="min(18em, 100%)"),
+            layout=widgets.Layout(flex="1 1 11em", width="auto", min_width="11em", max_width="18em"),
         ).add_class("sp-threshold")  # fmt: skip
         self._put_threshold(float(self._asked["threshold"]))
         self.sequence = widgets.Dropdown(
