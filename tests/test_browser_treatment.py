@@ -42,7 +42,7 @@ def test_rules_are_tried_out_applied_and_seen_without_a_reload(visit, site):
     crews = page.get_by_label("Crew-days (0: no limit)")
     crews.fill("-3")  # the field keeps the focus: it says so while one types
     page.locator(".sp-field").get_by_text("Crew-days: -3. Expected a number from 0 to 100,000").wait_for()
-    assert page.get_by_role("button", name="Apply", exact=True).is_disabled()
+    page.get_by_role("button", name="Apply", exact=True, disabled=True).wait_for()
     crews.fill("12")
     crews.press("Tab")
     page.get_by_text("The next crew-day (120 doors) is worth").first.wait_for()

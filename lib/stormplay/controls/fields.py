@@ -60,18 +60,22 @@ class Fields:
 
     def look(self) -> None:
         """Ask every rule again."""
-        for field, rule, place in self._rules:
-            self.said[field] = said = _refusal(rule, field.value)
+        for field, rule, _ in self._rules:
+            self.said[field] = _refusal(rule, field.value)
+        why = "" if self._may and not self.fault else (self.fault if self._may else self._why)
+        for one, usual in zip(self._buttons, self._usual, strict=True):
+            one.tooltip = why or usual
+            one.disabled = not self._may or bool(
+                self.fault
+            )  # before the sentence is there: who reads it presses nothing
+        for field, _, place in self._rules:
+            said = self.said[field]
             is_empty = field.value is None or (isinstance(field.value, str) and not field.value.strip())
             place.value = _shown(said, quiet=is_empty) if said else ""
             if said and is_empty:
                 self._asked.add(field)
                 place.add_class("sp-place")  # its line stays free: the first letter typed moves nothing
             show(place, (bool(said) or field in self._asked) and not field.disabled)
-        why = "" if self._may and not self.fault else (self.fault if self._may else self._why)
-        for one, usual in zip(self._buttons, self._usual, strict=True):
-            one.disabled = not self._may or bool(self.fault)
-            one.tooltip = why or usual
 
 
 def needed(sentence: str) -> Rule:
