@@ -26,7 +26,8 @@ def held(page):
 
 
 @pytest.mark.parametrize(
-    ("book", "picture"), [("score", ".sp-was .main-svg"), ("phase3_routes", ".sp-was iframe.sp-map")]
+    ("book", "picture"),
+    [pytest.param("score", ".sp-was .main-svg", marks=pytest.mark.long), ("phase3_routes", ".sp-was iframe.sp-map")],
 )
 def test_the_second_visit_shows_at_once_what_the_first_one_saw(visit, site, book, picture):
     page = signed_in(visit, site)

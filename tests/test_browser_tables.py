@@ -13,6 +13,7 @@ from site_up import serving, sign_in
 
 from stormplay import JobTracker, RouteBuilder
 
+WIDTHS = [1440, pytest.param(390, marks=pytest.mark.long)]
 MAIN = ("lone-star", "2021-04-28")
 QUERY = "?tenant=lone-star&storm=2021-04-28"
 SHOTS = os.environ.get("STORMPLAY_TABLE_SHOTS", "")
@@ -47,7 +48,7 @@ def rows_of(page, button):
     return list(csv.DictReader(io.StringIO(Path(coming.value.path()).read_text("utf-8-sig"))))
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_jobs_are_ordered_by_the_database_and_taken_along(visit, site, width):
     page = opened(visit, site, "phase4_jobs", width=width)
     jobs = page.get_by_role("grid", name="Jobs")
@@ -78,7 +79,7 @@ def test_jobs_are_ordered_by_the_database_and_taken_along(visit, site, width):
     page.get_by_text(re.compile("Taken back: .* is 'Scheduled' again")).wait_for()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, width):
     page = opened(visit, site, "phase3_routes", width=width)
     routes = page.get_by_role("grid", name="Routes")

@@ -236,6 +236,7 @@ def test_a_header_from_who_is_no_proxy_is_loudly_ignored(site, database, noteboo
     assert Visitor(site).get("/voila/render/plain.ipynb", X_Forwarded_User="ana").status == 302
 
 
+@pytest.mark.long
 def test_where_no_way_out_is_known_signing_out_ends_what_is_open_and_says_so(database, notebooks, tmp_path):
     given_ = {"trusted_proxies": ["127.0.0.1"], "proxy_user_header": "X-Forwarded-User", "settings": FEW_PAGES}
     with serving(tmp_path / "no-out", database, notebooks, **given_) as running:
@@ -269,6 +270,7 @@ def test_the_scheme_that_the_proxy_tells_counts_where_no_public_address_is_set(d
         )
 
 
+@pytest.mark.long
 def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(database, notebooks, tmp_path):
     given_ = {"trusted_proxies": ["127.0.0.1"], "public_url": "https://play.example.org/", "settings": NO_PAGES}
     with serving(tmp_path / "tls", database, notebooks, **given_) as running:
