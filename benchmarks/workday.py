@@ -229,7 +229,8 @@ def nurture_page(sizes: Sizes) -> list[Call]:
         return int("contact" in homes.message.text)
 
     def rechosen() -> int:
-        desk.threshold.value = THRESHOLD if desk.threshold.value > THRESHOLD else 0.155  # no home is between
+        percent = 100 * THRESHOLD
+        desk.threshold.value = percent if desk.threshold.value > percent else percent + 0.5  # no home is between
         return int(desk.nurture.candidates)
 
     return [
