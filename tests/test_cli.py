@@ -6,12 +6,14 @@ of its own says the same, and with which exit code, is asked of one command of e
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from command import in_process
 from world import make_world
@@ -86,6 +88,21 @@ def test_a_database_that_is_down_is_exit_1(demo, tmp_path):
         assert done.returncode == 1, arguments
         assert done.stderr.startswith("The database does not answer")
         assert "geheim" not in done.stderr
+
+
+def test_a_server_that_cannot_begin_leaves_nothing_behind(demo, tmp_path):
+    """What is begun before the database answers has ended with it."""
+    done = stormplay("up", "--port", free_port(), home=demo, TMPDIR=str(tmp_path),
+                     STORMPLAY_DATABASE_URL="postgresql://someone@127.0.0.1:1/none")  # fmt: skip
+    assert done.returncode == 1
+    left = [one for one in psutil.process_iter() if is_of(one, tmp_path)]
+    assert left == []
+
+
+def is_of(process, folder):
+    with contextlib.suppress(psutil.Error):
+        return process.environ().get("TMPDIR") == str(folder)
+    return False
 
 
 def test_a_wrong_address_is_exit_2(demo):

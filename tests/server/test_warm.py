@@ -25,6 +25,7 @@ from visitor import PLANTED, eventually, logins, serving
 from stormplay import accounts, broker
 from stormplay.forking.children import forget_the_dice
 from stormplay.forking.environment import nursery_environment
+from stormplay.server import forks as server_forks
 from stormplay.server.forks import Forks
 
 pytestmark = pytest.mark.long
@@ -66,6 +67,18 @@ def test_the_nursery_knows_nothing_and_does_nothing(warm):
     assert known == ["/dev/null", str(warm.log), str(warm.log)]
     assert control.startswith("socket:"), "one way to the server, and nothing else"
     assert os.getsid(nursery.pid) == nursery.pid, "Ctrl-C is for the server"
+
+
+def test_one_that_was_begun_before_its_server_is_taken_over():
+    server_forks.begin()
+    process = server_forks._begun[0]._process
+    mine, another = (Forks(logging.getLogger(__name__)) for _ in range(2))
+    try:
+        assert mine.at_hand() is not None and mine._process is process and process.poll() is None
+        assert another._process is None, "each has its own"
+    finally:
+        mine.end()
+    assert process.poll() is not None
 
 
 def test_a_forked_kernel_is_like_a_started_one(warm, cold, visitor):

@@ -54,10 +54,15 @@ def up(
     With a database of one's own (STORMPLAY_DATABASE_URL) and --no-demo nothing is migrated: run 'stormplay migrate'
     as its administrator, and this as stormplay_broker.
     """
-    from stormplay import broker, database, embedded, migrations, server  # noqa: PLC0415 - a command imports what it needs
-    from stormplay.routing import readiness  # noqa: PLC0415
+    from stormplay import server  # noqa: PLC0415 - a command imports what it needs
+    from stormplay.server import forks  # noqa: PLC0415
 
     server.check_port(ip, port)
+    if warm:
+        forks.begin()  # it imports while the database starts
+    from stormplay import broker, database, embedded, migrations  # noqa: PLC0415
+    from stormplay.routing import readiness  # noqa: PLC0415
+
     readiness.prepare()  # so that the first plan does not wait for the compiler
     if demo or database.is_embedded():
         migrations.migrate()

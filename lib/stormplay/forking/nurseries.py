@@ -132,6 +132,11 @@ class Nursery:
                 start_new_session=True,  # Ctrl-C is for whoever asks, who then ends it
             )
 
+    def take_over(self, other: Nursery) -> None:
+        """Go on with the process that another one has started."""
+        self._process, self._control, self._started_s = other._process, other._control, other._started_s
+        other._process = other._control = None
+
     def child(self, identity: dict[str, Any]) -> Fork | None:
         """A warm child that knows `identity`, or None where none can be had now."""
         if (control := self.at_hand()) is None or not self._greeted(control):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stormplay.forking import Fork, Nursery
+from stormplay.forking import Fork, Nursery, can_fork
+
+_SCRIPT = Path(__file__).with_name("nursery.py")
+_begun: list[Nursery] = []
+
+
+def begin() -> None:
+    """Start the nursery of the first `Forks` of this process before there is a server: its imports take seconds."""
+    if can_fork():
+        early = Nursery(_SCRIPT, logging.getLogger(__name__))
+        early.at_hand()
+        _begun.append(early)
+        atexit.register(early.end)  # whoever fails before leaves nothing behind
 
 
 class Forks(Nursery):
@@ -19,7 +32,9 @@ class Forks(Nursery):
     """
 
     def __init__(self, log: logging.Logger) -> None:
-        super().__init__(Path(__file__).with_name("nursery.py"), log)
+        super().__init__(_SCRIPT, log)
+        if _begun:
+            self.take_over(_begun.pop())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nursery")  # one question at a time
 
     async def ready(self) -> None:
