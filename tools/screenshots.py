@@ -77,9 +77,10 @@ def _open(page: object, address: str) -> None:
 def storm(browser: object, url: str, home: Path) -> None:
     """Play the demo's storm and take the page that shows it: before, twice while it hits, after, and on a phone."""
     wide, phone = (_signed_in(browser, url, width, height) for width, height in ((1440, 2_300), (390, 1_700)))
+    _take(wide, "live-1", 1)
     command = [Path(sys.executable).with_name("stormplay"), "stream", "--simulate", "--speed", str(SPEED)]
     with subprocess.Popen(command, env={**os.environ, "STORMPLAY_HOME": str(home)}) as play:
-        for number, (least, most) in enumerate(((0, 900), (1_000, 2_800), (2_900, 3_956)), start=1):
+        for number, (least, most) in enumerate(((1, 2_800), (2_900, 3_956)), start=2):
             _wait_for_homes(wide, play, least, most)
             _take(wide, f"live-{number}", 1)
         _take(phone, "live-390", 1)
