@@ -11,12 +11,17 @@ READY = "document.documentElement.dataset.state === 'ready'"
 PIECE = re.compile(r"/voila/static/|/labextensions/.*/static/(?!remoteEntry)")
 
 
-@pytest.mark.parametrize("act", ["phase3_routes", "treatment"])
-def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
+def signed_in(visit, site):
     page = visit()
     page.goto(f"{site}/login?next=/password")
     sign_in(page, "ana")
     page.wait_for_url("**/password")
+    return page
+
+
+@pytest.mark.parametrize("act", ["phase3_routes", "treatment"])
+def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
+    page = signed_in(visit, site)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{site}/voila/render/{act}.ipynb?tenant=lone-star&storm=2021-04-28")
@@ -29,10 +34,7 @@ def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
 
 def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
     """What was is shown first, which may take longer than the window's load, for which Voilà waits."""
-    page = visit()
-    page.goto(f"{site}/login?next=/password")
-    sign_in(page, "ana")
-    page.wait_for_url("**/password")
+    page = signed_in(visit, site)
     page.add_init_script(
         """let own;
         Object.defineProperty(window, "stormplaySnapshot", { get: () => own, set: (value) => {
@@ -47,10 +49,7 @@ def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
 
 def test_a_slow_computer_loses_no_part_of_a_page(visit, site):
     """Two seconds are over before anything has begun: what is late comes all the same, and hears of each change."""
-    page = visit()
-    page.goto(f"{site}/login?next=/password")
-    sign_in(page, "ana")
-    page.wait_for_url("**/password")
+    page = signed_in(visit, site)
     page.add_init_script(
         """const timeout = AbortSignal.timeout.bind(AbortSignal);
         AbortSignal.timeout = (ms) => (ms <= 2000 ? AbortSignal.abort() : timeout(ms));"""

@@ -62,12 +62,11 @@ class Fields:
         """Ask every rule again."""
         for field, rule, _ in self._rules:
             self.said[field] = _refusal(rule, field.value)
-        why = "" if self._may and not self.fault else (self.fault if self._may else self._why)
-        for one, usual in zip(self._buttons, self._usual, strict=True):
+        fault = self.fault
+        why = fault if self._may else self._why
+        for one, usual in zip(self._buttons, self._usual, strict=True):  # first: who reads the sentence presses nothing
             one.tooltip = why or usual
-            one.disabled = not self._may or bool(
-                self.fault
-            )  # before the sentence is there: who reads it presses nothing
+            one.disabled = not self._may or bool(fault)
         for field, _, place in self._rules:
             said = self.said[field]
             is_empty = field.value is None or (isinstance(field.value, str) and not field.value.strip())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import ipywidgets as widgets
@@ -155,10 +156,16 @@ class Desk(ByStorm):
 
     def _put_threshold(self, above: float) -> None:
         """Show a threshold, quietly."""
-        self._above, before = round(above, 6), self._quiet
-        self._quiet = True
-        try:
+        self._above = round(above, 6)
+        with self._quietly():
             self.threshold.value = self.slider.value = round(100 * above, 4)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Nothing is read because of what is put into the form meanwhile."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
         finally:
             self._quiet = before
 
@@ -182,12 +189,9 @@ class Desk(ByStorm):
         if tenant is None or storm is None:
             return
         loop, nurture = self._sources.open(tenant, storm, self._wanted())
-        self._quiet = True
-        try:
+        with self._quietly():
             self.sequence.options = [(str(one.title), name) for name, one in nurture.sequences.items()]
             self.sequence.value = nurture.choice.sequence_type
-        finally:
-            self._quiet = False
         self._loop, self.nurture = loop, nurture
 
     def _lock(self, running: bool) -> None:
@@ -201,11 +205,8 @@ class Desk(ByStorm):
         threshold, search = min(max(float(asked["threshold"]), 0.0), 1.0), str(asked["search"])
         if (threshold, sequence) != (self._wanted().threshold, self.sequence.value):
             self._put_threshold(threshold)
-            self._quiet = True
-            try:
+            with self._quietly():
                 self.sequence.value = sequence
-            finally:
-                self._quiet = False
             self._rechosen()
         if search != self.search.value:
             self.search.value = search
