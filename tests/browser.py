@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 # The browser's own errands are refused by a closed network and only cost time.
 ARGUMENTS = [
@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+expect.set_options(timeout=15_000)  # a page may be slow beside others; five seconds are not its bound
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

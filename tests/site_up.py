@@ -59,6 +59,29 @@ def sign_in(page, username: str = "ana", password: str = PASSWORD) -> None:
     page.click("button[type=submit]")
 
 
+def ready(page) -> None:
+    """Every cell of the page has run, and what it shows is there."""
+    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+
+
+def signed_in(visit, site: str, username: str = "ana", **size: int):
+    """A page of that person, on which no kernel runs."""
+    page = visit(**size)
+    page.goto(f"{site}/login?next=/password")
+    sign_in(page, username)
+    page.wait_for_url("**/password")
+    return page
+
+
+def opened(visit, address: str, username: str = "ana", **size: int):
+    """That page as that person comes to it who has to sign in first, once it is ready."""
+    page = visit(**size)
+    page.goto(address)
+    sign_in(page, username)
+    ready(page)
+    return page
+
+
 def drawn(page) -> dict[str, int] | None:
     """What the map on the page says it has drawn: lines and stops; None while there is no map."""
     for frame in page.frames[1:]:

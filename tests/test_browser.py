@@ -60,7 +60,7 @@ def test_from_sign_in_to_the_csv(visit, site):
     routes = builder.get_routes()
     assert wait_for_lines(page, len(routes)) == {"lines": len(routes), "stops": int(routes["property_count"].sum())}
     rows = page.locator("table.sp-pick tbody tr")
-    assert rows.count() == len(routes)
+    expect(rows).to_have_count(len(routes))
 
     first = routes.iloc[0]
     rows.filter(has_text=first["route_name"]).first.click()
@@ -78,7 +78,7 @@ def test_from_sign_in_to_the_csv(visit, site):
 
     page.reload()
     wait_for_lines(page, len(routes))
-    assert page.locator("table.sp-pick tbody tr").filter(has_text="Crew Alvarez").count() == 1
+    expect(page.locator("table.sp-pick tbody tr").filter(has_text="Crew Alvarez")).to_have_count(1)
 
 
 def test_further_choices_and_an_urgent_stop(visit, site):
@@ -106,7 +106,7 @@ def test_further_choices_and_an_urgent_stop(visit, site):
     page.get_by_text(f"{address} is stop").wait_for()
     route = builder.get_stops().set_index("property_id").loc[home, "route_id"]
     chosen = page.locator("table.sp-pick tr[aria-selected=true]")
-    assert chosen.get_attribute("data-id") == route, "its route is picked"
+    expect(chosen).to_have_attribute("data-id", route)  # its route is picked
     page.get_by_role("button", name="Undo").click()
     page.get_by_text(f"{address} is off").wait_for()
     assert builder.get_stops().equals(before)

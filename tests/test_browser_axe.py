@@ -7,7 +7,8 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from site_up import sign_in, wait_for_lines
+from playwright.sync_api import expect
+from site_up import ready, sign_in, wait_for_lines
 
 from stormplay import RouteBuilder
 from stormplay.server.book import ACTS
@@ -76,7 +77,7 @@ def test_no_page_shuts_anybody_out(visit, site, planned):
             tabs[(number + 1) % 2].goto(site + places[names[number + 1]], wait_until="commit")
         page.wait_for_load_state()
         if name in ACTS:
-            page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+            ready(page)
             page.wait_for_timeout(500)  # maps and charts come after it
         said[name] = (found(page), scrolling(page))
     assert {name: one for name, one in said.items() if one != ([], [])} == {}
@@ -90,10 +91,11 @@ def test_the_switch_is_kept_and_maps_follow(visit, site, planned):
     ground = "getComputedStyle(document.body).backgroundColor"
     day = page.evaluate(ground)
     switch = page.get_by_role("button", name="Dark colours")
-    assert switch.get_attribute("aria-pressed") == "false"
+    expect(switch).to_have_attribute("aria-pressed", "false")
     switch.focus()
     page.keyboard.press("Enter")
-    assert switch.get_attribute("aria-pressed") == "true" and page.evaluate(ground) != day
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate(ground) != day
     inside = next(frame for frame in page.frames[1:] if frame.url != "about:blank")
     inside.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     page.goto(f"{site}/password")  # before anything is painted: no flash of the other
@@ -116,7 +118,7 @@ def test_a_page_that_was_here_before_does_not_jump(visit, site, planned):
     kept = "Object.keys(localStorage).some((name) => name === 'stormplay-heights:score.ipynb')"
     page.wait_for_function(kept)
     page.reload()
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+    ready(page)
     page.wait_for_timeout(500)  # charts come after it
     assert page.evaluate("window.shifted") <= 0.02, "0.1 is what is called good; the first visit has 0.2"
 
@@ -132,4 +134,4 @@ def test_the_keyboard_gets_past_the_header(visit, site):
     assert page.evaluate("document.activeElement.className") == "sp-skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "sp-main"
-    assert page.locator("header, nav, main").count() == 3
+    expect(page.locator("header, nav, main")).to_have_count(3)

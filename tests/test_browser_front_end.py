@@ -5,18 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from site_up import sign_in
+from site_up import ready, signed_in
 
-READY = "document.documentElement.dataset.state === 'ready'"
 PIECE = re.compile(r"/voila/static/|/labextensions/.*/static/(?!remoteEntry)")
-
-
-def signed_in(visit, site):
-    page = visit()
-    page.goto(f"{site}/login?next=/password")
-    sign_in(page, "ana")
-    page.wait_for_url("**/password")
-    return page
 
 
 @pytest.mark.parametrize("act", ["phase3_routes", "treatment"])
@@ -25,7 +16,7 @@ def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{site}/voila/render/{act}.ipynb?tenant=lone-star&storm=2021-04-28")
-    page.wait_for_function(READY)
+    ready(page)
     files = [url for url in asked if url.startswith(site)]
     assert [url for url in files if PIECE.search(url)] == [], "a piece is missing in server/bundle.py"
     assert any("/static/front_end.js?v=" in url for url in files)
@@ -43,7 +34,7 @@ def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
         } });"""
     )
     page.goto(f"{site}/voila/render/score.ipynb?tenant=lone-star&storm=2021-04-28")
-    page.wait_for_function(READY)
+    ready(page)
     page.locator("select").first.focus()
 
 
@@ -55,7 +46,7 @@ def test_a_slow_computer_loses_no_part_of_a_page(visit, site):
         AbortSignal.timeout = (ms) => (ms <= 2000 ? AbortSignal.abort() : timeout(ms));"""
     )
     page.goto(f"{site}/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28")
-    page.wait_for_function(READY)
+    ready(page)
     page.get_by_label("Storm", exact=True).select_option(index=1)
     page.wait_for_url("**storm=2020-04-28*")  # the address is a widget that is told what was chosen
     came = page.evaluate(

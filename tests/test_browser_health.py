@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from site_up import sign_in
+import site_up
+from playwright.sync_api import expect
 
 from stormplay import accounts, tenancy
 
@@ -29,11 +30,7 @@ def ill(site):
 
 
 def opened(visit, site, person, query="?tenant=lone-star&storm=newest", **size):
-    page = visit(**size)
-    page.goto(f"{site}{PAGE}{query}")
-    sign_in(page, person)
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-    return page
+    return site_up.opened(visit, f"{site}{PAGE}{query}", person, **size)
 
 
 def saved(page, label):
@@ -44,10 +41,10 @@ def saved(page, label):
 
 def test_the_verdict_the_next_action_and_the_files(visit, site, ill):
     page = opened(visit, site, "vic")
-    assert page.get_by_role("link", name="Health", exact=True).get_attribute("aria-current") == "page"
+    expect(page.get_by_role("link", name="Health", exact=True)).to_have_attribute("aria-current", "page")
     page.get_by_text(re.compile("is not well: 5 of 8 dimensions that can be judged need action")).first.wait_for()
-    assert page.locator(".sp-health-card").count() == 8
-    assert "act" in page.locator(".sp-health-card").first.inner_text()
+    expect(page.locator(".sp-health-card")).to_have_count(8)
+    expect(page.locator(".sp-health-card").first).to_contain_text("act")
     page.get_by_role("link", name="Open Jobs").get_attribute("href").startswith("phase4_jobs.ipynb?tenant=lone-star")
 
     page.get_by_role("button", name="Make the PDF").click()
@@ -68,9 +65,9 @@ def test_the_verdict_the_next_action_and_the_files(visit, site, ill):
     names = page.locator(".sp-companies strong").all_inner_texts()
     assert [name.split(" ")[0] for name in names] == ["Lone", "Trinity"]
     page.get_by_role("link", name=re.compile("Trinity Roof")).click()
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+    site_up.ready(page)
     page.locator("h3", has_text="Trinity Roof").wait_for()
-    assert "need action" not in page.locator(".sp-lead").first.inner_text()
+    expect(page.locator(".sp-lead").first).not_to_contain_text("need action")
 
 
 def test_an_alert_is_seen_to_once_and_for_everybody(visit, site, ill):
@@ -81,7 +78,7 @@ def test_an_alert_is_seen_to_once_and_for_everybody(visit, site, ill):
     box.locator("option", has_text="Report success").wait_for(state="attached")
     box.select_option(label=box.locator("option", has_text="Report success").inner_text())
     other = opened(visit, site, "onlooker", width=390, height=844)
-    assert other.get_by_role("button", name="I see to it").is_disabled()
+    expect(other.get_by_role("button", name="I see to it")).to_be_disabled()
     other.get_by_text("Your role here is viewer: seeing to an alert is for operators and above.").wait_for()
     assert other.evaluate("document.documentElement.scrollWidth") == 390
     page.get_by_text("It cannot be taken back: who saw to an alert stays on record.").wait_for()
@@ -96,7 +93,7 @@ def test_a_viewer_on_a_phone_sees_no_names_and_checks_nothing(visit, site, ill):
     page = opened(visit, site, "onlooker", width=390, height=844)
     page.get_by_text("Who is active is shown to the admins of the company.").wait_for()
     page.get_by_text("You are admin of no other company.").wait_for()
-    assert page.get_by_role("button", name="Check the data now").is_disabled()
+    expect(page.get_by_role("button", name="Check the data now")).to_be_disabled()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert "Ana Torres" not in page.inner_text("main")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from site_up import sign_in
+from playwright.sync_api import expect
+from site_up import opened
 
 from stormplay import IdentityGraph
 
@@ -39,10 +40,6 @@ def callers(fresh_demo):
     return found[:9]
 
 
-def ready(page):
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-
-
 WIDE = ".sp-chart svg, .jupyter-button, .jupyter-widgets input, .sp-look *"
 
 
@@ -60,21 +57,18 @@ def finder(page, name="Find a household"):
 
 
 def test_a_caller_is_known_at_once_in_whatever_format_the_number_is_typed(visit, site, callers):
-    page = visit()
-    page.goto(f"{site}{PAGE}{QUERY}")
-    sign_in(page, "ana")
-    ready(page)
+    page = opened(visit, f"{site}{PAGE}{QUERY}")
     page.get_by_text("touched homes with a known outcome signed").first.wait_for()
     page.get_by_text(re.compile(r"\d+ proposals wait for a yes or no\.")).wait_for()
-    assert page.locator(".sp-score").inner_text().startswith("Storm Play Score")
-    assert page.get_by_role("link", name="Attribution").get_attribute("aria-current") == "page"
+    expect(page.locator(".sp-score")).to_have_text(re.compile("^Storm Play Score"))
+    expect(page.get_by_role("link", name="Attribution")).to_have_attribute("aria-current", "page")
     page.evaluate("window.neverReloaded = true")
 
     finder(page).type("817 555-", delay=20)
     page.get_by_text("households begin so: press one, or go on typing.").wait_for()
     finder(page).fill("office1@example.com")
     page.get_by_text("office1@example.com is shared by 12 households").wait_for()
-    assert page.locator(".sp-look-row").count() == 12
+    expect(page.locator(".sp-look-row")).to_have_count(12)
     finder(page).press("ArrowDown")
     finder(page).press("ArrowDown")
     wanted = page.locator("[role=option][aria-selected=true] .sp-look-title").inner_text().split(",")[0]
@@ -92,10 +86,7 @@ def test_a_caller_is_known_at_once_in_whatever_format_the_number_is_typed(visit,
 
 def test_two_become_one_and_two_again_without_a_reload(visit, site, callers):
     (number, place), (other, _) = callers[:2]
-    page = visit()
-    page.goto(f"{site}{PAGE}{QUERY}&look_up={number}")
-    sign_in(page, "ana")
-    ready(page)
+    page = opened(visit, f"{site}{PAGE}{QUERY}&look_up={number}")
     page.get_by_role("heading", name=place).wait_for()
     page.get_by_role("button", name="Merge with another").click()
     finder(page, "The other household").fill(other)
@@ -116,10 +107,9 @@ def test_two_become_one_and_two_again_without_a_reload(visit, site, callers):
 
 
 def test_on_a_phone_it_fits_and_a_question_is_answered_and_taken_back(visit, site):
-    page = visit(width=390, height=844)
-    page.goto(f"{site}{PAGE}?tenant=trinity&storm=2021-04-28&look_up=trialborn")
-    sign_in(page, "ben")
-    ready(page)
+    page = opened(
+        visit, f"{site}{PAGE}?tenant=trinity&storm=2021-04-28&look_up=trialborn", "ben", width=390, height=844
+    )
     page.locator(".sp-look-row").first.click()
     page.locator(".sp-hh-head").wait_for()
     page.get_by_role("heading", name="Identifiers").wait_for()

@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import site_up
 from photos import photo
-from site_up import serving, sign_in
+from playwright.sync_api import expect
+from site_up import serving
 
 from stormplay import JobTracker, RouteBuilder
 
@@ -25,11 +27,7 @@ def site(fresh_demo):
 
 
 def opened(visit, site, person="ana", find="", **size):
-    page = visit(**size)
-    page.goto(site + PAGE + (f"&find={find}" if find else ""))
-    sign_in(page, person)
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-    return page
+    return site_up.opened(visit, site + PAGE + (f"&find={find}" if find else ""), person, **size)
 
 
 def a_job(nth):
@@ -78,7 +76,7 @@ def test_two_photos_a_record_and_a_job_done_without_reload(visit, site):
     page.get_by_label("Severity").select_option(label="Moderate")
     page.get_by_label("Hail found").fill("about one")
     page.get_by_text("'Hail found' is 'about one'. Expected a number").wait_for()
-    assert page.get_by_role("button", name="Save record").is_disabled(), "said while it is typed"
+    expect(page.get_by_role("button", name="Save record")).to_be_disabled()  # said while it is typed
     page.get_by_label("Hail found").fill("1.25")
     page.get_by_label("North slope").fill("9")
     page.get_by_role("button", name="Save record").click()
@@ -90,7 +88,7 @@ def test_two_photos_a_record_and_a_job_done_without_reload(visit, site):
     assert sorted(saved["evidence"]) == sorted(f"photo:{each['photo_id']}" for each in kept)
 
     route = page.locator(".sp-progress-table tbody tr").filter(has_text=str(job["route_name"])).first
-    assert "0 of" in route.text_content()
+    expect(route).to_contain_text("0 of")
     page.get_by_placeholder(re.compile("What happened")).fill("Roof walked with the owner.")
     page.get_by_role("button", name="Completed", exact=True).click()
     page.get_by_text(f"{job['address']} is now 'Completed'.").wait_for()
@@ -117,9 +115,7 @@ def test_what_may_not_follow_reads_well_when_another_was_faster(visit, site):
     alert = page.locator(".sp-error").filter(has_text="This job was changed while you worked on it.")
     alert.wait_for()
     assert "noted: Sold the house." in alert.inner_text() or "set the status to lost" in alert.inner_text()
-    assert page.get_by_placeholder(re.compile("What happened")).input_value() == "Spoke to the owner.", (
-        "nothing is lost"
-    )
+    expect(page.get_by_placeholder(re.compile("What happened"))).to_have_value("Spoke to the owner.")  # nothing is lost
     offered = page.locator(".sp-step").all_inner_texts()
     assert offered == ["Contacted", "Do not return"], "and what may follow now is offered"
 
@@ -181,5 +177,5 @@ def test_a_viewer_looks_and_changes_nothing(visit, site):
     accounts.add_member("looker", "lone-star", "viewer")
     page = opened(visit, site, person="looker", find=a_job(7)["property_id"])
     page.get_by_text("Your role here is viewer").wait_for()
-    assert not page.locator(".sp-step").first.is_visible()
-    assert not page.get_by_role("button", name="Save record").is_enabled()
+    expect(page.locator(".sp-step").first).to_be_hidden()
+    expect(page.get_by_role("button", name="Save record")).to_be_disabled()

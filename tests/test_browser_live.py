@@ -9,7 +9,7 @@ import time
 
 import pytest
 from playwright.sync_api import expect
-from site_up import serving, sign_in
+from site_up import ready, serving, signed_in
 
 from stormplay import JobTracker, RouteBuilder
 
@@ -45,15 +45,12 @@ def site(fresh_demo):
 
 def opened(visit, site, *names, **size):
     """One page, or several beside each other in tabs of one visitor."""
-    page = visit(**size)
-    page.goto(f"{site}/login?next=/password")
-    sign_in(page)
-    page.wait_for_url("**/password")
+    page = signed_in(visit, site, **size)
     pages = [page, *(page.context.new_page() for _ in names[1:])]
     for name, tab in zip(names, pages, strict=True):
         tab.goto(f"{site}/voila/render/{name}.ipynb?tenant={MAIN[0]}&storm={MAIN[1]}", wait_until="commit")
     for tab in pages:
-        tab.wait_for_function("document.documentElement.dataset.state === 'ready'")
+        ready(tab)
         tab.locator(".sp-live", has_text="Live").wait_for()
     return pages
 
@@ -85,7 +82,7 @@ def test_a_completed_job_is_on_every_page_at_once(visit, site):
         )
         assert late[-1] < 3, (name, late)
         assert page.evaluate("[...document.querySelectorAll('iframe')].every((frame) => frame.dataset.old)"), name
-        assert "last change shown at" in page.locator(".sp-live").inner_text()
+        expect(page.locator(".sp-live")).to_contain_text("last change shown at")
 
 
 def test_nobody_who_reads_or_types_is_disturbed(visit, site):
@@ -110,8 +107,8 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
     tracker.update_job(mine["job_id"], status="completed")
     said = page.locator(".sp-note", has_text="meanwhile")
     said.wait_for()
-    assert "it is 'Completed' now. What you typed is still here." in said.inner_text()
-    assert note.input_value() == "The dog is"
+    expect(said).to_contain_text("it is 'Completed' now. What you typed is still here.")
+    expect(note).to_have_value("The dog is")
     table.locator("tr[aria-selected=true]", has_text="Completed").wait_for()
     assert routes.evaluate("(fold) => fold.open")
     assert table.evaluate("(box) => box.scrollTop") == 120
@@ -121,7 +118,7 @@ def test_nobody_who_reads_or_types_is_disturbed(visit, site):
 
     save.click()  # on top of what the other did, who is told of nothing
     page.get_by_text("This job was changed while you worked on it", exact=False).wait_for()
-    assert note.input_value() == "The dog is"
+    expect(note).to_have_value("The dog is")
     note.fill("")
     tracker.undo(mine["job_id"])
     page.locator(".sp-job .sp-badge", has_text="Scheduled").wait_for()

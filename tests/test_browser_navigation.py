@@ -7,16 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from site_up import sign_in, wait_for_lines
+from site_up import opened, ready, wait_for_lines
 from sqlalchemy import text
 
 from stormplay import tenancy
 
 ROUTES = "/voila/render/phase3_routes.ipynb"
-
-
-def ready(page):
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
 
 
 def query_of(page):
@@ -33,11 +29,7 @@ def eventually(page, **wanted):
 
 
 def entered(visit, site, person, path="/", **size):
-    page = visit(**size)
-    page.goto(f"{site}{path}")
-    sign_in(page, person)
-    ready(page)
-    return page
+    return opened(visit, site + path, person, **size)
 
 
 def kernel_of(page):
@@ -48,9 +40,9 @@ def test_home_shows_every_storm_of_every_company_and_leads_on(visit, site):
     page = entered(visit, site, "vic")
     assert urlsplit(page.url).path == "/voila/render/home.ipynb"
     assert page.locator(".sp-acts a").first.inner_text() == "Home"
-    assert page.get_by_role("link", name="Home", exact=True).get_attribute("aria-current") == "page"
+    expect(page.get_by_role("link", name="Home", exact=True)).to_have_attribute("aria-current", "page")
     cards = page.locator(".sp-storm-card")
-    assert cards.count() == 6
+    expect(cards).to_have_count(6)
     first = cards.first.inner_text()
     for said in ("synthetic", "/ 100", "Homes hit", "Signed", "Next:", "Changed"):
         assert said in first, first
@@ -85,7 +77,7 @@ def test_home_shows_every_storm_of_every_company_and_leads_on(visit, site):
     assert query_of(page) == {"tenant": "trinity", "storm": "new-one"}
     page.locator(".sp-brand").click()
     ready(page)
-    assert page.locator(".sp-storm-card").count() == 7
+    expect(page.locator(".sp-storm-card")).to_have_count(7)
 
 
 def test_anothers_storms_are_not_on_it_whatever_the_address_says(visit, site):
@@ -124,10 +116,7 @@ def test_a_root_with_a_storm_leads_to_its_routes_and_the_choices_go_along(visit,
     assert kernel_of(page) == kernel
 
     # The link is shareable: another page shows the same, and the next act has the route.
-    other = visit()
-    other.goto(page.url)
-    sign_in(other, "ana")
-    ready(other)
+    other = opened(visit, page.url)
     other.locator(".sp-pick tr[aria-selected=true]").wait_for()
     other.get_by_role("link", name="Jobs", exact=True).click()
     ready(other)

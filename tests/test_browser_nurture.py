@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from playwright.sync_api import expect
 from site_up import sign_in
 
 from stormplay.nurture import NurtureLoop, export
@@ -36,7 +37,7 @@ def test_preview_schedule_pause_and_export_without_a_reload(visit, site):
     wait_for_card(page, "Candidates", candidates)
     page.evaluate("window.neverReloaded = true")
     assert card(page, "Contact to come") == 0
-    assert page.get_by_role("button", name="Schedule these").is_disabled()
+    expect(page.get_by_role("button", name="Schedule these")).to_be_disabled()
     page.get_by_text(f"Rows 1–20 of {candidates:,}").wait_for()
 
     page.get_by_role("button", name="Preview").click()

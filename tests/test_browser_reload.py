@@ -6,12 +6,11 @@ import json
 
 import pytest
 from playwright.sync_api import expect
-from site_up import sign_in
+from site_up import ready, sign_in
 
 pytestmark = pytest.mark.long  # plans that take their time
 
 ROUTES = "/voila/render/phase3_routes.ipynb?tenant={}&storm=2021-04-28&time_limit_s={}"
-READY = "document.documentElement.dataset.state === 'ready'"
 
 
 def kernel(page):
@@ -20,7 +19,7 @@ def kernel(page):
 
 def opened(page, address):
     page.goto(address)
-    page.wait_for_function(READY)
+    ready(page)
     return page
 
 
@@ -47,7 +46,7 @@ def test_a_page_that_is_reloaded_while_routes_are_made_goes_on_and_tells_the_end
     page = at_work()
     before = kernel(page)
     page.reload()
-    page.wait_for_function(READY)
+    ready(page)
     assert kernel(page) == before
     running = page.locator(".sp-running").first
     expect(running).to_be_visible()
@@ -56,7 +55,7 @@ def test_a_page_that_is_reloaded_while_routes_are_made_goes_on_and_tells_the_end
     with page.expect_response("**/voila/api/work/*"):  # that it is over
         expect(page.get_by_text("routes made for")).to_be_visible(timeout=90_000)
     page.reload()
-    page.wait_for_function(READY)
+    ready(page)
     assert kernel(page) != before, "without work a page is opened anew"
 
 
@@ -72,7 +71,7 @@ def test_what_ended_while_nobody_looked_is_told_to_who_comes_back_and_cancel_wor
         page.get_by_role("button", name="Generate routes").click()
     expect(page.locator(".sp-running").first).to_be_visible()
     page.reload()
-    page.wait_for_function(READY)
+    ready(page)
     assert kernel(page) == before
     page.get_by_role("button", name="Cancel").first.click()
     expect(page.locator(".sp-running").first).to_be_hidden(timeout=30_000)

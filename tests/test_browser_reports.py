@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from site_up import sign_in
+import site_up
+from playwright.sync_api import expect
 
 from stormplay import accounts, database, reports
 from stormplay.errors import ReportFailed, StaleData
@@ -33,16 +34,8 @@ def made(site, tmp_path_factory):
     return found
 
 
-def ready(page):
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-
-
 def opened(visit, site, person, **size):
-    page = visit(**size)
-    page.goto(f"{site}/voila/render/reports.ipynb{QUERY}")
-    sign_in(page, person)
-    ready(page)
-    return page
+    return site_up.opened(visit, f"{site}/voila/render/reports.ipynb{QUERY}", person, **size)
 
 
 def saved(page, label):
@@ -53,12 +46,12 @@ def saved(page, label):
 
 def test_look_fetch_and_run_again(visit, site, made):
     page = opened(visit, site, "ana")
-    assert page.get_by_role("link", name="Reports", exact=True).get_attribute("aria-current") == "page"
+    expect(page.get_by_role("link", name="Reports", exact=True)).to_have_attribute("aria-current", "page")
     page.get_by_text(f"No: 0 of {EVERY} reports of this storm are fresh.").wait_for()
     page.get_by_text(
         re.compile("score failed in cell 3: UnknownStorm: This tenant has no storm 'snow'")
     ).first.wait_for()
-    assert page.locator(".sp-pick tbody tr").count() == 3
+    expect(page.locator(".sp-pick tbody tr")).to_have_count(3)
 
     page.get_by_role("button", name="Get the files").click()
     assert saved(page, "HTML page").read_bytes() == made.html.read_bytes()
@@ -78,7 +71,7 @@ def test_look_fetch_and_run_again(visit, site, made):
     page.get_by_label("Status", exact=True).select_option(label="fresh")
     page.wait_for_function("document.querySelectorAll('.sp-pick tbody tr').length === 2")
     row = page.locator(".sp-pick tbody tr").first
-    assert "ana" in row.inner_text()
+    expect(row).to_contain_text("ana")
     row.click()
     page.get_by_text("under the rights of ana").wait_for()
     assert json.loads(made.result.read_text())["as_of"] > before, "it speaks of another moment"
@@ -110,7 +103,7 @@ def test_busy_is_said_and_a_run_can_be_taken_back(visit, site, made):
 def test_a_viewer_on_a_phone_reads_and_does_not_run(visit, site, made):
     page = opened(visit, site, "onlooker", width=390, height=844)
     page.get_by_text("Your role here is viewer").wait_for()
-    assert page.get_by_role("button", name="Run it again").is_disabled()
+    expect(page.get_by_role("button", name="Run it again")).to_be_disabled()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.get_by_role("button", name="Get the files").click()
     assert saved(page, "HTML page").read_bytes() == made.html.read_bytes()

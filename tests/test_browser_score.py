@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 
-from site_up import sign_in
+from site_up import opened, ready
 from sqlalchemy import text
 
 from stormplay import JobTracker, StormPlayScore, tenancy
 
 MAIN = ("lone-star", "2021-04-28")
 QUERY = "?tenant=lone-star&storm=2021-04-28"
-
-
-def ready(page):
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
 
 
 def chip(page):
@@ -28,10 +24,7 @@ def drawn(page):
 
 
 def test_the_header_follows_the_work_and_leads_to_the_score(visit, site):
-    page = visit()
-    page.goto(f"{site}/voila/render/phase3_routes.ipynb{QUERY}&time_limit_s=1")
-    sign_in(page, "ana")
-    ready(page)
+    page = opened(visit, f"{site}/voila/render/phase3_routes.ipynb{QUERY}&time_limit_s=1")
     assert chip(page).startswith("Storm Play Score 74 / 100 3 of 4 parts measurable yet")
     page.evaluate("window.neverReloaded = true")
     page.get_by_role("button", name="Generate routes").click()
@@ -86,10 +79,8 @@ def test_a_job_that_is_saved_moves_the_header_of_its_page(visit, site):
     job = tracker.find(limit=1).iloc[0]
     for status in ("contacted", "inspected"):
         tracker.update_job(job["job_id"], status=status)
-    page = visit(width=390, height=844)
-    page.goto(f"{site}/voila/render/phase4_jobs.ipynb?tenant=lone-star&storm=small&find={job['property_id']}")
-    sign_in(page, "ana")
-    ready(page)
+    query = f"?tenant=lone-star&storm=small&find={job['property_id']}"
+    page = opened(visit, f"{site}/voila/render/phase4_jobs.ipynb{query}", width=390, height=844)
     assert chip(page) == "Storm Play Score 0 / 100 1 of 4 parts"
     height = page.locator(".sp-score").bounding_box()["height"]
     assert height < 44, "a line, not a block, on a phone"
@@ -100,10 +91,9 @@ def test_a_job_that_is_saved_moves_the_header_of_its_page(visit, site):
 
 
 def test_on_a_phone_the_page_fits_and_another_storm_can_be_chosen(visit, site):
-    page = visit(width=390, height=844)
-    page.goto(f"{site}/voila/render/score.ipynb?tenant=trinity&storm=2021-04-28")
-    sign_in(page, "ben")
-    ready(page)
+    page = opened(
+        visit, f"{site}/voila/render/score.ipynb?tenant=trinity&storm=2021-04-28", "ben", width=390, height=844
+    )
     page.wait_for_function("[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg'))")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     right = page.evaluate(

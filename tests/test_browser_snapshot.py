@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from site_up import sign_in
+from site_up import ready, signed_in
 
 PAGE = "/voila/render/{}.ipynb?tenant=lone-star&storm=2021-04-28"
-READY = "document.documentElement.dataset.state === 'ready'"
 SHOWN = "document.documentElement.dataset.last === 'shown'"
 KEPT = "performance.getEntriesByName('stormplay-kept').length > 0"
-
-
-def signed_in(visit, site, person="ana", **size):
-    page = visit(**size)
-    page.goto(f"{site}/login?next=/password")
-    sign_in(page, person)
-    page.wait_for_url("**/password")
-    return page
 
 
 def held(page):
@@ -32,7 +23,7 @@ def held(page):
 def test_the_second_visit_shows_at_once_what_the_first_one_saw(visit, site, book, picture):
     page = signed_in(visit, site)
     page.goto(site + PAGE.format(book))
-    page.wait_for_function(READY)
+    ready(page)
     page.wait_for_function(KEPT)
     first = (
         page.locator(".sp-kpi, .sp-chip, .sp-headline").all_inner_texts()
@@ -53,7 +44,7 @@ def test_the_second_visit_shows_at_once_what_the_first_one_saw(visit, site, book
     assert "just now" not in told
     again.close()
     page.goto(site + PAGE.format(book))
-    page.wait_for_function(READY)
+    ready(page)
     assert page.locator(".sp-was, .sp-was-age, #sp-was-look, .sp-has-was").count() == 0
     page.locator("select").first.focus()
 
@@ -61,7 +52,7 @@ def test_the_second_visit_shows_at_once_what_the_first_one_saw(visit, site, book
 def test_what_comes_back_can_do_nothing(visit, site):
     page = signed_in(visit, site)
     page.goto(site + PAGE.format("score"))
-    page.wait_for_function(READY)
+    ready(page)
     page.wait_for_function(KEPT)
     page.evaluate(
         """async () => {
@@ -108,7 +99,7 @@ def test_what_comes_back_can_do_nothing(visit, site):
 def test_nobody_else_sees_it_and_it_is_not_there_after_signing_out(visit, site):
     page = signed_in(visit, site, "vic")
     page.goto(site + PAGE.format("score"))
-    page.wait_for_function(READY)
+    ready(page)
     page.wait_for_function(KEPT)
     visit.refusals.append("403 (Forbidden)")
     other = signed_in(visit, site, "ben")
@@ -130,7 +121,7 @@ def test_nobody_else_sees_it_and_it_is_not_there_after_signing_out(visit, site):
 def test_an_error_is_not_hidden_by_what_was(visit, site):
     page = signed_in(visit, site)
     page.goto(site + PAGE.format("score"))
-    page.wait_for_function(READY)
+    ready(page)
     page.wait_for_function(KEPT)
     visit.refusals.append("404 (Not Found)")  # the kernel of a page that has ended
     failed = page.context.new_page()

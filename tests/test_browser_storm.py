@@ -11,9 +11,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import site_up
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
-from site_up import sign_in
 from sqlalchemy import text
 
 from stormplay import RouteBuilder, accounts, tenancy
@@ -60,10 +60,8 @@ def asked(query, **values):
 
 
 def opened(visit, site, storm, person="ana", **size):
-    page = visit(**size)
-    page.goto(f"{site}/voila/render/storm_live.ipynb?tenant=lone-star&storm={storm}")
-    sign_in(page, person)
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+    address = f"{site}/voila/render/storm_live.ipynb?tenant=lone-star&storm={storm}"
+    page = site_up.opened(visit, address, person, **size)
     return page, moving(page)
 
 
@@ -107,14 +105,13 @@ def test_map_and_score_move_while_nobody_touches_the_page(visit, site, feeds, pl
     assert after[0] == before[0] - 120 and sum(after) == sum(before)
     assert frame.evaluate("[stormplayMap.map.getZoom(), window.mine]") == [12.5, True], "the map is the one it was"
     expect(card(page, "Homes in the swath")).to_have_text(f"{sum(after[1:]):,}")
-    assert (
-        page.locator(".sp-feed li").count() == 20 and "extreme hail modelled" in page.locator(".sp-feed").inner_text()
-    )
+    expect(page.locator(".sp-feed li")).to_have_count(20)
+    expect(page.locator(".sp-feed")).to_contain_text("extreme hail modelled")
 
     feed.give(*[done(job) for job in jobs], signed(homes[0], 14_250))
     page.wait_for_function(f"{SCORE} > {score}")
     said = page.evaluate(SCORE)
-    assert page.locator(".sp-score-value").first.inner_text().startswith(f"{said:.0f}"), "the header moved with it"
+    expect(page.locator(".sp-score-value").first).to_have_text(re.compile(f"^{said:.0f}"))  # the header moved with it
     page.get_by_text("signed for $14,250").first.wait_for()
     expect(card(page, "Events taken")).to_have_text("221")
     page.get_by_text("Reading keeps up").first.wait_for()
@@ -137,10 +134,10 @@ def test_what_could_not_be_applied_appears_and_is_settled(visit, site, feeds, to
     feed, before = feeds(tonight), frame.evaluate("stormplayMap.jobs")
     feed.give(hit(HOME, 40, "a <b>bold</b> id"), b'{"event_id": "half"', done(HOME))
     rows = page.locator(".sp-pick tbody tr")
-    page.wait_for_function("document.querySelectorAll('.sp-pick tbody tr').length === 3")
+    expect(rows).to_have_count(3)
     expect(card(page, "Not applied")).to_have_text("3")
     rows.filter(has_text="malformed").click()
-    assert page.locator(".sp-payload").inner_text() == '{"event_id": "half"'
+    expect(page.locator(".sp-payload")).to_have_text('{"event_id": "half"')
     page.get_by_role("button", name="Discard").click()
     page.get_by_text("This message is put aside and never applied.").wait_for()
     page.get_by_role("button", name="Yes, do it").click()
@@ -176,8 +173,8 @@ def test_a_viewer_on_a_phone_sees_it_move_and_settles_nothing(visit, site, feeds
     page, frame = opened(visit, site, "tonight", "onlooker", width=390, height=844)
     page.get_by_text("Your role here is viewer").wait_for()
     page.locator(".sp-pick tbody tr").first.click()
-    assert page.get_by_role("button", name="Replay", exact=True).is_disabled()
-    assert page.get_by_role("button", name="Discard").is_disabled()
+    expect(page.get_by_role("button", name="Replay", exact=True)).to_be_disabled()
+    expect(page.get_by_role("button", name="Discard")).to_be_disabled()
     home = asked(
         "SELECT property_id::text FROM properties WHERE latitude IS NOT NULL AND address <> :no LIMIT 1",
         no="1 New Lane",

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
+import site_up
+from playwright.sync_api import expect
 from site_up import serving, sign_in
 
 from stormplay import JobTracker, RouteBuilder
@@ -28,11 +30,7 @@ def site(fresh_demo):
 
 
 def opened(visit, site, notebook, **size):
-    page = visit(**size)
-    page.goto(f"{site}/voila/render/{notebook}.ipynb{QUERY}")
-    sign_in(page, "ana")
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
-    return page
+    return site_up.opened(visit, f"{site}/voila/render/{notebook}.ipynb{QUERY}", **size)
 
 
 def looked_at(page, name):
@@ -60,7 +58,7 @@ def test_jobs_are_ordered_by_the_database_and_taken_along(visit, site, width):
     jobs.locator("th[aria-sort=ascending]").wait_for()
     page.keyboard.press("Enter")  # the heading is drawn anew and still has the focus
     jobs.locator("tbody tr").first.get_by_text(first, exact=True).wait_for()
-    assert jobs.locator("th[aria-sort=descending]").inner_text().startswith("Address")
+    expect(jobs.locator("th[aria-sort=descending]")).to_have_text(re.compile("^Address"))
     found = rows_of(page, page.get_by_role("button", name="Save as CSV: Jobs"))
     assert len(found) == tracker.count() and found[0]["address"] == first
 
@@ -68,10 +66,11 @@ def test_jobs_are_ordered_by_the_database_and_taken_along(visit, site, width):
     page.get_by_label("Hail found").fill("99")
     page.get_by_text("'hail_in' is 99.0.").wait_for()
     save = page.get_by_role("button", name="Save record")
-    assert save.is_disabled() and "hail_in" in save.get_attribute("title")
+    expect(save).to_have_attribute("title", re.compile("hail_in"))
+    expect(save).to_be_disabled()
     page.get_by_label("Hail found").fill("1.5")
     page.get_by_text("'hail_in' is 99.0.").wait_for(state="hidden")
-    assert save.is_enabled()
+    expect(save).to_be_enabled()
     page.locator(".sp-step").filter(has_text="Do not return").click()
     page.get_by_text("Nobody visits, calls or writes there any more.").wait_for()
     looked_at(page, f"jobs-{width}")
@@ -85,7 +84,7 @@ def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, wi
     routes = page.get_by_role("grid", name="Routes")
     builder = RouteBuilder(*MAIN)
     count = len(builder.get_routes())
-    assert page.get_by_text(f"{count} rows", exact=True).is_visible()
+    expect(page.get_by_text(f"{count} rows", exact=True)).to_be_visible()
     page.get_by_label("Find in the table Routes").fill("alvarez")
     page.get_by_text(f"1 of {count} rows").wait_for()
     assert [row["Crew"] for row in rows_of(page, page.get_by_role("button", name="Save as CSV: Routes"))] == [
@@ -94,7 +93,7 @@ def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, wi
     routes.locator("tbody tr").first.click()
     page.get_by_label("Crew", exact=True).fill("x" * 81)
     page.get_by_text("The crew's name is too long.").wait_for()
-    assert page.get_by_role("button", name="Assign").is_disabled()
+    expect(page.get_by_role("button", name="Assign")).to_be_disabled()
     page.get_by_label("Crew", exact=True).fill("Crew Ray")
     page.get_by_role("button", name="Assign").click()
     page.get_by_text("goes to Crew Ray.").wait_for()
@@ -106,7 +105,7 @@ def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, wi
     page.get_by_label("Stops per route, at most").fill("0")
     page.keyboard.press("Tab")
     page.get_by_text("Expected a whole number of stops, 1 or more.").wait_for()
-    assert page.get_by_role("button", name="Generate routes").is_disabled()
+    expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -117,17 +116,19 @@ def test_the_password_page_says_what_it_expects_while_one_types(visit, site, wid
     change = page.get_by_role("button", name="Change it")
     old, new, again = (page.locator(f"#{name}") for name in ("old", "new", "again"))
     old.fill("what it was")
-    assert change.is_disabled() and "at least 8 signs" in change.get_attribute("title")
+    expect(change).to_have_attribute("title", re.compile("at least 8 signs"))
+    expect(change).to_be_disabled()
     new.fill("hails")
     page.get_by_text("Too short: at least 8 signs, 3 more.").wait_for()
-    assert new.get_attribute("aria-invalid") == "true"
+    expect(new).to_have_attribute("aria-invalid", "true")
     new.fill("hail and 🌩")
     page.get_by_text("A sentence is good").wait_for()
     again.fill("hail and")
     page.get_by_text("Not the same as the new password yet.").wait_for()
-    assert change.is_disabled()
+    expect(change).to_be_disabled()
     looked_at(page, f"password-{width}")
     again.fill("hail and 🌩")
-    assert change.is_enabled() and not change.get_attribute("title") and not new.get_attribute("aria-invalid")
+    expect(change).to_be_enabled()
+    assert not change.get_attribute("title") and not new.get_attribute("aria-invalid")
     change.click()
     page.get_by_text("That is not your present password.").wait_for()

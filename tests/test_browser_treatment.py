@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from site_up import sign_in
+import site_up
+from playwright.sync_api import expect
 
 from stormplay import TreatmentPolicy
 
@@ -12,11 +13,13 @@ MAIN = ("lone-star", "2021-04-28")
 QUERY = "?tenant=lone-star&storm=2021-04-28"
 
 
-def ready(page):
-    page.wait_for_function("document.documentElement.dataset.state === 'ready'")
+def opened(visit, site, query, username="ana", **size):
+    """The page, with its charts drawn."""
+    page = site_up.opened(visit, f"{site}/voila/render/treatment.ipynb{query}", username, **size)
     page.wait_for_function(
         "[...document.querySelectorAll('.sp-chart')].every(c => c.querySelector('.main-svg') || !c.clientWidth)"
     )
+    return page
 
 
 def fits(page, width):
@@ -29,14 +32,11 @@ def fits(page, width):
 
 
 def test_rules_are_tried_out_applied_and_seen_without_a_reload(visit, site):
-    page = visit()
-    page.goto(f"{site}/voila/render/treatment.ipynb{QUERY}")
-    sign_in(page, "ana")
-    ready(page)
+    page = opened(visit, site, QUERY)
     page.evaluate("window.neverReloaded = true")
     page.get_by_text("The visits work: of a hundred homes 14.4 more signed").wait_for()
-    assert page.locator(".sp-score").inner_text().startswith("Storm Play Score")
-    assert page.get_by_role("link", name="Treatment").get_attribute("aria-current") == "page"
+    expect(page.locator(".sp-score")).to_have_text(re.compile("^Storm Play Score"))
+    expect(page.get_by_role("link", name="Treatment")).to_have_attribute("aria-current", "page")
     assert fits(page, 1440)
 
     crews = page.get_by_label("Crew-days (0: no limit)")
@@ -76,10 +76,7 @@ def test_rules_are_tried_out_applied_and_seen_without_a_reload(visit, site):
 
 
 def test_on_a_phone_it_fits_says_that_it_is_too_early_and_another_storm_can_be_chosen(visit, site):
-    page = visit(width=390, height=844)
-    page.goto(f"{site}/voila/render/treatment.ipynb?tenant=trinity&storm=2021-04-28")
-    sign_in(page, "ben")
-    ready(page)
+    page = opened(visit, site, "?tenant=trinity&storm=2021-04-28", "ben", width=390, height=844)
     page.get_by_text("Too early to say whether the visits work").wait_for()
     page.get_by_text("comes from demo-planted-1: planted with the demo data").first.wait_for()
     assert fits(page, 390)

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from browser import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import expect
 from visitor import FEW_PAGES, NO_PAGES, PASSWORD, eventually, free_port, serving
 
 from stormplay import RouteBuilder, accounts
@@ -91,7 +92,7 @@ def test_a_page_fills_works_and_raises_no_error(page):
     enter(page)
     page.wait_for_function(READY)
     assert page.title() == "Routes · Stormplay"
-    assert page.locator(".sp-kpi").count() == 6
+    expect(page.locator(".sp-kpi")).to_have_count(6)
     assert page.locator("pre.sp-printed").inner_text().strip() == "printed"
     assert page.evaluate("document.body.dataset.ran") == "yes"
     assert page.locator(".sp-skeleton, #sp-doing").count() == 0
@@ -103,7 +104,7 @@ def test_a_page_fills_works_and_raises_no_error(page):
 def test_two_prices_are_not_a_formula(page):
     enter(page)
     page.wait_for_function(READY)
-    assert page.get_by_text("Between $1,000 and $3,000.").is_visible()
+    expect(page.get_by_text("Between $1,000 and $3,000.")).to_be_visible()
 
 
 def test_a_callback_that_fails_is_a_sentence(page):
@@ -117,11 +118,11 @@ def test_a_callback_that_fails_is_a_sentence(page):
 def test_a_cell_that_fails_ends_the_page_with_a_sentence(page, acts):
     enter(page, "/voila/render/broken.ipynb")
     page.wait_for_function(READY)
-    assert page.get_by_text("before").is_visible()
+    expect(page.get_by_text("before")).to_be_visible()
     sentence = page.get_by_role("alert").inner_text()
     assert "could not be made to its end" in sentence
     assert page.locator(".sp-skeleton").count() == 0
-    assert not page.get_by_role("heading", name="Never").is_visible()
+    expect(page.get_by_role("heading", name="Never")).to_be_hidden()
     assert "ZeroDivisionError" not in page.content()
     assert sentence.rstrip(".").rsplit(" ", 1)[-1] in acts.said(), "the reference leads to the cause in the log"
 
@@ -130,7 +131,7 @@ def test_the_navigation_keeps_company_and_storm_and_nothing_else(page):
     enter(page, "/voila/render/score.ipynb?tenant=lone-star&storm=2021-04-28&max=7&tenant=<b>")
     link = page.get_by_role("navigation").get_by_role("link", name="Routes")
     assert urlsplit(link.get_attribute("href")).query == "tenant=lone-star&storm=2021-04-28"
-    assert page.get_by_role("link", name="Score").get_attribute("aria-current") == "page"
+    expect(page.get_by_role("link", name="Score")).to_have_attribute("aria-current", "page")
 
 
 def test_a_page_whose_kernel_died_says_so_and_opens_again(page, acts):

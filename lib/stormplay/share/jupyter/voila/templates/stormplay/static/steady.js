@@ -32,11 +32,12 @@
     pressed = event.pointerType === "mouse" && event.button === 0 ? pressable(event.target) : undefined;
   }, true);
   addEventListener("pointerup", (event) => {
-    const now = pressable(document.elementFromPoint(event.clientX, event.clientY));
-    if (pressed && !pressed.isConnected && meaning(now) === meaning(pressed)) {
-      const { ctrlKey, metaKey, shiftKey, altKey } = event;
-      now.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, view: window, ctrlKey, metaKey, shiftKey, altKey }));
-    }
+    const was = pressed;
     pressed = undefined;
+    if (!was || was.isConnected) return;
+    const now = pressable(document.elementFromPoint(event.clientX, event.clientY));
+    if (meaning(now) !== meaning(was)) return;
+    const { ctrlKey, metaKey, shiftKey, altKey } = event;
+    now.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, view: window, ctrlKey, metaKey, shiftKey, altKey }));
   }, true);
 })();
