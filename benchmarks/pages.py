@@ -43,7 +43,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser import ARGUMENTS, find
+from browser import ARGUMENTS, DESKTOP, find
 from site_up import PASSWORD, serving
 
 NOTEBOOK = "phase3_routes"
@@ -319,7 +319,7 @@ async def measure(peers: list[Peer], rounds: int, crowds: list[int]) -> list[boo
     _people(max(crowds, default=0))
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     kept = []
-    path = await asyncio.to_thread(find)
+    path = await asyncio.to_thread(find, DESKTOP)  # what people look with
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS + sandbox)
         found = await visits(browser, peers, rounds, routes, names)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import expect
-from site_up import PASSWORD, sign_in, wait_for_lines
+from site_up import PASSWORD, opened, sign_in, wait_for_lines
 from sqlalchemy import text
 
 from stormplay import RouteBuilder, accounts, tenancy
@@ -174,19 +174,7 @@ def test_empty_states_say_what_to_do_next(visit, site):
     page.get_by_text("Lone Star Roofing (demo) ·").wait_for()
 
 
-def test_a_wrong_limit_is_a_sentence(visit, site):
-    page = visit()
-    page.goto(site + ROUTES)
-    sign_in(page, "ana")
-    page.get_by_label("Stops per route").fill("0")
-    page.get_by_text("max_per_route is 0. Expected a whole number of stops").first.wait_for()
-    expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
-    page.get_by_label("Stops per route").fill("40")
-    expect(page.get_by_role("button", name="Generate routes")).to_be_enabled()
-    assert "Traceback" not in page.inner_text("body")
-
-
-def test_a_phone_shows_all_of_it_without_sideways_scrolling(visit, site):
+def test_a_phone_shows_all_of_it_and_a_wrong_limit_is_a_sentence(visit, site):
     page = visit(390, 844)
     page.goto(site + ROUTES)
     sign_in(page, "ana")
@@ -197,6 +185,30 @@ def test_a_phone_shows_all_of_it_without_sideways_scrolling(visit, site):
         box = button.bounding_box()
         if box and button.is_visible() and "sp-sort" not in (button.get_attribute("class") or ""):
             assert box["height"] >= 36, button.inner_text()
+    page.get_by_label("Stops per route").fill("0")
+    page.get_by_text("max_per_route is 0. Expected a whole number of stops").first.wait_for()
+    expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
+    page.get_by_label("Stops per route").fill("40")
+    expect(page.get_by_role("button", name="Generate routes")).to_be_enabled()
+    assert "Traceback" not in page.inner_text("body")
+
+
+def test_a_crews_name_that_is_markup_runs_nothing(visit, site):
+    """In the table, on the map, in the forms."""
+    builder = RouteBuilder(*MAIN)
+    if builder.get_routes().empty:
+        builder.generate_routes(time_limit_s=1.0)
+    route = builder.get_routes()["route_id"].iloc[0]
+    name = "<img src=x onerror='top.document.body.dataset.ran=1'>"
+    builder.assign_crew(route, name)
+    page = opened(visit, f"{site}{ROUTES}?tenant={MAIN[0]}&storm={MAIN[1]}")
+    page.locator("td", has_text=name).first.click()
+    page.locator(".widget-html", has_text=name).first.wait_for()
+    page.wait_for_timeout(500)
+    for frame in page.frames:
+        assert frame.locator("img[onerror]").count() == 0
+    assert page.evaluate("document.body.dataset.ran") is None
+    builder.assign_crew(route, None)
 
 
 def test_a_wrong_password_and_an_unknown_name_read_alike(visit, site):

@@ -59,6 +59,12 @@ def test_charts_stand_out_by_night_too():
     assert min(contrast(turned(colour), paper) for colour in (*charts.COLOURS.values(), *SERIES)) >= 3
 
 
+def test_a_label_on_a_chart_has_the_ground_that_the_chart_has():
+    colours = look.colours()
+    assert np.abs(turned(colours["turned-paper"][1]) - channels(colours["paper"][1])).max() <= 1 / 255
+    assert colours["turned-paper"][0] == colours["paper"][0]
+
+
 def test_no_colour_is_written_beside_the_tokens():
     css = re.sub(r"/\*.*?\*/", "", (STATIC / "stormplay.css").read_text(), flags=re.DOTALL)
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", css) == []

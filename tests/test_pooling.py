@@ -484,10 +484,11 @@ def behind(walkable, services):
         yield {who: address(login.url) for who, login in services.items()}
 
 
-def test_eight_clients_of_three_logins_behind_pgbouncer_see_no_wrong_tenant(two, behind):
-    counted = crowds(two, {"ana": (2, 100), "ben": (2, 100), "vic": (4, 200)}, behind)
-    assert counted["chosen"] + counted["unchosen"] == 2 * 100 + 2 * 100 + 4 * 200
-    assert counted["forged"] > 150
+@pytest.mark.parametrize("times", [30, pytest.param(100, marks=pytest.mark.long)])
+def test_eight_clients_of_three_logins_behind_pgbouncer_see_no_wrong_tenant(two, behind, times):
+    counted = crowds(two, {"ana": (2, times), "ben": (2, times), "vic": (4, 2 * times)}, behind)
+    assert counted["chosen"] + counted["unchosen"] == 12 * times
+    assert counted["forged"] > 1.5 * times
     assert (counted["wrong"], counted["foreign"]) == (0, 0)
 
 

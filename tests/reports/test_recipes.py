@@ -95,6 +95,7 @@ def test_cron_makes_the_reports(world, database, tmp_path):
     assert_made(world, tmp_path / "reports")
 
 
+@pytest.mark.long
 def test_a_workflow_makes_the_reports(world, database, tmp_path):
     """As GitHub's runner does: bash that stops at the first failure, its environment from the step."""
     home = {"STORMPLAY_HOME": str(database)}
@@ -105,6 +106,7 @@ def test_a_workflow_makes_the_reports(world, database, tmp_path):
     assert_made(world, tmp_path / "reports")
 
 
+@pytest.mark.long
 def test_airflow_makes_the_reports(world, database, tmp_path):
     """The BashOperator's command, as it runs one; the DAG itself where Airflow is installed."""
     compile(fenced("python"), "dag.py", "exec")

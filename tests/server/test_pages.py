@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
@@ -12,9 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 from visitor import FEW_PAGES, NO_PAGES, PASSWORD, eventually, free_port, serving
 
-from stormplay import RouteBuilder, accounts
+from stormplay import accounts
 
-ROOT = Path(__file__).resolve().parents[2]
 STORY = [
     new_markdown_cell("# Routes\n\nWho drives where?\n\nFor the manager."),
     new_code_cell("import ipywidgets as widgets\nfrom IPython.display import HTML, Markdown, display"),
@@ -269,30 +267,6 @@ def test_signing_out_leads_to_where_one_signed_in(browser, database, tmp_path, a
         page.get_by_role("button", name="Sign out").click()
         page.wait_for_url(out)
         context.close()
-
-
-def test_a_crews_name_that_is_markup_runs_nothing(browser, demo, tmp_path):
-    """On the real page: in the table, on the map, in the forms."""
-    builder = RouteBuilder("lone-star", "2021-04-28")
-    if builder.get_routes().empty:
-        builder.generate_routes(time_limit_s=1.0)
-    route = builder.get_routes()["route_id"].iloc[0]
-    name = "<img src=x onerror='top.document.body.dataset.ran=1'>"
-    builder.assign_crew(route, name)
-    with serving(tmp_path / "real", demo, ROOT / "notebooks") as running:
-        context = browser.new_context()
-        page = context.new_page()
-        page.base = f"http://127.0.0.1:{running.port}"
-        enter(page, "/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28")
-        page.wait_for_function(READY, timeout=90_000)
-        page.locator("td", has_text=name).first.click()
-        page.locator(".widget-html", has_text=name).first.wait_for()
-        page.wait_for_timeout(500)
-        for frame in page.frames:
-            assert frame.locator("img[onerror]").count() == 0
-        assert page.evaluate("document.body.dataset.ran") is None
-        context.close()
-    builder.assign_crew(route, None)
 
 
 def test_the_keyboard_shows_where_it_is(page):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stormplay.errors import BadInput, ReportFailed
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chromium-headless-shell")
 _PAPER = "780,20000"  # pixels: as wide as the paper, and so high that every map and chart is in sight and is drawn
 _DRAWING_MS = 10_000  # of the page's own time, which does not wait: maps and charts are drawn when it is over
 _ARGUMENTS = (
