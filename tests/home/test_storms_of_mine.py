@@ -139,6 +139,6 @@ def test_what_a_check_found_before_a_plan_is_not_called_left_to_mend():
     counts = Counts(decided=100, treat=80, hold_out=20, high_uplift=80, total=80, completed=80, treat_known=80,
                     treat_converted=80, control_known=20, control_converted=1, issues=80, checks=800)  # fmt: skip
     assert next_step("active", 100, counts).do == "Mend one issue in the data"
-    step = next_step("active", 100, counts, "plan")
+    step = next_step("active", 100, counts, "routes were planned")
     assert (step.do, step.page) == ("Check the data again", "tenant_health")
     assert step.why == "Since the last check, which found 80 issues in 800 checks, routes were planned."

@@ -222,8 +222,11 @@ def test_slow_checks_are_not_asked_by_a_plan_and_it_is_said_that_they_are_older(
     assert quality.latest(undriven.tenant, "hail").equals(before) and since(undriven) == "plan"
     told = TenantHealth(undriven.tenant).read().dimension("quality")
     assert told.action == "Check the data of Hail again." and "routes were planned" in told.said
+    score = StormPlayScore(undriven.tenant, "hail")
+    assert score.current().component("data_quality").detail.endswith(", before routes were planned")
+    assert "Check the data again" in set(score.cheapest_raise()["step"])
     quality.run(undriven.tenant, "hail")
-    assert since(undriven) is None
+    assert since(undriven) is None and score.current().since == ""
 
 
 def test_where_data_were_never_checked_a_plan_does_not_begin_it(database):

@@ -135,6 +135,18 @@ def test_below_the_control_it_says_how_many_signatures_it_takes():
     assert step["points"] == 0 and "6 more would have to sign before it counts" in step["sentence"]
 
 
+def test_what_was_counted_before_something_happened_says_so_and_is_to_be_counted_again():
+    found = standing(FULL, since="routes were planned")
+    assert found.component("data_quality").detail == "3 issues in 200 checks, before routes were planned"
+    assert found.score == standing(FULL).score
+    now, then = (cheapest_raise(FULL, since).set_index("component") for since in ("routes were planned", ""))
+    step = now.loc["data_quality"]
+    assert (step["step"], step["page"]) == ("Check the data again", "tenant_health")
+    assert step["sentence"] == "Since the last check, which found 3 issues in 200 checks, routes were planned."
+    assert step["points_left"] == then.loc["data_quality", "points_left"] and step.isna()["points"]
+    assert now.drop("data_quality").equals(then.loc[now.index.drop("data_quality")])
+
+
 def test_a_full_score_asks_for_nothing():
     made = Counts(decided=10, treat=10, high_uplift=8, completed=5, total=5, treat_known=10, treat_converted=4,
                   control_known=10, control_converted=1, checks=9)  # fmt: skip

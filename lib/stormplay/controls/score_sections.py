@@ -216,8 +216,12 @@ def steps(play: Play) -> str:
 
 def _worth(row: Any) -> str:
     if pd.isna(row["points"]):
-        return f"up to {row['points_left']:.0f} points"
+        return f"up to {_most(row['points_left'])} points"
     return f"+{_small(row['points'])} each, {row['points_left']:.1f} in all"
+
+
+def _most(points: float) -> str:
+    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"
 
 
 def _small(points: float) -> str:

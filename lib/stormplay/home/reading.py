@@ -147,7 +147,8 @@ def _card(company: Mapping[Any, Any], row: Mapping[Any, Any]) -> Card:
         counts = Counts(**{name: int(row[name]) for name in _COUNTS})
         told = {"as_of": row["computed_at"], "changed_at": row["changed_at"], "cause": str(row["cause"]),
                 "changed_by": str(row["changed_by"])}  # fmt: skip
-    now = standing(counts, **told)
+    since = quality.SINCE.get(row["since"], "")
+    now = standing(counts, **told, since=since)
     change = None if pd.isna(row["score_before"]) else now.score - float(row["score_before"])
     return Card(
         tenant=str(company["slug"]),
@@ -163,9 +164,7 @@ def _card(company: Mapping[Any, Any], row: Mapping[Any, Any]) -> Card:
         homes_hit=int(row["homes_hit"]),
         standing=now,
         change=change,
-        step=next_step(
-            str(row["status"]), int(row["homes_hit"]), counts, row["since"] if isinstance(row["since"], str) else ""
-        ),
+        step=next_step(str(row["status"]), int(row["homes_hit"]), counts, since),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from stormplay import quality
 from stormplay.score import Counts
 from stormplay.score.raising import cheapest_raise
 
@@ -33,7 +32,7 @@ def next_step(status: str, homes_hit: int, counts: Counts, since: str = "") -> S
         status: 'watching', 'active' or 'closed'.
         homes_hit: Homes that the storm is modelled to have hit.
         counts: What its score is made of.
-        since: What has happened since its data were checked, a key of `quality.SINCE`; '': nothing.
+        since: What has happened since its data were checked, in words such as 'routes were planned'; '': nothing.
 
     Returns:
         The step; there always is one, if only to look on.
@@ -58,12 +57,8 @@ def _to_begin(status: str, homes_hit: int, counts: Counts) -> Step | None:
 
 
 def _to_raise(counts: Counts, since: str) -> Step:
-    raising = cheapest_raise(counts)
+    raising = cheapest_raise(counts, since)
     if raising.empty:
         return Step("Read what it was worth", "No part of the score is left to raise.", "score")
     first = raising.iloc[0]
-    if since and counts.issues and first["component"] == "data_quality":  # nobody knows what is left to mend
-        what = quality.SINCE[since]
-        found = f"Since the last check, which found {counts.issues:,} issues in {counts.checks:,} checks, {what}."
-        return Step("Check the data again", found, "tenant_health")
     return Step(str(first["step"]), str(first["sentence"]), str(first["page"]))

@@ -51,22 +51,25 @@ WORK = (
 )  # fmt: skip
 
 
-def cheapest_raise(counts: Counts) -> pd.DataFrame:
+def cheapest_raise(counts: Counts, since: str = "") -> pd.DataFrame:
     """The next steps, those that bring most for one unit of work first.
 
     Args:
         counts: Of a storm.
+        since: What has happened since its data were checked, in words such as 'routes were planned'; '': nothing.
 
     Returns:
         component, step (what one unit of work is), points (what it brings), left (units until the component is full;
         NaN where that cannot be said), points_left (what all of them bring), sentence, page (the notebook it leads
         to). A component that is full has no row. One that is not measurable has points NaN, and points_left is what it
-        could bring at most. A unit that brings nothing yet, such as a signature while the lift is below zero, says how
-        many it takes.
+        could bring at most; so have issues that were counted before something happened. A unit that brings nothing
+        yet, such as a signature while the lift is below zero, says how many it takes.
     """
     missing = counts.not_measurable()
     rows: list[dict[str, Any]] = [_unmeasured(name, reason) for name, reason in missing.items()]
     rows += [_step(counts, work) for work in WORK if work.component not in missing]
+    if since:
+        rows = [_again(row, counts, since) if row["component"] == "data_quality" else row for row in rows]
     found = pd.DataFrame([row for row in rows if row["points_left"] > _NOTHING], columns=list(COLUMNS))
     # One run of the policy or of the checks brings its points at once; routes and outcomes only with what follows.
     at_once = found["points_left"].where(found["component"].isin(["policy_coverage", "data_quality"]), 0.0)
@@ -80,6 +83,14 @@ def _unmeasured(name: str, reason: str) -> dict[str, Any]:
     most = 100 * WEIGHTS[name]
     return {"component": name, "step": step, "points": math.nan, "left": math.nan, "points_left": most, "page": page,
             "sentence": f"{reason[0].upper()}{reason[1:]}. Up to {most:.0f} points can be measured then."}  # fmt: skip
+
+
+def _again(row: dict[str, Any], counts: Counts, since: str) -> dict[str, Any]:
+    """Nobody knows what is left to mend."""
+    if not counts.issues:
+        return row
+    found = f"Since the last check, which found {counts.issues:,} issues in {counts.checks:,} checks, {since}."
+    return row | {"step": "Check the data again", "points": math.nan, "left": math.nan, "sentence": found}
 
 
 def _step(counts: Counts, work: _Work) -> dict[str, Any]:

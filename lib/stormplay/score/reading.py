@@ -8,14 +8,17 @@ import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from stormplay import tenancy
+from stormplay import clock, quality, tenancy
 from stormplay.score.formula import HIGH_UPLIFT
 from stormplay.score.standing import Counts, Standing, standing
 
 _NAMES = tuple(one.name for one in fields(Counts))
 
 SCORE = f"""
-SELECT {", ".join(_NAMES)}, cause, changed_by, changed_at, computed_at
+SELECT {", ".join(_NAMES)}, cause, changed_by, changed_at, computed_at, (
+    SELECT {quality.since_sql("q.storm_id", "q.made_at")} FROM quality_runs q
+     WHERE q.tenant_id = :tenant_id AND q.storm_id = :storm_id AND q.made_at <= :now
+     ORDER BY q.made_at DESC, q.run_id DESC LIMIT 1) AS since
   FROM storm_scores WHERE tenant_id = :tenant_id AND storm_id = :storm_id
 """  # noqa: S608 - own words only
 
@@ -69,7 +72,7 @@ def current(connection: Connection, storm_id: str) -> Standing:
         return standing(counted(connection, storm_id))
     counts = Counts(**{name: int(row[name]) for name in _NAMES})
     return standing(counts, as_of=row["computed_at"], changed_at=row["changed_at"], cause=str(row["cause"]),
-                    changed_by=str(row["changed_by"]))  # fmt: skip
+                    changed_by=str(row["changed_by"]), since=quality.SINCE.get(row["since"], ""))  # fmt: skip
 
 
 def counted(connection: Connection, storm_id: str) -> Counts:
@@ -85,4 +88,4 @@ def history(connection: Connection, storm_id: str, at_most: int) -> pd.DataFrame
 
 
 def _values(connection: Connection, storm_id: str) -> dict[str, object]:
-    return {"tenant_id": connection.info.get("tenant_id"), "storm_id": storm_id}
+    return {"tenant_id": connection.info.get("tenant_id"), "storm_id": storm_id, "now": clock.now()}

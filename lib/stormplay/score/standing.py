@@ -147,6 +147,7 @@ class Standing:
         changed_at: When the score last became different.
         cause: Why, in words; '' where it never did.
         changed_by: Who.
+        since: What has happened since the data were checked, in words; '': nothing.
     """
 
     score: float
@@ -156,6 +157,7 @@ class Standing:
     changed_at: datetime | None = None
     cause: str = ""
     changed_by: str = ""
+    since: str = ""
 
     @property
     def measured(self) -> int:
@@ -178,9 +180,11 @@ class Standing:
 
 
 def standing(counts: Counts, *, as_of: datetime | None = None, changed_at: datetime | None = None, cause: str = "",
-             changed_by: str = "") -> Standing:  # fmt: skip
-    """The score of counts."""
+             changed_by: str = "", since: str = "") -> Standing:  # fmt: skip
+    """The score of counts; `since` says what has happened since its data were checked."""
     values, reasons, details = counts.components(), counts.not_measurable(), counts.details()
+    if since:
+        details["data_quality"] += f", before {since}"
     fractions = _fractions(counts)
     components = tuple(
         Component(
@@ -190,7 +194,7 @@ def standing(counts: Counts, *, as_of: datetime | None = None, changed_at: datet
         )
         for name, weight in WEIGHTS.items()
     )  # fmt: skip
-    return Standing(values["score"], components, counts, as_of, changed_at, cause, changed_by)
+    return Standing(values["score"], components, counts, as_of, changed_at, cause, changed_by, since)
 
 
 def _fractions(counts: Counts) -> Mapping[str, tuple[float, float]]:

@@ -128,7 +128,8 @@ class StormPlayScore:
 
     def cheapest_raise(self) -> pd.DataFrame:
         """The next steps, those that bring most points for one unit of work first; see `raising.cheapest_raise`."""
-        return cheapest_raise(self.current().counts)
+        now = self.current()
+        return cheapest_raise(now.counts, now.since)
 
     def lift(self, confidence: float = 0.95) -> ReadOut:
         """Whether treating worked: difference and relative lift with their intervals, the SRM light, a verdict.
