@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: up test test-long test-scale test-lake lint format lock docs clean
+.PHONY: up test test-long test-scale test-lake lint style format lock docs clean
 
 up: $(READY)
 	@exec $(BIN)/stormplay up $(ARGS)
 
-test: $(READY) lint
+# Its types are checked by a test of it, beside others: mypy takes half a minute of one core.
+test: $(READY) style
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 # What takes minutes: marathons, kills, lives of servers and labs, a team from nothing, a hub, benchmarks that must run.
@@ -27,10 +28,12 @@ test-scale: $(READY)
 test-lake: $(READY)
 	@$(BIN)/python -m pytest tests/scale/test_lakehouse_job.py $(ARGS)
 
-lint: $(READY)
+lint: $(READY) style
+	@$(BIN)/mypy
+
+style: $(READY)
 	@$(BIN)/ruff format --check -q . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check -q .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
 format: $(READY)

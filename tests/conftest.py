@@ -25,15 +25,15 @@ settings.load_profile("stormplay")
 
 
 # Files that take longest, in seconds. Whoever is free takes the next file, so these come first: one that begins last
-# would leave the other worker idle.
+# would leave the other worker idle. The first loads the demo, for which all others wait but the second.
 LONGEST = (
-    "test_web_attacks", "test_pages", "test_cli", "test_reports", "test_killed", "test_browser", "test_warm",
-    "test_proxy", "test_benchmark_tenancy", "test_lab", "test_renewal", "test_browser_nurture", "test_life",
-    "test_marathon", "test_deploy", "test_browser_jobs", "test_browser_score", "test_browser_treatment",
-    "test_browser_identity", "test_browser_live", "test_browser_storm", "test_browser_reports", "test_chaos",
-    "test_browser_health", "test_browser_navigation", "test_jupyterhub", "test_backup", "test_identity_page",
-    "test_upgrades", "test_server_log",
-    "test_benchmark_operations", "test_scorer", "test_pooling", "test_embedded", "test_accounts",
+    "test_web_attacks", "test_types", "test_pages", "test_cli", "test_reports", "test_killed", "test_browser",
+    "test_warm", "test_proxy", "test_benchmark_tenancy", "test_lab", "test_renewal", "test_browser_nurture",
+    "test_life", "test_marathon", "test_deploy", "test_browser_jobs", "test_browser_score",
+    "test_browser_treatment", "test_browser_identity", "test_browser_live", "test_browser_storm",
+    "test_browser_reports", "test_chaos", "test_browser_health", "test_browser_navigation", "test_jupyterhub",
+    "test_backup", "test_identity_page", "test_upgrades", "test_server_log", "test_benchmark_operations",
+    "test_scorer", "test_pooling", "test_embedded", "test_accounts",
 )  # fmt: skip
 
 
