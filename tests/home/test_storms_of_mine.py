@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -141,4 +142,5 @@ def test_what_a_check_found_before_a_plan_is_not_called_left_to_mend():
     assert next_step("active", 100, counts).do == "Mend one issue in the data"
     step = next_step("active", 100, counts, "routes were planned")
     assert (step.do, step.page) == ("Check the data again", "tenant_health")
+    assert next_step("active", 100, replace(counts, completed=70), "routes were planned").page == "phase4_jobs"
     assert step.why == "Since the last check, which found 80 issues in 800 checks, routes were planned."

@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "streaming"))
 
 from chaos import Chaos
 
+from stormplay.errors import Busy
+
 SESSION_S = 6.0
 DYNAMIC = {"session_timeout_ms": int(SESSION_S * 1000), "heartbeat_interval_ms": 500, "reconnect_backoff_max_ms": 500}
 
@@ -71,8 +73,9 @@ def test_nothing_is_lost_where_kafka_crashes_too(database, broker, seed):
                 chaos.zombie()
         chaos.settle(120)
         chaos.compare()
-        print(chaos.counts)
+        print(chaos.counts, chaos.ended)
         assert dict(chaos.counts) == {"kills": 10, "crashes": 3, "backends": 3, "zombies": 1}
+        assert set(chaos.ended) <= {Busy.exit_code}, "none but whose name another one has taken, as the zombie's"
         assert chaos.books.sent == 4_000 and not chaos.books.unsure
 
 

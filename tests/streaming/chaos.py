@@ -94,6 +94,7 @@ class Chaos:
         self.workers: dict[int, multiprocessing.Process] = {}
         self.graves: list[multiprocessing.Process] = []
         self.counts = Counter()
+        self.ended: list[int | None] = []  # how those ended whom nobody killed
         self._producing: list[threading.Thread] = []
         self._moments = iter(range(1, 10_000_000))
         self._replayable: list[tuple[str, bytes, bytes]] = []
@@ -167,7 +168,7 @@ class Chaos:
         """Begin again what has ended by itself, as whoever keeps a service does."""
         for number, process in list(self.workers.items()):
             if not process.is_alive():
-                self.counts["ended by themselves"] += 1
+                self.ended.append(process.exitcode)
                 self._begin(number)
 
     # The producer and its ledger
@@ -287,7 +288,7 @@ class Chaos:
                 return time.monotonic() - begin
             time.sleep(0.05)
         missing = {place: (stands.get(place, 0), end) for place, end in ends.items() if stands.get(place, 0) < end}
-        raise AssertionError(f"not read to the end: {missing}, {self.counts}")
+        raise AssertionError(f"not read to the end: {missing}, {self.counts}, {self.ended}")
 
     def offsets(self) -> dict[tuple[str, int], int]:
         return {(topic, partition): offset for topic, partition, offset in self._ask(

@@ -8,6 +8,8 @@ import pytest
 from chaos import Chaos
 from kafka_up import development
 
+from stormplay.errors import Busy
+
 KILLS, BACKENDS = 11, 3  # of each seed
 pytestmark = pytest.mark.long
 
@@ -39,4 +41,5 @@ def test_nothing_is_lost_doubled_or_with_another_company(database, broker, seed)
         chaos.compare()
         chaos.scores_agree()
         assert chaos.counts["kills"] == KILLS and chaos.counts["backends"] >= BACKENDS and chaos.counts["zombies"] == 1
+        assert set(chaos.ended) <= {Busy.exit_code}, "none but whose name another one has taken, as the zombie's"
         assert chaos.books.sent == 3_000 and not chaos.books.unsure

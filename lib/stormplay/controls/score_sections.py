@@ -221,7 +221,7 @@ def _worth(row: Any) -> str:
 
 
 def _most(points: float) -> str:
-    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"
+    return f"{points:.0f}" if points >= 10 else _small(points)
 
 
 def _small(points: float) -> str:

@@ -68,13 +68,17 @@ def cheapest_raise(counts: Counts, since: str = "") -> pd.DataFrame:
     missing = counts.not_measurable()
     rows: list[dict[str, Any]] = [_unmeasured(name, reason) for name, reason in missing.items()]
     rows += [_step(counts, work) for work in WORK if work.component not in missing]
-    if since:
-        rows = [_again(row, counts, since) if row["component"] == "data_quality" else row for row in rows]
     found = pd.DataFrame([row for row in rows if row["points_left"] > _NOTHING], columns=list(COLUMNS))
     # One run of the policy or of the checks brings its points at once; routes and outcomes only with what follows.
     at_once = found["points_left"].where(found["component"].isin(["policy_coverage", "data_quality"]), 0.0)
     order = found["points"].fillna(at_once).sort_values(ascending=False, kind="stable").index
-    return found.loc[order].reset_index(drop=True)
+    found = found.loc[order].reset_index(drop=True)
+    if since and counts.issues:  # nobody knows what is left to mend
+        told = f"Since the last check, which found {counts.issues:,} issues in {counts.checks:,} checks, {since}."
+        again = found["component"] == "data_quality"
+        found.loc[again, ["points", "left"]] = math.nan
+        found.loc[again, "step"], found.loc[again, "sentence"] = "Check the data again", told
+    return found
 
 
 def _unmeasured(name: str, reason: str) -> dict[str, Any]:
@@ -83,14 +87,6 @@ def _unmeasured(name: str, reason: str) -> dict[str, Any]:
     most = 100 * WEIGHTS[name]
     return {"component": name, "step": step, "points": math.nan, "left": math.nan, "points_left": most, "page": page,
             "sentence": f"{reason[0].upper()}{reason[1:]}. Up to {most:.0f} points can be measured then."}  # fmt: skip
-
-
-def _again(row: dict[str, Any], counts: Counts, since: str) -> dict[str, Any]:
-    """Nobody knows what is left to mend."""
-    if not counts.issues:
-        return row
-    found = f"Since the last check, which found {counts.issues:,} issues in {counts.checks:,} checks, {since}."
-    return row | {"step": "Check the data again", "points": math.nan, "left": math.nan, "sentence": found}
 
 
 def _step(counts: Counts, work: _Work) -> dict[str, Any]:
