@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+unexport PYTHONDONTWRITEBYTECODE # each page is a process: what it imports is compiled once, not once for each of them
 
 .PHONY: up test test-long test-scale test-lake lint style format lock docs clean
 
