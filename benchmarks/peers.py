@@ -97,8 +97,7 @@ def _running(folder: Path, command: Sequence[str], port_option: str, more: Mappi
         said = stack.enter_context((folder / "log").open("w"))
         process = subprocess.Popen([*command, port_option.format(port)], env={**os.environ, **own}, stdout=said,
                                    stderr=said, cwd=folder)  # fmt: skip
-        stack.callback(process.wait, 30)
-        stack.callback(process.send_signal, signal.SIGINT)
+        stack.callback(_end, process)
         url = f"http://127.0.0.1:{port}"
         _await(url)
         yield url, psutil.Process(process.pid)
@@ -138,6 +137,20 @@ async def counted(peer: Peer) -> AsyncIterator[tuple[Peer, list[int]]]:
         yield replace(peer, url=url, login=login), sent
     finally:
         door.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server, and what it has begun where it does not."""
+    begun = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for one in begun:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 def _await(url: str) -> None:
