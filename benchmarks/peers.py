@@ -140,7 +140,7 @@ async def counted(peer: Peer) -> AsyncIterator[tuple[Peer, list[int]]]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop a server, and what it has begun where it does not."""
+    """Stop a server, and what it has begun: a kernel may outlive it."""
     begun = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     try:

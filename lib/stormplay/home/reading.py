@@ -28,7 +28,7 @@ WITH hit AS (
 SELECT s.storm_id, s.slug, s.name, s.status, s.event_date, coalesce(hit.homes, 0) AS homes,
        coalesce(hit.homes_hit, 0) AS homes_hit, {", ".join(f"k.{name}" for name in _COUNTS)},
        k.cause, k.changed_by, k.changed_at, k.computed_at, before.score AS score_before,
-       {quality.since_sql("s.storm_id", "checked.made_at")} AS since
+       {quality.since_newest_sql("s.storm_id")} AS since
   FROM storms s
   LEFT JOIN storm_scores k ON k.tenant_id = :tenant_id AND k.storm_id = s.storm_id
   LEFT JOIN hit ON hit.storm_id = s.storm_id
@@ -36,10 +36,6 @@ SELECT s.storm_id, s.slug, s.name, s.status, s.event_date, coalesce(hit.homes, 0
     SELECT h.score FROM score_history h
      WHERE h.tenant_id = :tenant_id AND h.storm_id = s.storm_id AND h.changed_at <= :before
      ORDER BY h.changed_at DESC, h.change_id DESC LIMIT 1) before ON true
-  LEFT JOIN LATERAL (
-    SELECT q.made_at FROM quality_runs q
-     WHERE q.tenant_id = :tenant_id AND q.storm_id = s.storm_id AND q.made_at <= :now
-     ORDER BY q.made_at DESC, q.run_id DESC LIMIT 1) checked ON true
  WHERE s.tenant_id = :tenant_id
 """  # noqa: S608 - own words only
 

@@ -98,6 +98,18 @@ def since_sql(storm_id: str, made_at: str) -> str:
                     AND p.made_at <= :now AND p.made_at > {made_at}) THEN 'decisions' END"""
 
 
+def since_newest_sql(storm_id: str) -> str:
+    """`since_sql` of the newest run of a storm, which the query around it does not read; NULL where there is none.
+
+    Args:
+        storm_id: A column of the query around it, which knows `:tenant_id` and `:now`.
+    """
+    return f"""(
+    SELECT {since_sql("q.storm_id", "q.made_at")} FROM quality_runs q
+     WHERE q.tenant_id = :tenant_id AND q.storm_id = {storm_id} AND q.made_at <= :now
+     ORDER BY q.made_at DESC, q.run_id DESC LIMIT 1)"""
+
+
 def ask(connection: Connection, storm_id: str, name: str) -> tuple[str, int, int, list[str]]:
     """One check: its name, records asked, issues, ids of up to 5 of them."""
     found = tenancy.bulk_frame(connection, CHECKS[name].sql, {"storm_id": storm_id}).iloc[0]

@@ -15,10 +15,8 @@ from stormplay.score.standing import Counts, Standing, standing
 _NAMES = tuple(one.name for one in fields(Counts))
 
 SCORE = f"""
-SELECT {", ".join(_NAMES)}, cause, changed_by, changed_at, computed_at, (
-    SELECT {quality.since_sql("q.storm_id", "q.made_at")} FROM quality_runs q
-     WHERE q.tenant_id = :tenant_id AND q.storm_id = :storm_id AND q.made_at <= :now
-     ORDER BY q.made_at DESC, q.run_id DESC LIMIT 1) AS since
+SELECT {", ".join(_NAMES)}, cause, changed_by, changed_at, computed_at,
+       {quality.since_newest_sql("storm_scores.storm_id")} AS since
   FROM storm_scores WHERE tenant_id = :tenant_id AND storm_id = :storm_id
 """  # noqa: S608 - own words only
 
