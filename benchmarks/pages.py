@@ -12,9 +12,10 @@ Each is a real server on the same demo with the same routes, opened by a real Ch
     crowd      many pages open at once, each switching its storm every ten seconds: the slowest of twenty
     bytes      what comes over the wire at a browser's first visit and at its second; requests to other servers
 
-Our page is also opened by somebody who has been there before, and signs in anew: the check of their password takes a
-tenth of a second by design and is told beside, content counts from then on. It is there when the browser says that it
-has painted it: asked from outside, a busy page answers late. Otherwise signing in is not counted.
+Our page is opened by somebody who was never there, so nothing is shown from before. It is also opened by somebody who
+has been there, and signs in anew: the check of their password takes a tenth of a second by design and is told beside,
+content counts from then on. It is there when the browser says that it has painted it, and a map when its frame says
+that it is drawn: asked from outside, a busy page answers late. Otherwise signing in is not counted.
 
 What a page asks of other servers is refused at once, but Leaflet, which its map needs, is answered from here: both
 flatter the others. Bytecode is kept, as where pip has installed it: a kernel that starts cold without it takes three
@@ -32,6 +33,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,13 +66,20 @@ WARM, BACK, STOCK, WRITTEN = (
 CALM_S = 4.0  # after which a page has handed in what it shows
 FIRST_KB, SECOND_KB = 2_000.0, 200.0
 _LEAFLET = ROOT / "lib" / "stormplay" / "share" / "leaflet"
+_COUNT = """const drawn = () => (window.stormplayMap ? stormplayMap.polylines
+        : document.querySelectorAll('path.leaflet-interactive[fill="none"]').length);"""
+_FIRST = """if (window !== top) {
+    COUNT
+    const look = () => (drawn() === WANTED ? console.log("drawn at", performance.timeOrigin + performance.now())
+        : setTimeout(look, 5));
+    look();
+}"""
 _DRAWN = """(wanted) => new Promise((resolve) => {
-    const drawn = () => (window.stormplayMap ? stormplayMap.polylines
-        : document.querySelectorAll('path.leaflet-interactive[fill="none"]').length);
+    COUNT
     const look = () => (drawn() === wanted ? resolve(true) : setTimeout(look, 5));
     look();
     setTimeout(() => resolve(false), 1000); /* the map may be in another frame by then */
-})"""
+})""".replace("COUNT", _COUNT)
 _SIGNED_IN = "performance.getEntriesByType('navigation')[0].fetchStart"  # ms since 'Sign in' was pressed
 _PAINTED = "performance.getEntriesByName('stormplay-last')[0].startTime"
 _out = Console(width=130)
@@ -112,12 +121,16 @@ class Visitor:
         self._storm = NEWEST
         self._box: ElementHandle | None = None
         self.asked_elsewhere, self.password_s = 0, 0.0
+        self._first: asyncio.Future[float]  # when the first map was drawn, seconds since 1970
         self.context: BrowserContext
         self.page: Page
 
     async def begin(self) -> None:
         """A fresh browser, signed in where there is something to sign in to."""
         self.context = await self._browser.new_context(viewport={"width": 1440, "height": 1000})
+        watch = _FIRST.replace("COUNT", _COUNT).replace("WANTED", str(self._routes[NEWEST]))
+        await self.context.add_init_script(watch)  # what is asked of a frame that becomes another is never answered
+        self.context.on("console", lambda said: self._note(said.text))
         own = self._peer.url.split("/", 3)[2]
         if self._peer.login:  # a browser that hands requests over keeps no file
             self.context.on("request", lambda request: self._count(own, request.url))
@@ -135,6 +148,10 @@ class Visitor:
         await self.page.fill("input[name=username]", self._who)
         await self.page.fill("input[name=password]", PASSWORD)
 
+    def _note(self, said: str) -> None:
+        if said.startswith("drawn at") and not self._first.done():
+            self._first.set_result(float(said.rsplit(maxsplit=1)[-1]) / 1e3)
+
     def _count(self, own: str, address: str) -> None:
         self.asked_elsewhere += _is_elsewhere(own, address)
 
@@ -148,6 +165,7 @@ class Visitor:
 
     async def open(self) -> tuple[float, float, float]:
         """Open the page. Returns seconds to its content, its selectors and its map."""
+        self._first = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         await self.page.goto(self._peer.url, wait_until="commit")
         return await self._seen(began)
@@ -162,6 +180,7 @@ class Visitor:
         self.page.set_default_timeout(30_000)
         page = self._peer.url.split("/", 3)[3]
         await self._fill_in(f"{self._peer.login.split('?')[0]}?next={quote('/' + page, safe='')}")
+        self._first = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         await self.page.click("button[type=submit]", no_wait_after=True)
         _, selectors_s, map_s = await self._seen(began)
@@ -170,20 +189,29 @@ class Visitor:
         return (painted_ms - signed_in_ms) / 1e3, selectors_s, map_s
 
     async def _seen(self, began: float) -> tuple[float, float, float]:
-        await self.page.get_by_text("Not routed", exact=True).first.wait_for()
-        content_s = time.perf_counter() - began
-        await self._storms().wait_for()
-        await self._live(self.page.get_by_role("button", name="Generate routes")).wait_for()
-        selectors_s = time.perf_counter() - began
-        await self.drawn(NEWEST)
-        return content_s, selectors_s, time.perf_counter() - began
+        started = time.time() - (time.perf_counter() - began)
+
+        async def content() -> None:
+            await self.page.get_by_text("Not routed", exact=True).first.wait_for()
+
+        async def selectors() -> None:
+            await self._storms().wait_for()
+            await self._live(self.page.get_by_role("button", name="Generate routes")).wait_for()
+
+        async def seconds(one: Coroutine[Any, Any, None]) -> float:
+            await one
+            return time.perf_counter() - began
+
+        content_s, selectors_s = await asyncio.gather(seconds(content()), seconds(selectors()))
+        return content_s, selectors_s, await asyncio.wait_for(self._first, 120) - started
 
     async def drawn(self, storm: str) -> None:
         """Wait until a map shows every route of a storm. The browser looks by itself: many questions would cost."""
         until = time.monotonic() + 120
         while time.monotonic() < until:
             looks = [
-                asyncio.ensure_future(frame.evaluate(_DRAWN, self._routes[storm])) for frame in self.page.frames[1:]
+                asyncio.ensure_future(asyncio.wait_for(frame.evaluate(_DRAWN, self._routes[storm]), 2.0))
+                for frame in self.page.frames[1:]
             ]
             for look in looks:
                 look.add_done_callback(lambda one: one.cancelled() or one.exception())  # a page may go while it looks
@@ -191,7 +219,7 @@ class Visitor:
                 try:
                     if await look:
                         return
-                except Error:
+                except (Error, TimeoutError):
                     continue  # another document has just taken its place
             await asyncio.sleep(0.005)
         raise SystemExit(f"{self._peer.name} shows no map of {storm}")
@@ -239,7 +267,7 @@ async def visits(browser: Browser, peers: list[Peer], rounds: int, routes: dict[
         for peer in peers:
             if peer.name == STOCK and number > STOCK_ROUNDS:
                 continue
-            visitor = Visitor(browser, peer, routes, names)
+            visitor = Visitor(browser, peer, routes, names, f"first-{number}")  # who has never been here
             await visitor.begin()
             opened = await visitor.open()
             await asyncio.sleep(CALM_S if peer.name == WARM else 1.0)
@@ -296,12 +324,13 @@ async def weight(
     return sizes[0], sizes[1], visitor.asked_elsewhere
 
 
-def _people(pages: int) -> None:
+def _people(rounds: int, pages: int) -> None:
     from stormplay import accounts  # noqa: PLC0415 - after STORMPLAY_HOME is set
 
-    for number in range(-(-pages // PAGES_EACH)):
-        accounts.add_person(f"crowd-{number}", f"Crowd {number}", PASSWORD)
-        accounts.add_member(f"crowd-{number}", "lone-star", "operator")
+    crowd = [f"crowd-{number}" for number in range(-(-pages // PAGES_EACH))]
+    for name in [*crowd, *(f"first-{number}" for number in range(rounds + 1))]:
+        accounts.add_person(name, name.capitalize(), PASSWORD)
+        accounts.add_member(name, "lone-star", "operator")
 
 
 def _prepared() -> tuple[dict[str, int], dict[str, str]]:
@@ -318,7 +347,7 @@ def _prepared() -> tuple[dict[str, int], dict[str, str]]:
 async def measure(peers: list[Peer], rounds: int, crowds: list[int]) -> list[bool]:
     """Everything, printed as it comes. Returns whether each bound is kept."""
     routes, names = _prepared()
-    _people(max(crowds, default=0))
+    _people(rounds, max(crowds, default=0))
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     kept = []
     path = await asyncio.to_thread(find, DESKTOP)  # what people look with

@@ -23,6 +23,36 @@ def test_a_page_asks_for_no_piece_of_it_by_itself(visit, site, act):
     assert len(files) < 30, files
 
 
+def test_the_map_is_there_before_it_and_its_widget_takes_it_as_it_is(visit, site):
+    page = signed_in(visit, site)
+    held = []
+    page.route("**/front_end.js*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=2021-04-28", wait_until="commit")
+    frame = page.wait_for_selector("iframe.sp-map[data-ready]").content_frame()
+    assert frame.evaluate("[stormplayMap.reports, stormplayMap.bands]") == [21, 4]
+    assert page.locator(".lm-Widget").count() == 0, "nothing of the widgets is there"
+    assert page.locator("iframe.sp-map").evaluate("(node) => [node.inert, node.sandbox.value]") == [
+        True,
+        "allow-scripts",
+    ]
+    frame.evaluate("window.mine = true")
+    page.wait_for_function("performance.now() > 2000")  # the front end does not wait for ever either
+    (front_end,) = held
+    front_end.continue_()
+    ready(page)
+    assert page.locator("iframe.sp-map").count() == 1
+    assert page.locator(".lm-Widget iframe.sp-map").evaluate("(node) => node.inert") is False
+    assert frame.evaluate("window.mine") is True
+
+
+def test_a_page_without_a_storm_keeps_no_empty_map(visit, site):
+    page = signed_in(visit, site)
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb?tenant=lone-star&storm=no-such-storm")
+    ready(page)
+    assert page.locator("[data-map] > .sp-output > iframe").count() == 0
+    assert [node.bounding_box() for node in page.query_selector_all("iframe.sp-map") if node.is_visible()] == []
+
+
 def test_it_starts_where_the_window_was_loaded_long_ago(visit, site):
     """What was is shown first, which may take longer than the window's load, for which Voilà waits."""
     page = signed_in(visit, site)

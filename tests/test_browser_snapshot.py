@@ -49,6 +49,27 @@ def test_the_second_visit_shows_at_once_what_the_first_one_saw(visit, site, book
     page.locator("select").first.focus()
 
 
+def test_the_map_that_comes_back_is_of_the_storm_that_was_chosen(visit, site):
+    """It was drawn in the document of another storm's."""
+    page = signed_in(visit, site, "vic")
+    page.goto(site + PAGE.format("phase3_routes"))
+    ready(page)
+    page.get_by_label("Storm", exact=True).select_option(index=1)
+    page.wait_for_url("**storm=2020-04-28*")
+    page.wait_for_function(KEPT)
+    again = page.context.new_page()
+    held(again)
+    again.goto(page.url)
+    again.wait_for_function(SHOWN)
+    frame = again.wait_for_selector(".sp-was iframe.sp-map").content_frame()
+    frame.wait_for_function("window.stormplayMap?.reports === 28")
+    assert "28 hail reports" in again.locator(".sp-was iframe.sp-map").get_attribute("title")
+    assert again.locator("iframe.sp-map").count() == 1, "what was stands there until what is comes"
+    sizes = again.locator(".sp-was iframe").evaluate("(node) => node.srcdoc.length")
+    again.close()
+    assert sizes > 150_000  # with Leaflet, which was not handed in
+
+
 def test_what_comes_back_can_do_nothing(visit, site):
     page = signed_in(visit, site)
     page.goto(site + PAGE.format("score"))

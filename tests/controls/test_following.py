@@ -102,10 +102,24 @@ def test_progress_elsewhere_moves_table_map_and_words_but_neither_map_nor_choice
     builder.stops.loc[builder.stops["route_id"] == "r1", "job_status"] = "completed"
     hand.tell("jobs")
     assert page.routes().rows[1][3][0] == "7" and page.routes().rows[1][7] == "started"
-    assert page.map().notes["r1"].endswith("started")
+    assert page.map().notes["r1"].endswith("started") and list(page.map().notes) == ["r1"]
     assert set(page.map().stops) == {str(n) for n in range(50, 100)}
     assert page.map().stops["50"] == ["completed", True]
     assert (page.map().document, page.selected) == (document, "r1")
+
+
+def test_a_storm_read_again_without_news_tells_the_map_nothing_and_what_went_back_is_told():
+    page, hand = live_page(phase3)
+    hand.tell("jobs", "routes")
+    assert page.map().notes == {} == page.map().stops
+    routes, stops = page.builder.routes, page.builder.stops
+    before = routes.loc[0, "status"], stops.loc[0, "job_status"]
+    routes.loc[0, "status"], stops.loc[0, "job_status"] = "started", "completed"
+    hand.tell("jobs", "routes")
+    assert [list(page.map().notes), page.map().stops] == [["r0"], {"0": ["completed", True]}]
+    routes.loc[0, "status"], stops.loc[0, "job_status"] = before
+    hand.tell("jobs", "routes")
+    assert page.map().notes["r0"].endswith(before[0]) and page.map().stops == {"0": [before[1], False]}
 
 
 def test_another_plan_is_drawn_anew():

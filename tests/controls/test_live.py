@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 from stormplay import maps
 from stormplay.controls import MapFrame, PickTable, markup
 from stormplay.controls.live import KeptHtml, source_of
+from stormplay.maps.head import AHEAD, AHEAD_KIND
 
 MODEL = """
 class Model {
@@ -265,8 +267,6 @@ def test_a_long_table_of_html_can_be_ordered_searched_and_stays_so(page):
 
 
 def test_another_map_is_drawn_in_the_document_that_is_there(page, monkeypatch):
-    import pandas as pd
-
     def drawn(n):
         routes = pd.DataFrame({"route_id": [f"r{i}" for i in range(n)], "route_name": ["{};//<script>"] * n})
         stops = pd.DataFrame({"route_id": [f"r{i}" for i in range(n) for _ in range(2)], "sequence_order": [1, 2] * n,
@@ -302,17 +302,96 @@ def test_another_map_is_drawn_in_the_document_that_is_there(page, monkeypatch):
     frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 5")
 
 
-def test_behind_a_server_that_does_not_send_it_the_kernel_gives_the_head(page, monkeypatch):
+def pages(page, monkeypatch):
+    """A page behind a server of ours, whose kernel may send a map ahead. Returns what it sent."""
     page.route("http://pages.example/**", lambda route: route.fulfill(
-        status=404 if "static" in route.request.url else 200, body="", content_type="text/html"))  # fmt: skip
+        body="" if "static" not in route.request.url else maps.map_head(), content_type="text/html"))  # fmt: skip
     page.goto("http://pages.example/")
     monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
-    widget, sent = MapFrame(), []
+    monkeypatch.setenv(AHEAD, "1")
+    sent = []
+    monkeypatch.setattr("stormplay.controls.map_frame.publish_display_data", sent.append)
+    return sent
+
+
+def two_routes():
+    routes = pd.DataFrame({"route_id": ["a", "b"], "route_name": "Route"})
+    stops = pd.DataFrame({"route_id": ["a", "a", "b", "b"], "sequence_order": [1, 2] * 2,
+                          "latitude": [32.9, 32.91, 32.92, 32.93], "longitude": -97.3})  # fmt: skip
+    return maps.route_map(routes, stops)
+
+
+SENT_BEFORE = """([told, head]) => {
+    const frame = Object.assign(document.createElement("iframe"), { className: "sp-map", inert: true });
+    frame.setAttribute("sandbox", "allow-scripts");
+    frame.srcdoc = head + "<script>stormplayAwait()</" + "script>";
+    addEventListener("message", ({ source, data }) => {
+        if (source !== frame.contentWindow) return;
+        if (data.stormplay === "waiting") source.postMessage({ stormplay: "document", text: told.document }, "*");
+        if (data.stormplay === "ready") frame.dataset.ready = "true";
+    });
+    document.body.append(frame);
+    window.stormplayAhead = { take: (key) => (key === told.key ? { document: told.document, frame } : undefined) };
+}"""
+
+
+def test_a_map_goes_ahead_of_its_widget_which_takes_the_frame_as_it_is(page, monkeypatch):
+    sent, widget = pages(page, monkeypatch), MapFrame()
+    widget.draw(two_routes())
+    (told,) = [one[AHEAD_KIND] for one in sent]
+    assert widget.document == "" and told["key"] == widget.ahead and told["label"] == widget.label
+    assert len(told["document"]) < 10_000, "it travels once, and without what the server has"
+    page.evaluate(SENT_BEFORE, [told, maps.map_head()])
+    frame = page.wait_for_selector("iframe[data-ready]").content_frame()
+    frame.evaluate("stormplayMap.mine = true")
+    state = {name: getattr(widget, name) for name in widget.keys if not name.startswith("_") and name != "layout"}
+    page.evaluate(
+        """async ([model, source, state]) => {
+            const Model = new Function(model + 'return Model')();
+            const module = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})));
+            window.model = new Model(JSON.parse(state));
+            const place = document.createElement("div"); /* a widget is drawn before it is on the page */
+            module.default.render({model: window.model, el: place});
+            setTimeout(() => document.body.append(place), 100);
+            window.place = place;
+        }""",
+        [MODEL, source_of("map_frame.js"), json.dumps(state, default=str)],
+    )
+    page.wait_for_function("place.querySelector('iframe') && !place.querySelector('iframe').inert")
+    assert page.locator("iframe").count() == 1
+    assert frame.evaluate("[stormplayMap.mine, stormplayMap.polylines, stormplayMap.stops]") == [True, 2, 4]
+    page.evaluate("model.set('selected', 'b')")
+    frame.wait_for_function("stormplayMap.selected === 'b'")
     widget.draw(maps.route_map(None, None))
+    page.evaluate("payload => model.set('payload', payload)", widget.payload)
+    frame.wait_for_function("stormplayMap.polylines === 0")
+    assert page.evaluate("place.firstChild.stormplayDocument().includes('stormplay: head')")
+
+
+def shown_after_asking(page, widget, monkeypatch):
+    """The frame of a widget that has asked its kernel for something and been answered."""
+    sent = []
     show(page, widget, source_of("map_frame.js"))
     page.wait_for_function("model.sent?.length")
     monkeypatch.setattr(MapFrame, "send", lambda self, content: sent.append(content))
     widget._asked(widget, page.evaluate("model.sent[0]"), [])
     page.evaluate("content => model.heard['msg:custom'].forEach(f => f(content))", sent[0])
-    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    return page.wait_for_selector("iframe.sp-map").content_frame()
+
+
+def test_a_map_that_went_ahead_and_is_gone_comes_from_the_kernel(page, monkeypatch):
+    _, widget = pages(page, monkeypatch), MapFrame()
+    widget.draw(two_routes())
+    frame = shown_after_asking(page, widget, monkeypatch)
+    frame.wait_for_function("window.stormplayMap && stormplayMap.polylines === 2")
+
+
+def test_behind_a_server_that_does_not_send_it_the_kernel_gives_the_head(page, monkeypatch):
+    page.route("http://pages.example/**", lambda route: route.fulfill(
+        status=404 if "static" in route.request.url else 200, body="", content_type="text/html"))  # fmt: skip
+    page.goto("http://pages.example/")
+    monkeypatch.setenv("VOILA_BASE_URL", "http://pages.example/")
+    widget = MapFrame()
+    widget.draw(maps.route_map(None, None))
+    frame = shown_after_asking(page, widget, monkeypatch)
     frame.wait_for_function("window.stormplayMap")

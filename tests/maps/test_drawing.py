@@ -10,6 +10,7 @@ import folium
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from stormplay import maps
 from stormplay.errors import BadInput
@@ -201,8 +202,8 @@ def test_an_address_never_becomes_markup(opened):
     routes, stops = frames(routes=1, stops=2, address="{} " + XSS)
     map_ = maps.route_map(routes.assign(route_name=XSS), stops, selected=routes["route_id"][0], reports=REPORTS)
     page, frame = opened(map_)
-    at = frame.evaluate("""() => { let p; stormplayMap.map.eachLayer(l => { if (l.number === 1) p = l.getLatLng() });
-                        return stormplayMap.map.latLngToContainerPoint(p) }""")
+    at = frame.evaluate("""() => { const one = stormplayMap.every.find((stop) => stop.number === 1);
+                        return stormplayMap.map.latLngToContainerPoint([one.lat, one.lon]) }""")
     box = page.locator("iframe.sp-map").bounding_box()
     page.mouse.click(box["x"] + at["x"], box["y"] + at["y"])
     popup = frame.locator(".leaflet-popup-content")
@@ -211,6 +212,27 @@ def test_an_address_never_becomes_markup(opened):
     assert "Modelled hail: 1.75 in" in popup.inner_text()
     assert frame.evaluate("window.hacked") is None
     assert frame.locator("img").count() == 0
+
+
+def test_who_points_at_a_stop_is_told_of_it_and_who_presses_beside_all_of_none(opened):
+    routes, stops = frames(routes=2, stops=3)
+    page, frame = opened(maps.route_map(routes, stops))
+    box = page.locator("iframe.sp-map").bounding_box()
+    places = frame.evaluate("""stormplayMap.every.map((stop) => {
+        const at = stormplayMap.map.latLngToContainerPoint([stop.lat, stop.lon]);
+        return [at.x, at.y, stop.number, stop.route.name] })""")
+    tip = frame.locator(".sp-tip")
+    for x, y, number, route in (places[0], places[4]):
+        for step in range(3):
+            page.mouse.move(box["x"] + x, box["y"] + y + 2 - step)
+            page.wait_for_timeout(60)  # Leaflet looks thirty times a second
+        expect(tip).to_contain_text(f"{number} · ")
+        expect(tip).to_contain_text(route)
+        expect(tip).to_contain_text("Modelled hail")
+    page.mouse.click(box["x"] + places[4][0], box["y"] + places[4][1])
+    frame.wait_for_function("stormplayMap.selected")
+    assert numbers(frame)["selected"] == routes["route_id"][1]
+    expect(frame.locator(".leaflet-popup-content")).to_contain_text("2 · ")
 
 
 def test_the_page_around_selects_a_route_and_hears_of_a_click(opened):
@@ -234,8 +256,8 @@ def test_the_page_around_selects_a_route_and_hears_of_a_click(opened):
 def test_a_selected_route_shows_its_numbers_and_the_others_step_back(opened):
     routes, stops = frames()
     _, frame = opened(maps.route_map(routes, stops, selected=routes["route_id"][0]))
-    shown = frame.evaluate("""() => { const out = []; stormplayMap.map.eachLayer(l => { if (l.number) out.push(
-        [l.route.index, l.options.opacity, !!l.numbered]) }); return out }""")
+    shown = frame.evaluate("""() => stormplayMap.every.map((stop) =>
+        [stop.route.index, stormplayMap.look.opacity(stop), stop.numbered])""")
     assert {opacity for index, opacity, _ in shown if index} == {0.16}
     assert {opacity for index, opacity, _ in shown if not index} == {1}
     assert sum(numbered for index, _, numbered in shown if not index) >= 5

@@ -198,13 +198,25 @@ box
 """
 ]
 
+# A map that goes ahead of its widget: told while its cell still runs.
+MAPS = [
+    """
+import os
+from stormplay import controls, maps
+shown = controls.MapFrame()
+shown.draw(maps.route_map(None, None))
+print(os.environ["STORMPLAY_MAP_AHEAD"])
+""",
+    "shown",
+]
+
 # Busy where Python cannot be interrupted: no thread of this process gets a turn.
 HOLDS = ["import os\nprint(os.getpid())", "sum(range(10**15))"]
 
 BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "quotes": QUOTES, "speaks": SPEAKS, "widgets": WIDGETS,
          "outputs": OUTPUTS,
          "state": STATE, "marks": MARKS, "seeks": SEEKS, "draws": DRAWS, "greedy": GREEDY, "collects": COLLECTS,
-         "spends": SPENDS, "holds": HOLDS, "halves": HALVES}  # fmt: skip
+         "spends": SPENDS, "holds": HOLDS, "halves": HALVES, "maps": MAPS}  # fmt: skip
 
 
 def write(folder: Path) -> Path:
@@ -212,6 +224,8 @@ def write(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name, sources in BOOKS.items():
         cells = [new_markdown_cell(f"# {name.title()}"), *map(new_code_cell, sources)]
+        if name == "maps":
+            cells[-1].metadata["tags"] = ["map"]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / f"{name}.ipynb")
     nbformat.write(new_notebook(cells=[new_code_cell(f"print('{SECRET}')")]), folder.with_name("outside.ipynb"))

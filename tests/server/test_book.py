@@ -54,6 +54,14 @@ def test_a_heading_begins_a_section_and_prose_between_does_not(shelf):
     assert [len(section.parts) for section in shelf.find("score").sections] == [3, 4, 1]
 
 
+def test_the_cell_of_the_map_is_known_by_its_tag(shelf, tmp_path):
+    assert not shelf.find("score").has_map
+    cells = [*CELLS, new_code_cell("page.map()", metadata={"tags": ["map"]})]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "routes.ipynb")
+    book = shelf.find("routes")
+    assert book.has_map and [part.cell for part in book.parts if part.is_map] == [len(CELLS)]
+
+
 def test_a_place_is_kept_only_where_something_will_come(shelf):
     assert {part.cell for part in shelf.find("score").parts if part.waits} == {4}
 

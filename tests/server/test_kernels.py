@@ -315,3 +315,24 @@ def test_a_kernel_that_is_ended_from_all_sides_ends_once(visitor, site):
     assert 204 in answers
     eventually(lambda: saw["login"] not in logins() | roles())
     assert "could not be shut down" not in site.said()
+
+
+def test_a_map_goes_ahead_once_and_is_not_kept_when_the_page_shows_it(ana):
+    page = ana.open("maps")
+    assert "data-map" in page.answer.body and '"mapHead": "/static/map_head.txt?v=' in page.answer.body
+    told = page.run()
+    ahead = [number for number, message in enumerate(told) if "map" in message]
+    assert len(ahead) == 1 and ahead[0] < next(n for n, message in enumerate(told) if message.get("cell") == 1)
+    found = told[ahead[0]]["map"]
+    assert "stormplayDraw" in found["document"] and len(found["document"]) < 10_000
+    assert texts(told)[0] == "1\n" and len(texts(told)) == 2, "and is no output"
+    heard = json.dumps(page.channel().info())
+    assert found["key"] in heard
+    assert json.dumps(found["document"])[1:-1] not in heard, "nor sent twice"
+    with contextlib.closing(ana.socket(f"/voila/execution/{page.kernel_id}")) as cells:
+        while "done" not in json.loads(cells.recv()):
+            continue
+        cells.send("drawn")
+    eventually(lambda: not any("map" in message for message in page.run()))
+    plain = ana.open("plain")
+    assert "data-map" not in plain.answer.body and "mapHead" not in plain.answer.body

@@ -11,7 +11,8 @@ from stormplay.controls.guard import Message, checked
 from stormplay.controls.health import HealthPage, health_page
 from stormplay.controls.home import HomePage, home_page
 from stormplay.controls.identity_attribution import IdentityPage, identity_attribution
-from stormplay.controls.live import ChartFrame, MapFrame, PickTable, Upload
+from stormplay.controls.live import ChartFrame, PickTable, Upload
+from stormplay.controls.map_frame import MapFrame
 from stormplay.controls.phase3 import Phase3, phase3
 from stormplay.controls.phase4 import Phase4, phase4
 from stormplay.controls.phase5 import Phase5, phase5

@@ -14,7 +14,8 @@ from stormplay.controls.following import EVERYTHING, read_beside
 from stormplay.controls.guard import checked
 from stormplay.controls.handout import HandOut
 from stormplay.controls.idle import when_idle
-from stormplay.controls.live import KeptHtml, MapFrame, PickTable
+from stormplay.controls.live import KeptHtml, PickTable
+from stormplay.controls.map_frame import MapFrame
 from stormplay.controls.plan import Builder, Plan, Sources, totals
 from stormplay.controls.plan_form import PlanForm
 from stormplay.controls.query import Asked
@@ -61,20 +62,23 @@ class Board(ByStorm):
         self._builder: Builder | None = None
         self.plan: Plan | None = None
         self.selected = ""
-        self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
-        self._drawn: list[tuple[str, bool]] = []
+        self._map = MapFrame()
+        self._drawn: tuple[dict[str, str], list[tuple[str, bool]]] = {}, []  # what the map was made with
         self._mapped: tuple[Any, Any] = None, None  # the routes and stops that are on the map
         self._is_stale = False
-        self._map, self._table = MapFrame(), PickTable(columns=sections.COLUMNS, label="Routes")
+        self._begin()
+        chip.following.also(self._follow)
+
+    def _build(self) -> None:
+        self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
+        self._table = PickTable(columns=sections.COLUMNS, label="Routes")
         self._hand_out = HandOut(self._assign, self._csv, self._shorten)
         self.urgent_stop = UrgentStop(self._stop_changed)
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
-        self.form = PlanForm(asked.values, self.work.button)
+        self.form = PlanForm(self._asked.values, self.work.button)
         for widget in (self._map, self._table):
             widget.observe(checked(self.message)(lambda change: self._picked(change["new"])), "selected")
-        self._begin()
-        chip.following.also(self._follow)
 
     # ---- sections
 
@@ -141,7 +145,8 @@ class Board(ByStorm):
                 "visit_type": str(self.form.visit.value)}  # fmt: skip
 
     def _open(self, tenant: str | None, storm: str | None, asked: Asked | None) -> None:
-        self.work.message.clear()
+        if self._is_begun:
+            self.work.message.clear()
         self._builder, self.plan, self.selected = None, None, ""
         if tenant is not None and storm is not None:
             self._builder, self.plan = self._sources.open(tenant, storm, self._draw_map)
@@ -269,7 +274,7 @@ class Board(ByStorm):
             return
         self._mapped = plan.routes, plan.stops
         self._map.draw(sections.drawn(plan, self._timezone))  # before anything that a reader does not wait for
-        self._drawn = maps.stop_states(plan.routes, plan.stops)
+        self._drawn = maps.route_notes(plan.routes), maps.stop_states(plan.routes, plan.stops)
 
     def _draw_words(self, plan: Plan) -> None:
         self._answer.value, self._ledger.value = sections.answer(plan), sections.ledger_table(plan)
@@ -280,6 +285,9 @@ class Board(ByStorm):
 
     def _draw_states(self, plan: Plan) -> None:
         """Tell the map what became of routes and stops; the reader's view of it stays."""
-        self._map.notes = maps.route_notes(plan.routes)
-        now = enumerate(zip(self._drawn, maps.stop_states(plan.routes, plan.stops), strict=True))
-        self._map.stops = {str(at): list(is_now) for at, (was, is_now) in now if was != is_now}
+        notes, stops = self._drawn
+        now = enumerate(zip(stops, maps.stop_states(plan.routes, plan.stops), strict=True))
+        told = self._map.notes, self._map.stops  # what has gone back to what it was is told too
+        self._map.notes = {route: is_now for route, is_now in maps.route_notes(plan.routes).items()
+                           if notes.get(route) != is_now or route in told[0]}  # fmt: skip
+        self._map.stops = {str(at): list(is_now) for at, (was, is_now) in now if was != is_now or str(at) in told[1]}

@@ -90,6 +90,9 @@ class ByStorm:
         """Read a storm; None: nothing can be opened. `asked`: what else an address asks for; None: the reader chose."""
         raise NotImplementedError
 
+    def _build(self) -> None:
+        """Make what need not be there before the first storm is open: whoever waits for its map has it sooner."""
+
     def _draw(self, *, from_start: bool = False) -> None:
         """Show what was read in every section; `from_start`: of another storm."""
         raise NotImplementedError
@@ -121,6 +124,7 @@ class ByStorm:
         """Open what the page is asked for and draw it; called when all parts are there."""
         with together():
             checked(self.message)(self._start)()
+        self._build()
         checked(self.message)(lambda: self._draw(from_start=True))()
         checked(self.message)(lambda: self._take(self._asked))()
         self._complain(self._asked)

@@ -18,7 +18,8 @@ from stormplay.controls.jobs_list import JobList
 from stormplay.controls.jobs_packs import PackDesk
 from stormplay.controls.jobs_seen import TOLD, look
 from stormplay.controls.jobs_state import Sources, State, Tracker
-from stormplay.controls.live import KeptHtml, MapFrame
+from stormplay.controls.live import KeptHtml
+from stormplay.controls.map_frame import MapFrame
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip

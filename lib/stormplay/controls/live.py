@@ -1,4 +1,4 @@
-"""Small live widgets: a map in a frame, a chart, a table to pick a row from, files from the reader's device, and HTML
+"""Small live widgets: a chart, a table to pick a row from, files from the reader's device, and HTML
 that changes while somebody reads it.
 
 They are anywidgets: their JavaScript comes with the kernel's messages, so nothing is fetched; Plotly alone is large,
@@ -10,20 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import pandas as pd
 import traitlets
 
-from stormplay import charts, exports, maps
+from stormplay import charts, exports
 from stormplay.charts import Chart
 from stormplay.controls import markup
 from stormplay.controls.guard import log, sentence_of
 from stormplay.errors import BadInput
-
-if TYPE_CHECKING:
-    import folium
 
 _SHARE = files("stormplay") / "share" / "widgets"
 MOST_TAKEN = 10_000  # rows of HTML that a browser may hand back to have them made into a file
@@ -66,58 +63,6 @@ def csv_of(head: Sequence[str], rows: Sequence[object]) -> str:
     cells = [[str(cell) for cell in row][: len(head)] if isinstance(row, list) else [] for row in rows]
     even = [row + [""] * (len(head) - len(row)) for row in cells]
     return exports.to_csv(pd.DataFrame(even, columns=list(head), dtype=object))
-
-
-class MapFrame(anywidget.AnyWidget):
-    """A map document in a sandboxed frame.
-
-    Attributes:
-        document: A whole HTML document, as `stormplay.maps.map_document` makes it; where `source` says where the
-            server sends its head, with a mark in its place.
-        source: Where the server sends the head; '' where the document holds it.
-        payload: What is drawn in place of what the document draws, as `stormplay.maps.map_payload` makes it; '': that.
-        label: What the map is, for screen readers.
-        height: Pixels on a wide screen; a narrow one gets less.
-        selected: `route_id` of the chosen route, or '' for none. What comes from the browser is unchecked.
-        notes: The line under a route's name by `route_id`, where it has changed since the document was made.
-        stops: State of a stop by its place in the document, where it has changed since: its words, whether it is done.
-    """
-
-    _esm = source_of("map_frame.js")
-    document = traitlets.Unicode("").tag(sync=True)
-    source = traitlets.Unicode("").tag(sync=True)
-    payload = traitlets.Unicode("").tag(sync=True)
-    label = traitlets.Unicode("Map").tag(sync=True)
-    height = traitlets.Int(560).tag(sync=True)
-    selected = traitlets.Unicode("").tag(sync=True)
-    notes = traitlets.Dict().tag(sync=True)
-    stops = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.on_msg(self._asked)
-
-    def _asked(self, _: Any, content: Any, __: Any) -> None:
-        if content == {"need": "head"}:
-            self.send({"head": maps.map_head()})
-
-    def draw(self, drawn: folium.Map, label: str = "") -> None:
-        """Show another map. The first is a document; any other is drawn in that one, for which it has only to come.
-
-        Args:
-            drawn: A map of ours.
-            label: What the map is; '' for its own title.
-        """
-        with self.hold_sync():
-            self.label = label or str(drawn.get_root().title)
-            self.notes, self.stops = {}, {}
-            if self.document:
-                self.payload = maps.map_payload(drawn)
-                return
-            base = os.environ.get("VOILA_BASE_URL", "")
-            document = maps.map_document(drawn)
-            self.source = f"{base}{maps.head_address()}" if base else ""
-            self.document = maps.without_head(document) if base else document
 
 
 class ChartFrame(anywidget.AnyWidget):

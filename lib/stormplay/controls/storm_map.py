@@ -9,7 +9,7 @@ import pandas as pd
 import traitlets
 
 from stormplay import maps
-from stormplay.controls.live import MapFrame
+from stormplay.controls.map_frame import MapFrame
 
 
 class StormMap(MapFrame):

@@ -37,6 +37,7 @@ KNOWS = {
     "reports": ("max_age_h",),
     "tenant_health": ("max_age_h",),
 }
+MAP = "map"  # tag of a cell
 KNOWN_TO_ALL = ("tenant", "storm")
 
 
@@ -55,6 +56,7 @@ class Part:
         cell: Index of the cell in the notebook.
         waits: Whether something will be shown in the cell's place.
         begins: Whether a section begins here.
+        is_map: Whether the page's map stands here, which may come before its widget.
     """
 
     html: str
@@ -62,6 +64,7 @@ class Part:
     cell: int
     waits: bool
     begins: bool
+    is_map: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class Book:
                 found.append([])
             found[-1].append(part)
         return [Section(tuple(parts), opens=bool(parts[0].html) and at == 0) for at, parts in enumerate(found)]
+
+    @cached_property
+    def has_map(self) -> bool:
+        """Whether a cell has the tag `map`."""
+        return any(part.is_map for part in self.parts)
 
     @cached_property
     def _headings(self) -> list[str]:
@@ -168,7 +176,8 @@ def _parts(node: Any) -> list[Part]:
             begins = re.search(r"^##?\s", cell.source, re.MULTILINE) is not None
             parts.append(Part(html, more, index, waits=False, begins=begins))
         elif cell.cell_type == "code":
-            parts.append(Part("", "", index, waits=_ends_in_a_value(cell.source), begins=False))
+            is_map = MAP in cell.metadata.get("tags", [])
+            parts.append(Part("", "", index, waits=_ends_in_a_value(cell.source), begins=False, is_map=is_map))
     return parts
 
 

@@ -26,6 +26,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from stormplay.server.cookies import ONE_YEAR, Guarded
 from stormplay.server.frame import HEADERS
 from stormplay.server.numbers import HEADER
+from stormplay.server.run import Run
 from stormplay.server.timing import Timing
 
 ALWAYS = frozenset({"comm_open", "comm_msg", "comm_close", "status"})
@@ -197,6 +198,7 @@ class Cells(Socket):
     auth_resource = "kernels"
     _sending: asyncio.Task[None] | None = None
     _timing: Timing | None = None
+    _run: Run
     _is_drawn: asyncio.Event
 
     @ws_authenticated
@@ -213,7 +215,7 @@ class Cells(Socket):
         if visit is None:
             self.close(4000, "closed")
             return
-        self._timing, self._is_drawn = visit.timing, asyncio.Event()
+        self._timing, self._run, self._is_drawn = visit.timing, visit.run, asyncio.Event()
         self._sending = asyncio.get_running_loop().create_task(self._send(visit.run))
 
     async def _send(self, run: Any) -> None:
@@ -232,6 +234,7 @@ class Cells(Socket):
         """Hear that all is drawn; ignore anything else."""
         if message == DRAWN and self._timing is not None:
             self._timing.drawn()
+            self._run.drawn()
             self._is_drawn.set()
 
     def on_close(self) -> None:

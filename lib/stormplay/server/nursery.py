@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from importlib.util import find_spec
 from typing import NoReturn
@@ -30,13 +31,20 @@ def main() -> NoReturn:
     """Import, fork until the server is gone, and in each child be a kernel."""
     lazy.leave_out_debugger()
     launcher = find_spec(_LAUNCHER)
-    line = born(int(sys.argv[1]), WARM, nursery="sp-nursery", child="sp-kernel")
+    line = born(int(sys.argv[1]), WARM, nursery="sp-nursery", child="sp-kernel", rehearse=_rehearse)
     become(line, str(launcher.origin if launcher else _LAUNCHER))
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported long ago, and for kernels alone
 
     # 1: no poller, `become` sees to it. ipywidgets, where it is imported in a kernel, makes itself known to it.
     IPKernelApp.launch_instance(parent_handle=1, extensions=["ipywidgets"])
     sys.exit()
+
+
+def _rehearse() -> None:
+    """The hail of public reports is the same for everybody who opens its storm, and so is how a map is made."""
+    importlib.import_module("stormplay.storms.swath").rehearse()
+    maps = importlib.import_module("stormplay.maps")
+    maps.map_document(maps.route_map(None, None))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tornado.web import HTTPError, authenticated
 
 from stormplay import broker
 from stormplay.errors import Busy, NotAllowed, StormplayError
+from stormplay.maps.head import AHEAD, head_address
 from stormplay.server.book import FIRST, WITH_STORM, Book, Shelf, knows
 from stormplay.server.frame import Page
 from stormplay.server.keeping import give_back, kept_for
@@ -41,10 +42,11 @@ def navigation(shelf: Shelf, base_url: str, request: HTTPServerRequest) -> list[
     ]  # fmt: skip
 
 
-def request_environment(request: HTTPServerRequest, base_url: str) -> dict[str, str]:
+def request_environment(request: HTTPServerRequest, base_url: str, book: Book) -> dict[str, str]:
     """What a notebook may know of its page's request, under the names that Voilà uses."""
     host, port = split_host_and_port(request.host.lower())
-    return {
+    own = {AHEAD: "1"} if book.has_map else {}
+    return own | {
         "PATH_INFO": "",
         "QUERY_STRING": request.query,
         "SCRIPT_NAME": request.path,
@@ -96,7 +98,7 @@ class NotebookPage(Page):
             # Before anything is read: a page that was read under other rights must not pass for one of today's.
             standing = await self.kernel_manager.off_loop(broker.standing_of, self.current_user.username)
             kernel_id = await self.kernel_manager.open(
-                self.current_user, book, request_environment(self.request, self.base_url), timing
+                self.current_user, book, request_environment(self.request, self.base_url, book), timing
             )
         except StormplayError as error:
             await self._refuse(error, timing)
@@ -119,6 +121,8 @@ class NotebookPage(Page):
     def _show(self, book: Book, kernel_id: str, standing: str = "") -> None:
         is_at_work = self.kernel_manager.visits[kernel_id].work is not None
         config: dict[str, Any] = {**self.stormplay.page_config, "kernelId": kernel_id, "atWork": is_at_work}
+        if book.has_map:
+            config["mapHead"] = f"{self.base_url}{head_address()}"
         has_last = bool(standing) and self.stormplay.snapshots.find(
             self.current_user.username, book.name, self.request.query, standing
         ) is not None  # fmt: skip

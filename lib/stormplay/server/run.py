@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from stormplay import errors, logs
+from stormplay.maps.head import AHEAD_KIND
 from stormplay.server.book import Book
 from stormplay.server.timing import outcome_of
 
@@ -41,8 +42,8 @@ log = logging.getLogger("stormplay.server")
 class Run:
     """One notebook in one kernel.
 
-    Messages, in order: `{"status": sentence}`, `{"cell": index, "outputs": [...]}`,
-    `{"cell": index, "failed": html}` and at the end `{"done": true}`.
+    Messages, in order: `{"status": sentence}`, `{"map": what goes ahead of its widget}`,
+    `{"cell": index, "outputs": [...]}`, `{"cell": index, "failed": html}` and at the end `{"done": true}`.
 
     Args:
         book: The notebook.
@@ -76,6 +77,11 @@ class Run:
             self._task.cancel()
         self._end()
 
+    def drawn(self) -> None:
+        """The page shows it all. A map may be megabytes: who comes back has it from the kernel."""
+        for message in self._messages:
+            message.pop("map", None)
+
     async def follow(self) -> AsyncIterator[Message]:
         """All messages from the first on, as they come; ends after `done`."""
         at = 0
@@ -106,7 +112,7 @@ class Run:
 
     async def _execute(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         cells = copy.deepcopy(self._book.node)
-        client = NotebookClient(cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
+        client = _Client(self._tell, cells, km=kernel, timeout=CELL_TIMEOUT_S, log=_silent)
         await _listens(kernel)
         client.kc = kernel.client()
         client.kc.start_channels()
@@ -151,6 +157,22 @@ class Run:
     def _end(self) -> None:
         if not self._messages[-1].get("done"):
             self._tell({"done": True})
+
+
+class _Client(NotebookClient):
+    """Hands on what goes ahead of the outputs as it comes."""
+
+    def __init__(self, tell: Callable[[Message], None], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tell = tell
+
+    def output(self, outs: list[Any], msg: Message, display_id: str | None, cell_index: int) -> Any:
+        """An output of a cell."""
+        ahead = msg["content"].get("data", {}).get(AHEAD_KIND)
+        if ahead is None:
+            return super().output(outs, msg, display_id, cell_index)
+        self._tell({"map": ahead})
+        return None
 
 
 def _looking_again(get: Callable[..., Awaitable[Message]]) -> Callable[..., Awaitable[Message]]:

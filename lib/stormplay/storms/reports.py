@@ -34,6 +34,11 @@ def read_reports(day: date | None = None) -> pd.DataFrame:
     return wanted.sort_values(["reported_at", "event_id"], ignore_index=True)
 
 
+def days_reported() -> list[date]:
+    """The local dates of the reports that are shipped, oldest first."""
+    return sorted(set(_all_reports()[1].dt.date))
+
+
 @cache
 def _all_reports() -> tuple[pd.DataFrame, pd.Series[pd.Timestamp]]:
     """All reports, as `read_reports` gives them but in no order, and when each was in local standard time."""

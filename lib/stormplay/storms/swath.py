@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from stormplay.errors import BadInput
 from stormplay.storms.contours import polygons
 from stormplay.storms.motion import Motion, estimate_motion
+from stormplay.storms.reports import days_reported, read_reports
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +111,8 @@ class Swath:
 
         Returns:
             A GeoJSON FeatureCollection (longitude, latitude), one MultiPolygon a level that is reached, smallest
-            first, with properties hail_in (the level) and modelled (true). Larger levels lie inside smaller ones.
+            first, with properties hail_in (the level) and modelled (true). Larger levels lie inside smaller ones. It
+            is kept and given to the next who asks: do not change it.
 
         Raises:
             BadInput: No level, or one below 0.5 in.
@@ -121,20 +123,8 @@ class Swath:
                 f"The contour levels {list(levels)} cannot be drawn.",
                 f"Levels are sizes of at least {FLOOR_IN} in, the smallest that is modelled.",
             )
-        grid = self._grid
-        shapes = [(level, polygons(*grid, level)) for level in wanted] if grid else []
-        return {
-            "type": "FeatureCollection",
-            "features": [
-                {
-                    "type": "Feature",
-                    "properties": {"hail_in": level, "modelled": True},
-                    "geometry": {"type": "MultiPolygon", "coordinates": shape},
-                }
-                for level, shape in shapes
-                if shape
-            ],
-        }
+        places = (np.asarray(each, np.float64).tobytes() for each in (self.latitude, self.longitude, self.report_in))
+        return _outlined(*places, self.motion, tuple(wanted))
 
     @property
     def max_in(self) -> float:
@@ -185,6 +175,33 @@ class Swath:
             q2 = (along[:, None] - report_along) ** 2 + (across[:, None] - report_across) ** 2
             field[part] += _blend(q2, self.report_in)
         return field
+
+
+@lru_cache(maxsize=32)
+def _outlined(
+    latitude: bytes, longitude: bytes, report_in: bytes, motion: Motion | None, levels: tuple[float, ...]
+) -> dict[str, Any]:
+    """The contours of a swath that is told by its values: who asks for those of a day again, has them."""
+    grid = Swath(np.frombuffer(latitude), np.frombuffer(longitude), np.frombuffer(report_in), motion)._grid
+    shapes = [(level, polygons(*grid, level)) for level in levels] if grid else []
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"hail_in": level, "modelled": True},
+                "geometry": {"type": "MultiPolygon", "coordinates": shape},
+            }
+            for level, shape in shapes
+            if shape
+        ],
+    }
+
+
+def rehearse() -> None:
+    """Read the reports that are shipped and outline each of their days, once for all processes forked from this one."""
+    for day in days_reported():
+        Swath.from_reports(read_reports(day)).contours()
 
 
 def _blend(q2: Floats, sizes: Floats) -> Floats:

@@ -58,44 +58,16 @@ function stormplayDraw(map, data) {
 
   /* ---- routes: columns in, canvas shapes out */
   const R = data.routes, S = data.stops, streets = S.head.length ? S.head.split("\n") : [];
-  const radiusAt = (stop) => {
-    const zoom = map.getZoom();
-    if (zoom >= NUMBERS_FROM_ZOOM || stop.numbered) return 9;
-    return Math.max(2.2, zoom - 10.5) + (stop.route.index === chosen ? 1 : 0);
-  };
-  const Stop = L.CircleMarker.extend({
-    _project() {
-      this._radius = radiusAt(this);
-      this.options.weight = this.done ? 1.5 : this._radius < 3 ? 0.5 : 1;
-      L.CircleMarker.prototype._project.call(this);
-    },
-    _updatePath() {
-      L.CircleMarker.prototype._updatePath.call(this);
-      const drawing = this._renderer._drawing && !this._empty();
-      if (!drawing || this._radius < 8 || this.options.opacity < 0.5) return;
-      const ctx = this._renderer._ctx;
-      ctx.globalAlpha = 1;
-      ctx.fillStyle = this.done ? this.route.colour : "#ffffff";
-      ctx.font = "600 " + (this.number > 99 ? 8 : 9.5) + "px system-ui, sans-serif";
-      ctx.textAlign = "center";
-      ctx.textBaseline = "middle";
-      ctx.fillText(this.number, this._point.x, this._point.y + 0.5);
-    },
-  });
-  const ring = (route, done) => ({ color: done ? route.colour : "#ffffff", fillColor: done ? "#ffffff" : route.colour });
   let chosen = -1, cursor = 0, lat = 0, lon = 0;
-  const legs = L.featureGroup(), paths = L.featureGroup(), stops = L.featureGroup();
+  const legs = L.featureGroup(), paths = L.featureGroup();
   const routes = R.id.map((id, index) => {
     const route = { id, index, name: R.name[index], colour: R.colour[index], note: R.note[index], stops: [] };
     const points = [];
     for (let i = 0; i < R.count[index]; i++, cursor++) {
       lat += S.lat[cursor]; lon += S.lon[cursor];
       points.push([lat / 1e5, lon / 1e5]);
-      const done = S.statuses[S.status[cursor]].done;
-      const stop = new Stop(points[i], { renderer: canvas, radius: 3, bubblingMouseEvents: false,
-        ...ring(route, done), fillOpacity: 1, opacity: 1 });
-      Object.assign(stop, { route, done, cursor, number: S.seq ? S.seq[cursor] : i + 1 });
-      route.stops.push(stop);
+      const [north, east] = points[i], { done } = S.statuses[S.status[cursor]];
+      route.stops.push({ route, done, cursor, lat: north, lon: east, number: S.seq ? S.seq[cursor] : i + 1, x: 0, y: 0, numbered: false });
     }
     route.path = L.polyline(points, { renderer: canvas, color: route.colour, weight: 2.5, opacity: 0.9, smoothFactor: 0,
       bubblingMouseEvents: false });
@@ -108,7 +80,13 @@ function stormplayDraw(map, data) {
     }
     return route;
   });
-  routes.forEach((route) => route.stops.forEach((stop) => stops.addLayer(stop)));
+  const every = routes.flatMap((route) => route.stops), look = {
+    radius: (stop) => (map.getZoom() >= NUMBERS_FROM_ZOOM || stop.numbered ? 9
+      : Math.max(2.2, map.getZoom() - 10.5) + (stop.route.index === chosen ? 1 : 0)),
+    opacity: (stop) => (chosen >= 0 && stop.route.index !== chosen ? DIM : 1),
+  };
+  const stops = new stormplayStops(every, look, { renderer: canvas }); /* of all routes; of the others where one is chosen */
+  const own = new stormplayStops([], look, { renderer: canvas }); /* of the chosen route, above its line */
 
   const jobs = data.jobs ? stormplayJobs(map, data, { coarse, lines, post }) : null;
 
@@ -134,7 +112,7 @@ function stormplayDraw(map, data) {
     fitted = String(map.getSize());
   }
   fit(); /* before thousands of shapes are there: each would be placed twice */
-  legs.addTo(map); paths.addTo(map); stops.addTo(map);
+  legs.addTo(map); paths.addTo(map); stops.addTo(map); own.addTo(map);
 
   /* ---- territories: the hull of each route's stops; where two lie in each other, crews would cross */
   const turn = (o, a, b) => (a.lng - o.lng) * (b.lat - o.lat) - (a.lat - o.lat) * (b.lng - o.lng);
@@ -151,7 +129,7 @@ function stormplayDraw(map, data) {
   function showTerritories(on) {
     if (!on) { territories.remove(); return; }
     if (!territories.getLayers().length) routes.filter((route) => route.stops.length > 2).forEach((route) => {
-      territories.addLayer(L.polygon(hull(route.stops.map((stop) => stop.getLatLng())), { renderer: canvas, color: route.colour,
+      territories.addLayer(L.polygon(hull(route.path.getLatLngs()), { renderer: canvas, color: route.colour,
         weight: 1.5, opacity: 0.8, fillColor: route.colour, fillOpacity: 0.16, interactive: false }));
     });
     territories.addTo(map);
@@ -166,15 +144,25 @@ function stormplayDraw(map, data) {
     "Modelled hail: " + inches(S.hail[stop.cursor] === null ? null : S.hail[stop.cursor] / 100),
     "Status: " + S.statuses[S.status[stop.cursor]].text, S.no.includes(stop.cursor) && "Said no since: do not knock");
   const describeRoute = (route) => lines(route.name, route.note);
-  const hovering = (content) => (e) => { hover.setContent(content(e.layer)).setLatLng(e.latlng); map.openTooltip(hover); };
-  stops.on("mouseover", hovering(describe)).on("mouseout", () => map.closeTooltip(hover));
-  paths.on("mouseover mousemove", hovering((path) => describeRoute(path.route))).on("mouseout", () => map.closeTooltip(hover));
+  const tell = (content, e) => { hover.setContent(content).setLatLng(e.latlng); map.openTooltip(hover); };
+  paths.on("mouseover mousemove", (e) => tell(describeRoute(e.layer.route), e)).on("mouseout", () => map.closeTooltip(hover));
   paths.on("click", (e) => choose(e.layer.route.index, true));
-  stops.on("click", (e) => {
-    map.closeTooltip(hover);
-    choose(e.layer.route.index, true);
-    L.popup({ maxWidth: 240, autoPanPadding: [12, 12] }).setLatLng(e.layer.getLatLng()).setContent(describe(e.layer)).openOn(map);
-  });
+  for (const layer of [stops, own]) {
+    let told;
+    layer.on("mouseover mousemove", (e) => {
+      const stop = layer.at(e.layerPoint);
+      if (stop && stop !== told) tell(describe(stop), e);
+      told = stop;
+    });
+    layer.on("mouseout", () => { told = undefined; map.closeTooltip(hover); });
+    layer.on("click", (e) => {
+      const stop = layer.at(e.layerPoint);
+      if (!stop) return;
+      map.closeTooltip(hover);
+      choose(stop.route.index, true);
+      L.popup({ maxWidth: 240, autoPanPadding: [12, 12] }).setLatLng([stop.lat, stop.lon]).setContent(describe(stop)).openOn(map);
+    });
+  }
 
   /* ---- the depot and the real reports */
   const pin = (className, size, child) => L.divIcon({ className, iconSize: [size, size], html: child });
@@ -235,13 +223,11 @@ function stormplayDraw(map, data) {
     const rank = (i) => (i === 0 || i === last ? 0 : all[i].number % 10 === 0 ? 1 : all[i].number % 5 === 0 ? 2 : 3);
     const order = all.map((_, i) => i).sort((a, b) => rank(a) - rank(b) || a - b);
     for (const i of order) {
-      const point = map.latLngToLayerPoint(all[i].getLatLng());
+      const point = map.latLngToLayerPoint([all[i].lat, all[i].lon]);
       all[i].numbered = placed.every((other) => other.distanceTo(point) > 18);
       if (all[i].numbered) placed.push(point);
     }
-    all.forEach((stop) => { stop._project(); if (!stop.numbered) stop.bringToFront(); });
-    all.forEach((stop) => { if (stop.numbered) stop.bringToFront(); });
-    all.forEach((stop) => stop.redraw());
+    own.show([...all.filter((stop) => !stop.numbered), ...all.filter((stop) => stop.numbered)]);
   }
   map.on("zoomend", numberStops);
   const legOpacity = () => (map.getZoom() >= 13 ? 0.07 : 0.2); /* close up, other routes' long legs are noise */
@@ -251,15 +237,14 @@ function stormplayDraw(map, data) {
       const on = route.index === chosen, dim = chosen >= 0 && !on;
       route.path.setStyle({ opacity: dim ? DIM : 0.9, weight: on ? 4 : 2.5 });
       if (route.leg) route.leg.setStyle({ opacity: dim ? 0.05 : on ? 0.9 : legOpacity(), weight: on ? 2 : 1 });
-      route.stops.forEach((stop) => {
-        stop.numbered = false;
-        stop._project();
-        stop.setStyle({ opacity: dim ? DIM : 1, fillOpacity: dim ? DIM : 1 });
-      });
+      route.stops.forEach((stop) => { stop.numbered = false; });
     });
-    if (chosen >= 0) {
+    stops.show(chosen < 0 ? every : every.filter((stop) => stop.route.index !== chosen));
+    if (chosen < 0) own.show([]);
+    else {
       if (routes[chosen].leg) routes[chosen].leg.bringToFront();
       routes[chosen].path.bringToFront();
+      own.bringToFront();
       numberStops();
     }
     chip.replaceChildren();
@@ -383,7 +368,6 @@ function stormplayDraw(map, data) {
         if (!now) return;
         S.status[stop.cursor] = S.statuses.push({ text: String(now[0]), done: !!now[1] }) - 1;
         stop.done = !!now[1];
-        stop.setStyle(ring(route, stop.done));
       }));
       paint();
     }
@@ -410,8 +394,26 @@ function stormplayDraw(map, data) {
   drawGrid();
   label();
   window.stormplayMap = { map, select, routes: routes.length, polylines: paths.getLayers().length,
-    stops: stops.getLayers().length, get jobs() { return jobs ? jobs.count : 0; }, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
+    stops: every.length, every, look, get jobs() { return jobs ? jobs.count : 0; }, jobCounts: jobs ? jobs.counts : null, reports: reports.getLayers().length, bands: levels.length,
     get territories() { return map.hasLayer(territories) ? territories.getLayers().length : 0; },
     get selected() { return chosen < 0 ? null : R.id[chosen]; } };
   post({ stormplay: "ready" });
+}
+/* A frame that is there before its map: draws the first document that comes. Its scripts run as they would have. */
+function stormplayAwait() {
+  "use strict";
+  const hear = (event) => {
+    if (event.source !== window.parent || event.data?.stormplay !== "document") return;
+    window.removeEventListener("message", hear);
+    const page = new DOMParser().parseFromString(event.data.text, "text/html");
+    document.title = page.title;
+    for (const part of ["head", "body"]) {
+      for (const node of [...page[part].childNodes]) {
+        const isScript = node.localName === "script";
+        document[part].append(isScript ? Object.assign(document.createElement("script"), { textContent: node.textContent }) : node);
+      }
+    }
+  };
+  window.addEventListener("message", hear);
+  window.parent.postMessage({ stormplay: "waiting" }, "*");
 }

@@ -10,21 +10,32 @@ function headFrom(address) {
   heads.get(address).catch(() => heads.delete(address)); /* the next map asks again */
   return heads.get(address);
 }
-/* From the kernel, behind a server that does not send it. */
-const headOf = (model) => new Promise((resolve) => {
+/* From the kernel: a head that the server does not send, a document that went ahead and is not here any more. */
+const asked = (model, need) => new Promise((resolve) => {
   const hear = (content) => {
-    if (typeof content?.head !== "string") return;
+    if (typeof content?.[need] !== "string") return;
     model.off("msg:custom", hear);
-    resolve(content.head);
+    resolve(content[need]);
   };
   model.on("msg:custom", hear);
-  model.send({ need: "head" });
+  model.send({ need });
 });
+const attached = async (node, isOver) => {
+  while (!node.isConnected && !isOver()) await new Promise((resolve) => setTimeout(resolve, 10));
+};
 function render({ model, el }) {
-  let frame, drawn, isReady, loads = 0;
+  let frame, drawn, page, isReady, loads = 0;
   const load = async () => {
-    const turn = ++loads, address = model.get("source"), head = address ? await headFrom(address).catch(() => headOf(model)) : "";
-    if (turn !== loads) return; /* another document has come meanwhile */
+    const turn = ++loads, address = model.get("source"), key = model.get("ahead"), isOver = () => turn !== loads;
+    const before = key ? window.stormplayAhead?.take(key) : undefined;
+    page = before?.document ?? (key ? await asked(model, "document") : model.get("document"));
+    if (before?.frame) {
+      await attached(el, isOver);
+      if (!isOver() && takeOver(before.frame, address)) return;
+      before.frame.remove();
+    }
+    const head = address ? await headFrom(address).catch(() => asked(model, "head")) : "";
+    if (isOver()) return; /* another document has come meanwhile */
     isReady = false;
     drawn = model.get("payload");
     /* A frame for each document: a browser that is still busy with one may lose the next. */
@@ -34,14 +45,28 @@ function render({ model, el }) {
     next.style.cssText = "display:block;width:100%;border:0;border-radius:8px;max-height:85vh;height:clamp(380px,60vw," + model.get("height") + "px)";
     next.title = model.get("label");
     next.srcdoc = whole(head);
-    next.dataset.head = address;
-    next.stormplayDocument = () => whole(HEAD); /* what it shows, for `snapshot.js`, without what the server has */
     if (frame) frame.replaceWith(next);
     else el.append(next);
+    own(next, address);
+  };
+  const own = (next, address) => {
     frame = next;
+    frame.dataset.head = address;
+    frame.stormplayDocument = () => whole(HEAD); /* what it shows, for `snapshot.js`, without what the server has */
+  };
+  /* The map that was drawn before the widget was there, as the reader has it. */
+  const takeOver = (next, address) => {
+    try { el.moveBefore(next, null); } catch { return false; }
+    frame?.remove();
+    own(next, address);
+    frame.inert = false;
+    drawn = "";
+    isReady = frame.dataset.ready === "true";
+    if (isReady) begin();
+    return true;
   };
   const whole = (head) => {
-    const payload = model.get("payload"), document = model.get("document").replace(HEAD, () => head);
+    const payload = model.get("payload"), document = page.replace(HEAD, () => head);
     return payload ? document.replace(DRAWN, (_, map) => `stormplayDraw(${map}, ${payload});`) : document;
   };
   const draw = () => {
@@ -56,15 +81,19 @@ function render({ model, el }) {
     frame.dataset.moved = "true";
     post({ stormplay: "notes", notes: model.get("notes"), stops: model.get("stops") });
   };
+  /* What came while it was not listening yet. */
+  const begin = () => {
+    draw();
+    if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note();
+    tell();
+    if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
+  };
   const hear = (event) => {
     if (!frame || event.source !== frame.contentWindow || !event.data) return;
     if (event.data.stormplay === "ready") {
       frame.dataset.ready = "true";
       isReady = true;
-      draw(); /* what came while it was not listening yet */
-      if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note(); /* what was said while it was not listening yet */
-      tell();
-      if (model.get("moves")) model.send({ need: "dots" }); /* what has changed since the document was made */
+      begin();
     }
     if (event.data.stormplay === "selected") {
       model.set("selected", typeof event.data.route === "string" ? event.data.route : "");
@@ -87,6 +116,7 @@ function render({ model, el }) {
   reload();
   window.addEventListener("message", hear);
   model.on("change:document", reload);
+  model.on("change:ahead", reload);
   model.on("change:payload", draw);
   model.on("change:label", name);
   model.on("change:selected", tell);
@@ -97,6 +127,7 @@ function render({ model, el }) {
     window.removeEventListener("message", hear);
     loads += 1;
     model.off("change:document", reload);
+    model.off("change:ahead", reload);
     model.off("change:payload", draw);
     model.off("change:label", name);
     model.off("change:selected", tell);

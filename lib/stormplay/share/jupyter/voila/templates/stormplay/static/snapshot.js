@@ -9,7 +9,7 @@
   const HEAD = "<!-- stormplay: head -->"; /* as in map_frame.js */
   const AGO = / \((just now|[\d.,]+ [a-z]+ ago)\)/g; /* was true when it was said */
   const places = () => document.querySelectorAll("[data-cell]");
-  const make = (tag, className) => Object.assign(document.createElement(tag), { className });
+  const make = (tag, className = "") => Object.assign(document.createElement(tag), { className });
 
   /* ---- what can do nothing */
   const isHarmless = (value, isPicture) => {
@@ -146,7 +146,8 @@
         picture.style.cssText = node.style.cssText;
         picture.src = node.toDataURL();
         twin.replaceWith(picture);
-      } else if (node.dataset.moved) twin.replaceWith(waiting()); /* it has changed since its document was made */
+      } else if (node.stormplayDocument && !node.dataset.moved) twin.setAttribute("srcdoc", node.stormplayDocument());
+      else if (node.dataset.moved) twin.replaceWith(waiting()); /* it has changed since its document was made */
     });
     const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replace(AGO, "");

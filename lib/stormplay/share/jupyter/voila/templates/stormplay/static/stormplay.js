@@ -4,7 +4,7 @@
   "use strict";
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const WIDGET = "application/vnd.jupyter.widget-view+json";
-  const MODEL_WAIT_MS = 30000;
+  const MODEL_WAIT_MS = 30000, MAP_WAIT_MS = 500;
   const socketUrl = (path) => location.origin.replace(/^http/, "ws") + config.baseUrl + path;
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -23,9 +23,13 @@
       set: (value) => { app = value; value.widgetManagerPromise.promise.then(resolve); },
     });
   });
-  /* It takes all of the browser for a while, so what was is shown before it starts. It waits for the window's load,
-   * which may be over by then. */
-  loaded.then(() => window.stormplaySnapshot.shown).then(() => {
+  /* It takes all of the browser for a while, so what was is shown before it starts, or else the map is handed over if
+   * that comes soon. It waits for the window's load, which may be over by then. */
+  const mapUnderWay = () => {
+    if (document.documentElement.dataset.last === "shown") return undefined;
+    return Promise.race([window.stormplayAhead?.underWay, new Promise((resolve) => setTimeout(resolve, MAP_WAIT_MS))]);
+  };
+  loaded.then(() => window.stormplaySnapshot.shown).then(mapUnderWay).then(() => {
     const listen = window.addEventListener, script = make("script");
     window.addEventListener = function (kind, act, ...more) {
       if (kind === "load") setTimeout(act);
@@ -102,6 +106,7 @@
   }
   function fail(cell, markup) {
     window.stormplaySnapshot?.leave();
+    window.stormplayAhead?.leave();
     const place = document.querySelector(`[data-cell="${cell}"]`) ?? places()[0];
     places().forEach(settle);
     place?.insertAdjacentHTML("beforeend", markup);
@@ -117,12 +122,14 @@
     socket.onmessage = async (event) => {
       const message = JSON.parse(event.data);
       if (message.status) words.textContent = message.status;
+      if (message.map) window.stormplayAhead?.came(message.map);
       if (message.outputs) drawing.push(show(message.cell, message.outputs));
       if (message.failed) fail(message.cell, message.failed);
       if (!message.done) return;
       words.textContent = "Drawing the page";
       await Promise.all(drawing);
       await window.stormplaySnapshot?.ready();
+      window.stormplayAhead?.leave();
       places().forEach(settle);
       bar.remove();
       document.documentElement.dataset.state = "ready";
