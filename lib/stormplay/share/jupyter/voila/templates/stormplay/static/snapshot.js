@@ -34,21 +34,23 @@
     return root;
   }
   function harmlessFrame(node) {
-    const page = node.getAttribute("srcdoc"), head = node.dataset.head ?? "";
-    if (!page || !node.classList.contains("sp-map") || (head && !isHarmless(head))) { node.replaceWith(waiting()); return; }
+    const { head = "", was } = node.dataset, page = node.getAttribute("srcdoc");
+    if (!(page || was) || !node.classList.contains("sp-map") || (head && !isHarmless(head))) { node.replaceWith(waiting()); return; }
     const frame = make("iframe", "sp-map");
     frame.setAttribute("sandbox", "allow-scripts"); /* as on the live page: it cannot reach this one */
     frame.style.cssText = node.style.cssText;
     frame.title = node.title;
     if (head) frame.dataset.head = head;
-    frame.setAttribute("srcdoc", page);
+    if (was) frame.dataset.was = was;
+    else frame.setAttribute("srcdoc", page);
     node.replaceWith(frame);
   }
   /* What stands at the beginning of each map is with the browser already; figures are there before it. */
   async function drawMaps(frames) {
-    for (const [frame, page] of frames) {
+    for (const [place, frame, page] of frames) {
       const answer = await fetch(frame.dataset.head), head = answer.ok ? await answer.text() : "";
       frame.setAttribute("srcdoc", page.replace(HEAD, () => head));
+      place.replaceWith(frame);
     }
   }
   const painted = () => new Promise((resolve) => {
@@ -83,10 +85,11 @@
       host.append(...harmless(new DOMParser().parseFromString(was.cells[place.dataset.cell], "text/html").body).childNodes);
       return [place, host];
     });
-    const maps = hosts.flatMap(([, host]) => [...host.querySelectorAll("iframe[data-head]")].map((frame) => {
-      const page = frame.getAttribute("srcdoc");
-      frame.removeAttribute("srcdoc");
-      return [frame, page];
+    const maps = hosts.flatMap(([, host]) => [...host.querySelectorAll("iframe[data-was]")].map((frame) => {
+      const place = make("div", "sp-map");
+      place.style.cssText = frame.style.cssText;
+      frame.replaceWith(place);
+      return [place, frame, String(was.maps?.[frame.dataset.was] ?? "")];
     }));
     if (isOver) return;
     const look = make("style");
@@ -128,7 +131,7 @@
   }
 
   /* ---- handing in what is */
-  function taken(place) {
+  function taken(place, maps) {
     const copy = place.cloneNode(true), controls = "select,input,textarea,canvas,iframe";
     const twins = copy.querySelectorAll(controls);
     place.querySelectorAll(controls).forEach((node, number) => {
@@ -146,8 +149,10 @@
         picture.style.cssText = node.style.cssText;
         picture.src = node.toDataURL();
         twin.replaceWith(picture);
-      } else if (node.stormplayDocument && !node.dataset.moved) twin.setAttribute("srcdoc", node.stormplayDocument());
-      else if (node.dataset.moved) twin.replaceWith(waiting()); /* it has changed since its document was made */
+      } else if (node.stormplayDocument && node.dataset.head && !node.dataset.moved) {
+        twin.removeAttribute("srcdoc");
+        twin.dataset.was = String(maps.push(node.stormplayDocument()) - 1);
+      } else if (node.dataset.moved) twin.replaceWith(waiting()); /* it has changed since its document was made */
     });
     const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replace(AGO, "");
@@ -176,9 +181,9 @@
   async function handIn() {
     if (!isFitToKeep() || typeof CompressionStream === "undefined") return;
     sentAt = performance.now();
-    const began = performance.now(), now = location.search.slice(1);
-    const cells = Object.fromEntries([...places()].map((place) => [place.dataset.cell, taken(place)]));
-    const text = JSON.stringify({ look: look(), cells });
+    const began = performance.now(), now = location.search.slice(1), maps = [];
+    const cells = Object.fromEntries([...places()].map((place) => [place.dataset.cell, taken(place, maps)]));
+    const text = JSON.stringify({ look: look(), cells, maps });
     performance.measure("stormplay-taking", { start: began });
     const body = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
     if (body.size > LARGEST_BYTES) return;
