@@ -210,13 +210,15 @@ print(os.environ["STORMPLAY_MAP_AHEAD"])
     "shown",
 ]
 
+CLOCK = ["import time\nprint(time.time())"]
+
 # Busy where Python cannot be interrupted: no thread of this process gets a turn.
 HOLDS = ["import os\nprint(os.getpid())", "sum(range(10**15))"]
 
 BOOKS = {"plain": PLAIN, "who": WHO, "raises": RAISES, "quotes": QUOTES, "speaks": SPEAKS, "widgets": WIDGETS,
          "outputs": OUTPUTS,
          "state": STATE, "marks": MARKS, "seeks": SEEKS, "draws": DRAWS, "greedy": GREEDY, "collects": COLLECTS,
-         "spends": SPENDS, "holds": HOLDS, "halves": HALVES, "maps": MAPS}  # fmt: skip
+         "spends": SPENDS, "holds": HOLDS, "halves": HALVES, "maps": MAPS, "clock": CLOCK}  # fmt: skip
 
 
 def write(folder: Path) -> Path:

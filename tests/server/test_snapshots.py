@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from stormplay import accounts, broker
 from stormplay import database as database_of
+from stormplay.server.run import HOLD_S
 from stormplay.server.snapshots import LARGEST_BYTES, MOST_OF_PERSON, WEEK_S, Snapshots, canonical
 
 BODY = gzip.compress(json.dumps({"look": "", "cells": {"1": "<p>74 of 100</p>"}}).encode())
@@ -133,6 +135,20 @@ def test_what_is_handed_in_comes_back_to_the_same_person_alone(seen, visitor):
     for stranger, status in ((visitor("ben"), 204), (visitor("vic"), 204), (visitor(), 403)):
         assert stranger.get(LAST).status == status
     assert ana.get("/snapshots/plain?tenant=trinity").status == 204
+
+
+def test_cells_wait_for_a_page_that_shows_what_was_but_not_for_ever(visitor):
+    """They would take what its browser needs to show it."""
+    ana, asked = visitor("ana"), "?storm=seen-before"
+    assert put(ana, ana.open("clock", asked).kernel_id, query="query=storm%3Dseen-before").status == 204
+    page, opened_s = ana.open("clock", asked), time.time()
+    time.sleep(0.3)
+    listened_s = time.time()
+    assert page.printed() >= min(listened_s, opened_s + HOLD_S - 0.1)
+    page = ana.open("clock", asked)
+    time.sleep(2.0)
+    listened_s = time.time()
+    assert page.printed() < listened_s, "a browser that is hung up keeps nobody else waiting"
 
 
 def test_nobody_hands_one_in_for_a_page_that_is_not_theirs(seen, visitor):

@@ -216,6 +216,7 @@ class Cells(Socket):
             self.close(4000, "closed")
             return
         self._timing, self._run, self._is_drawn = visit.timing, visit.run, asyncio.Event()
+        visit.run.release()
         self._sending = asyncio.get_running_loop().create_task(self._send(visit.run))
 
     async def _send(self, run: Any) -> None:

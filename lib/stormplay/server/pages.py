@@ -126,6 +126,8 @@ class NotebookPage(Page):
         has_last = bool(standing) and self.stormplay.snapshots.find(
             self.current_user.username, book.name, self.request.query, standing
         ) is not None  # fmt: skip
+        if has_last:
+            self.kernel_manager.visits[kernel_id].run.hold()
         self.show("index.html.j2", book=book, config=config, has_last=has_last)
 
     async def _refuse(self, error: StormplayError, timing: Timing) -> None:

@@ -14,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -29,6 +30,7 @@ from stormplay.server.timing import outcome_of
 CELL_TIMEOUT_S = 600
 START_TIMEOUT_S = 60.0
 START_POLL_S = 0.05
+HOLD_S = 0.5
 _LOOK_S = 0.01
 _TURN_S = 0.25
 Message = dict[str, Any]
@@ -59,6 +61,8 @@ class Run:
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
+        self._may_begin = asyncio.Event()
+        self._may_begin.set()
         self.outcome = ""
 
     @property
@@ -69,6 +73,14 @@ class Run:
     def start(self, kernel: Any, is_heard: Callable[[], bool]) -> None:
         """Begin, as soon as the kernel answers and is heard by whoever else must not miss a word."""
         self._task = asyncio.get_running_loop().create_task(self._guarded(kernel, is_heard))
+
+    def hold(self) -> None:
+        """Let the cells wait until the page shows what it showed last, which they would slow down; not for long."""
+        self._may_begin.clear()
+
+    def release(self) -> None:
+        """The page listens."""
+        self._may_begin.set()
 
     def cancel(self) -> None:
         """Stop; the kernel is gone or about to go."""
@@ -121,6 +133,8 @@ class Run:
             channel.get_msg = _looking_again(channel.get_msg)
         try:
             await _answers(kernel, client.kc, is_heard)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._may_begin.wait(), HOLD_S)
             for index, cell in enumerate(cells.cells):
                 if cell.cell_type == "code" and not await self._cell(client, index, cell):
                     return

@@ -4,7 +4,7 @@
   "use strict";
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const WIDGET = "application/vnd.jupyter.widget-view+json";
-  const MODEL_WAIT_MS = 30000, MAP_WAIT_MS = 500;
+  const MODEL_WAIT_MS = 30000, MAP_WAIT_MS = 500, LAST_WAIT_MS = 1500;
   const socketUrl = (path) => location.origin.replace(/^http/, "ws") + config.baseUrl + path;
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -12,6 +12,8 @@
     if (text !== undefined) node.textContent = text;
     return node;
   };
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const wasShown = () => Promise.race([window.stormplaySnapshot.shown, pause(LAST_WAIT_MS)]);
   const loaded = new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
 
   /* ---- the front end: it says so itself when it is there */
@@ -27,9 +29,9 @@
    * that comes soon. It waits for the window's load, which may be over by then. */
   const mapUnderWay = () => {
     if (document.documentElement.dataset.last === "shown") return undefined;
-    return Promise.race([window.stormplayAhead?.underWay, new Promise((resolve) => setTimeout(resolve, MAP_WAIT_MS))]);
+    return Promise.race([window.stormplayAhead?.underWay, pause(MAP_WAIT_MS)]);
   };
-  loaded.then(() => window.stormplaySnapshot.shown).then(mapUnderWay).then(() => {
+  loaded.then(wasShown).then(mapUnderWay).then(() => {
     const listen = window.addEventListener, script = make("script");
     window.addEventListener = function (kind, act, ...more) {
       if (kind === "load") setTimeout(act);
@@ -116,6 +118,7 @@
   }
   async function follow() {
     await loaded;
+    await wasShown(); /* the server lets the kernel wait for this socket where there is something to show */
     const bar = document.getElementById("sp-doing"), words = document.getElementById("sp-doing-text");
     const drawing = [];
     const socket = new WebSocket(socketUrl("voila/execution/" + config.kernelId));
