@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stormplay import controls
+from stormplay.controls import score_sections
 from stormplay.errors import BadInput, UnknownStorm, UnknownTenant
 from stormplay.score import Counts
 
@@ -254,3 +255,12 @@ def test_a_report_draws_each_section_once_and_has_no_control(score):
     assert "href" not in html and "<button" not in html
     assert page.recorded() == opened(score).recorded()
     assert page.recorded()["score"] == pytest.approx(74.95)
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [(0.0, "0.0"), (0.031, "0.031"), (0.0996, "0.1"), (0.7, "0.7"), (9.96, "10.0"), (19.27, "19"), (25.0, "25")],
+)
+def test_what_a_step_may_bring_is_never_rounded_to_nothing(points, said):
+    assert score_sections._most(points) == said
+    assert points == 0 or float(said) > 0
