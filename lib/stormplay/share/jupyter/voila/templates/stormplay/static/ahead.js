@@ -5,6 +5,7 @@
 (() => {
   "use strict";
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+  const HEIGHT = 560; /* as in map_frame.py */
   const isNew = !window.stormplayLast && !!Element.prototype.moveBefore;
   const head = isNew && fetch(config.mapHead).then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(answer.status))));
   let frame, came, handedOver, isWaiting = false, isTaken = false, isLeft = false;
@@ -16,13 +17,13 @@
   };
   function begin(text) {
     const place = document.querySelector("[data-map]");
-    if (!isNew || !place || isLeft) { handedOver(); return; }
+    if (!isNew || !place || isTaken || isLeft) { handedOver(); return; }
     frame = document.createElement("iframe");
     frame.className = "sp-map sp-ahead";
     frame.setAttribute("sandbox", "allow-scripts");
     frame.inert = true; /* what is chosen on it is heard by its widget */
     frame.title = "Map";
-    frame.style.cssText = styleOf(560);
+    frame.style.cssText = styleOf(HEIGHT);
     frame.srcdoc = `<!doctype html><html lang="en"><head>${text}<script>stormplayAwait();</` + `script></head><body></body></html>`;
     const host = Object.assign(document.createElement("div"), { className: "sp-output" });
     host.append(frame);
@@ -46,13 +47,13 @@
       came = map;
       if (frame) {
         frame.title = map.label;
-        frame.style.cssText = styleOf(map.height);
+        frame.style.cssText = styleOf(Number(map.height) || HEIGHT);
       }
       post();
     },
     /** The document of that name and, once, its frame; undefined where it did not come. */
     take(key) {
-      if (came?.key !== key) return undefined;
+      if (came?.key !== key) { this.leave(); return undefined; }
       const found = isTaken ? undefined : frame;
       isTaken = true;
       return { document: came.document, frame: found };
