@@ -120,7 +120,7 @@ def visiting(browser, site, refusals=("401 (Unauthorized)",)):
         page.on("request", lambda request: asked.append(request.url))
         page.on("websocket", lambda socket: asked.append(socket.url))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(f"{error}: {error.stack}"))
 
     open_page.refusals = expected
     yield open_page

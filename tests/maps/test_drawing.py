@@ -235,6 +235,22 @@ def test_who_points_at_a_stop_is_told_of_it_and_who_presses_beside_all_of_none(o
     expect(frame.locator(".leaflet-popup-content")).to_contain_text("2 · ")
 
 
+def test_another_map_may_take_the_place_of_one_that_is_just_being_painted(opened):
+    """Leaflet forgets the frame that it has asked for, and paints on a canvas that is gone."""
+    _, frame = opened(maps.route_map(*frames()))
+    payload = maps.map_payload(maps.route_map(*frames(routes=2, stops=3)))
+    drawn = frame.evaluate(
+        """(data) => {
+            stormplayMap.map.eachLayer((layer) => { if (layer instanceof L.Path) layer.redraw(); });
+            stormplayMap.map.fire("moveend");
+            dispatchEvent(new MessageEvent("message", { source: parent, data: { stormplay: "draw", data } }));
+            return new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(stormplayMap.polylines))));
+        }""",
+        payload,
+    )
+    assert drawn == 2
+
+
 def test_the_page_around_selects_a_route_and_hears_of_a_click(opened):
     routes, stops = frames()
     page, frame = opened(maps.route_map(routes, stops))

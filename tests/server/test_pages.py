@@ -215,14 +215,14 @@ def test_a_form_is_ready_to_be_typed_into_and_says_what_was_wrong(form, width, p
         page.goto(page.base + path)
     else:
         page.goto(page.base + path)
-    focused = "document.activeElement.id"
-    assert page.evaluate(focused) == first
+    expect(page.locator(f"#{first}")).to_be_focused()
     for field in page.locator("input:visible").all():
         field.fill("not-it-at-all")
     page.keyboard.press("Enter")
     page.get_by_role("alert").get_by_text(wrong).wait_for()
-    assert page.evaluate(focused) == ("password" if form == "login" else "old"), "where to type on"
-    assert page.locator(":focus").get_attribute("aria-describedby") == "error", "and it is read aloud there"
+    again = page.locator("#password" if form == "login" else "#old")  # where to type on
+    expect(again).to_be_focused()
+    expect(again).to_have_attribute("aria-describedby", "error")  # and it is read aloud there
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for field in page.locator("main input:visible, main button").all():
         box = field.bounding_box()

@@ -17,7 +17,9 @@ _ALLOWED = re.compile(
 # Libraries that start their threads when they are imported. A process with threads cannot be forked safely, and many
 # kernels on few cores gain nothing from them.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
-    "JE_ARROW_MALLOC_CONF": "background_thread:false"  # pandas imports Arrow where it is installed
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pandas imports Arrow where it is installed
+    # Its own allocator puts a gigabyte aside at the first use, which counts against the memory that a kernel may have.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 
 

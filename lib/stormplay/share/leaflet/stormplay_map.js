@@ -4,7 +4,7 @@ function stormplayDraw(map, data) {
   "use strict";
   const DIM = 0.16, NUMBERS_FROM_ZOOM = 17;
   const coarse = window.matchMedia("(pointer: coarse)"), over = new AbortController(), { signal } = over;
-  const canvas = L.canvas({ padding: 0.3, tolerance: coarse.matches ? 12 : 4 });
+  const canvas = new stormplayCanvas({ padding: 0.3, tolerance: coarse.matches ? 12 : 4 });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;

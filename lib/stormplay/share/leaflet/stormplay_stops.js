@@ -1,3 +1,5 @@
+/* Leaflet forgets a frame that it has asked for when it paints before that comes, and then paints on what was removed. */
+const stormplayCanvas = L.Canvas.extend({ _redraw() { if (this._ctx) L.Canvas.prototype._redraw.call(this); } });
 /* Stops as one shape of Leaflet's canvas: a shape for each of thousands would take most of the time until a map is there.
  * `look` says how a stop is drawn now: `radius` (pixels), `opacity`. A stop is `{ lat, lon, number, done, route }`. */
 const stormplayStops = L.Path.extend({
