@@ -42,10 +42,10 @@ def page(browser):
     assert errors == []
 
 
-def show(page, widget, source):
+def show(page, widget, source, body="<body>"):
     """Render a widget's JavaScript with the state that its Python half would send."""
     state = {name: getattr(widget, name) for name in widget.keys if not name.startswith("_") and name != "layout"}
-    page.set_content("<div id=place></div>")
+    page.set_content(f"{body}<div id=place></div>")
     page.evaluate(
         """async ([model, source, state]) => {
             const Model = new Function(model + 'return Model')();
@@ -319,6 +319,14 @@ def two_routes():
     stops = pd.DataFrame({"route_id": ["a", "a", "b", "b"], "sequence_order": [1, 2] * 2,
                           "latitude": [32.9, 32.91, 32.92, 32.93], "longitude": -97.3})  # fmt: skip
     return maps.route_map(routes, stops)
+
+
+def test_in_a_dark_jupyterlab_a_map_is_dark(page):
+    widget = MapFrame()
+    widget.draw(two_routes())
+    show(page, widget, source_of("map_frame.js"), '<body data-jp-theme-light="false">')
+    frame = page.wait_for_selector("iframe.sp-map").content_frame()
+    frame.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
 SENT_BEFORE = """([told, head]) => {

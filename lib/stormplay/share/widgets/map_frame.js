@@ -83,6 +83,8 @@ function render({ model, el }) {
   };
   /* What came while it was not listening yet. */
   const begin = () => {
+    const { classList, dataset } = document.body; /* our own pages tell their maps themselves */
+    if (!classList.contains("sp-page") && dataset.jpThemeLight === "false") post({ stormplay: "theme", theme: "dark" });
     draw();
     if (Object.keys({ ...model.get("notes"), ...model.get("stops") }).length) note();
     tell();
