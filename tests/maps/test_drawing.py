@@ -251,6 +251,29 @@ def test_another_map_may_take_the_place_of_one_that_is_just_being_painted(opened
     assert drawn == 2
 
 
+def test_stops_that_were_out_of_sight_stay_when_their_route_alone_is_painted_again(opened):
+    routes, _ = frames(routes=2, stops=3)
+    stops = pd.DataFrame({
+        "route_id": np.repeat(routes["route_id"].to_numpy(), 3), "sequence_order": [1, 2, 3] * 2,
+        "latitude": [32.9, 32.901, 32.902] * 2, "longitude": [-97.5, -97.501, -97.502, -97.1, -97.101, -97.102],
+    })  # fmt: skip
+    _, frame = opened(maps.route_map(routes, stops))
+    alpha = frame.evaluate("""() => {
+        const { map, every } = stormplayMap, last = every[5];
+        const canvas = document.querySelector(".leaflet-overlay-pane canvas");
+        map.setView([last.lat, -97.5], 13, { animate: false });
+        const way = map.latLngToContainerPoint([last.lat, last.lon]).subtract(map.getSize().divideBy(2));
+        for (let k = 0; k < 4; k++) map.panBy(way.divideBy(4), { animate: false }); /* a leap would place all anew */
+        map.eachLayer((layer) => { if (layer.route === last.route) layer.redraw(); });
+        return new Promise((done) => requestAnimationFrame(() => setTimeout(() => {
+            const at = map.latLngToContainerPoint([last.lat, last.lon]), own = canvas.getBoundingClientRect();
+            const scale = canvas.width / own.width, context = canvas.getContext("2d");
+            done(context.getImageData((at.x - own.x) * scale, (at.y - own.y) * scale, 1, 1).data[3]);
+        })));
+    }""")
+    assert alpha == 255, "a line alone is lighter"
+
+
 def test_the_page_around_selects_a_route_and_hears_of_a_click(opened):
     routes, stops = frames()
     page, frame = opened(maps.route_map(routes, stops))

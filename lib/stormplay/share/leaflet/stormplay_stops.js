@@ -14,7 +14,6 @@ const stormplayStops = L.Path.extend({
     this._stops = stops;
     return this.redraw();
   },
-  count() { return this._stops.length; },
   /** The stop under a point of the layer, or the nearest that a finger may have meant. */
   at(point) {
     let best, least = Infinity;
@@ -27,13 +26,16 @@ const stormplayStops = L.Path.extend({
 
   /* ---- what Leaflet asks of a shape */
   _project() {
-    const map = this._map, scale = map.options.crs.scale(map.getZoom()), origin = map.getPixelOrigin(), box = new L.Bounds();
+    const map = this._map, scale = map.getZoomScale(map.getZoom(), 0), origin = map.getPixelOrigin(), reach = 12;
+    let west = Infinity, north = Infinity, east = -Infinity, south = -Infinity;
     for (const stop of this._stops) {
-      stop.x = Math.round(scale * stormplayStops.east(stop.lon)) - origin.x;
-      stop.y = Math.round(scale * stormplayStops.south(stop.lat)) - origin.y;
+      stop.world ??= map.project([stop.lat, stop.lon], 0);
+      stop.x = Math.round(scale * stop.world.x) - origin.x;
+      stop.y = Math.round(scale * stop.world.y) - origin.y;
+      west = Math.min(west, stop.x); east = Math.max(east, stop.x);
+      north = Math.min(north, stop.y); south = Math.max(south, stop.y);
     }
-    const reach = 12 + this._clickTolerance(), { min, max } = this._renderer._bounds ?? { min: [0, 0], max: [0, 0] };
-    this._pxBounds = box.extend(L.point(min).subtract([reach, reach])).extend(L.point(max).add([reach, reach]));
+    this._pxBounds = this._empty() ? null : L.bounds([west - reach, north - reach], [east + reach, south + reach]);
   },
   _update() { if (this._map) this._updatePath(); },
   _empty() { return !this._stops.length; },
@@ -64,6 +66,3 @@ const stormplayStops = L.Path.extend({
     ctx.globalAlpha = 1;
   },
 });
-/* Web Mercator as parts of the whole world, as L.CRS.EPSG3857 has it. */
-stormplayStops.east = (lon) => 0.5 + lon / 360;
-stormplayStops.south = (lat) => 0.5 - Math.log(Math.tan(Math.PI / 4 + lat * Math.PI / 360)) / (2 * Math.PI);

@@ -19,7 +19,7 @@
     const place = document.querySelector("[data-map]");
     if (!isNew || !place || isTaken || isLeft) { handedOver(); return; }
     frame = document.createElement("iframe");
-    frame.className = "sp-map sp-ahead";
+    frame.className = "sp-map";
     frame.setAttribute("sandbox", "allow-scripts");
     frame.inert = true; /* what is chosen on it is heard by its widget */
     frame.title = "Map";
