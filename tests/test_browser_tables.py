@@ -108,6 +108,35 @@ def test_a_crew_is_taken_back_and_a_plan_is_not_made_of_nonsense(visit, site, wi
     expect(page.get_by_role("button", name="Generate routes")).to_be_disabled()
 
 
+def test_what_is_looked_for_as_soon_as_a_page_is_there_stays(visit, site):
+    """Voilà asks for all widgets' states when it connects; what comes of that may come late on a slow computer."""
+    page = site_up.signed_in(visit, site)
+    page.add_init_script(
+        """const Plain = WebSocket, text = new TextDecoder();
+        window.WebSocket = class extends Plain {
+            set onmessage(hear) {
+                super.onmessage = (event) => {
+                    const said = typeof event.data === "string" ? event.data : text.decode(event.data);
+                    if (said.includes("update_states")) window.answer = () => hear(event);
+                    else hear(event);
+                };
+            }
+        };"""
+    )
+    page.goto(f"{site}/voila/render/phase3_routes.ipynb{QUERY}")
+    site_up.ready(page)
+    field = page.get_by_label("Find in the table Routes")
+    field.fill("alvarez")
+    found = page.get_by_text(re.compile(r"^1 of \d+ rows$"))
+    found.wait_for()
+    page.wait_for_timeout(600)  # the field says it again when nobody has typed for 400 ms
+    page.wait_for_function("!!window.answer")
+    page.evaluate("window.answer()")
+    page.wait_for_timeout(500)  # for what it would set in motion
+    expect(found).to_be_visible()
+    expect(field).to_have_value("alvarez")
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_password_page_says_what_it_expects_while_one_types(visit, site, width):
     page = visit(width=width)

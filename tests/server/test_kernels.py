@@ -133,6 +133,19 @@ def test_the_environment_is_a_list_of_what_is_allowed(server, ending):
     assert not {name for name in leaked if re.search("KEY|TOKEN|PASSWORD|SECRET|DATABASE", name)}
 
 
+# ---- what it tells a page that connects
+
+
+def test_a_page_is_told_no_state_that_it_knows_and_all_of_them_after_a_lost_connection(ana):
+    """It hears of each widget from the first on; told again, what somebody has typed meanwhile would be taken back."""
+    page = ana.open("widgets")
+    models = json.loads(texts(page.run())[0])
+    first, again = page.channel(), page.channel()
+    assert first.answer() == {}
+    assert first.answer().keys() == again.answer().keys() >= set(models.values())
+    page.close()
+
+
 # ---- what may be said to it
 
 
@@ -225,17 +238,13 @@ def test_a_comm_that_fails_shows_no_trace(page):
 
 def test_the_state_of_an_output_widget_holds_no_trace(page):
     """A cell that fails inside `with Output():` leaves its traceback in the widget's state, which pages ask for."""
-    speaker, comm = page.channel(), "7" * 32
+    speaker = page.channel()
     speaker.info()
-    target = {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}
-    speaker.hear(until=speaker.send("comm_open", target))
-    heard = speaker.hear(until=speaker.message(comm, {"method": "request_states"}))
-    (reply,) = [message for message in heard if message["msg_type"] == "comm_msg"]
-    outputs = [model["state"]["outputs"] for model in reply["content"]["data"]["states"].values()
-               if model["state"].get("outputs")]  # fmt: skip
+    states = speaker.states()
+    outputs = [model["state"]["outputs"] for model in states.values() if model["state"].get("outputs")]
     assert [output["output_type"] for output in outputs[0]] == ["stream", "error"]
     assert outputs[0][0]["text"] == "shown\n"
-    assert not [leak for leak in LEAKS if leak in json.dumps(heard)]
+    assert not [leak for leak in LEAKS if leak in json.dumps(states)]
     speaker.socket.close()
 
 

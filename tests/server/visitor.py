@@ -320,7 +320,13 @@ class Channel:
         return self.hear(until=self.send("kernel_info_request", {}), reply="kernel_info_reply")
 
     def states(self) -> dict[str, dict]:
-        """All widgets' states by model id, as a page asks for them."""
+        """All widgets' states by model id, as a page is told them that has lost its connection: the first who asks
+        knows them."""
+        self.answer()
+        return self.answer()
+
+    def answer(self) -> dict[str, dict]:
+        """What a kernel says to a page that asks for the states of its widgets."""
         comm = uuid.uuid4().hex
         opened = {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}
         self.hear(until=self.send("comm_open", opened))

@@ -26,6 +26,7 @@ watch        looks after visits: renews logins, ends what has had its time
 nursery      the process that holds a kernel's imports and forks
 forks        the server's end of it
 provision    a kernel from there, for jupyter_client
+told         what that kernel's page knows already
 run          runs a notebook ahead of the browser
 channels     the ways to a kernel, each open to its owner alone
 assets       static files

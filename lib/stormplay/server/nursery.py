@@ -22,6 +22,7 @@ WARM = (
     "IPython.extensions.storemagic",
     "sqlite3",
     "tornado.platform.asyncio",
+    "stormplay.server.told",
     *PAGES,
 )
 _LAUNCHER = "ipykernel_launcher"
@@ -35,8 +36,7 @@ def main() -> NoReturn:
     become(line, str(launcher.origin if launcher else _LAUNCHER))
     from ipykernel.kernelapp import IPKernelApp  # noqa: PLC0415 - imported long ago, and for kernels alone
 
-    # 1: no poller, `become` sees to it. ipywidgets, where it is imported in a kernel, makes itself known to it.
-    IPKernelApp.launch_instance(parent_handle=1, extensions=["ipywidgets"])
+    IPKernelApp.launch_instance(parent_handle=1)  # 1: no poller, `become` sees to it
     sys.exit()
 
 

@@ -11,6 +11,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Instance, Integer
 
 from stormplay.server.forks import Forks
+from stormplay.server.told import EXTENSION
 
 _LAUNCH = ["-m", "ipykernel_launcher"]
 # Not by orjson, which Jupyter takes where it is installed: it ends the process where it finds no memory, and so a page
@@ -32,7 +33,7 @@ class Provisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Launch it, warm where that can be had."""
-        cmd = [*cmd[:-2], *_PLAIN_JSON, *cmd[-2:]]  # the file of its connection stays last
+        cmd = [*cmd[:-2], *_PLAIN_JSON, f"--ext={EXTENSION}", *cmd[-2:]]  # the file of its connection stays last
         if self.forks is not None and cmd[1:3] == _LAUNCH and await self._forked(self.forks, cmd, kwargs):
             return self.connection_info
         told = await super().launch_kernel(cmd, **kwargs)
