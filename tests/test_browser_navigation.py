@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from site_up import opened, ready, wait_for_lines
+from site_up import opened, ready, signed_in, wait_for_lines
 from sqlalchemy import text
 
 from stormplay import tenancy
@@ -148,3 +148,27 @@ def test_what_a_household_is_looked_up_by_is_in_no_address(visit, site):
     household = "/voila/render/identity_attribution.ipynb?tenant=lone-star&storm=2021-04-28&look_up=817.555.0142"
     page = entered(visit, site, "ana", household)
     assert query_of(page) == {"tenant": "lone-star", "storm": "2021-04-28"}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_link_to_a_section_leads_there_unless_one_has_moved_on(visit, site, width):
+    page = signed_in(visit, site, width=width)
+    address = f"{site}{ROUTES}?tenant=lone-star&storm=2021-04-28#homes-that-are-not-on-a-route"
+    page.goto(address)
+    ready(page)
+    bar = page.locator(".sp-bar").bounding_box()["height"]
+    assert bar < 100, "one line, and the acts below it on a phone"
+    page.wait_for_function(
+        """(bar) => {
+            const { top } = document.querySelector("#homes-that-are-not-on-a-route").getBoundingClientRect();
+            return bar <= top && top < bar + 60;
+        }""",
+        arg=bar,
+    )
+    page.goto("about:blank")
+    page.goto(address, wait_until="commit")
+    page.locator(".sp-bar").wait_for()
+    page.mouse.wheel(0, -20_000)
+    ready(page)
+    page.wait_for_timeout(500)  # for what must not come
+    assert page.evaluate("scrollY") == 0

@@ -291,9 +291,11 @@ def test_a_report_says_the_same_as_the_live_page(engine):
     assert sections.compared(one).count("sp-chart-data") == sections.timeline(one).count("sp-chart-data") == 1
 
 
-def test_the_experiment_is_a_link_where_its_page_is(engine, monkeypatch):
+def test_the_experiment_is_a_link_where_its_page_is(engine, monkeypatch, tmp_path):
     assert "href" not in opened(engine)._html["cause_words"].value
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    (tmp_path / "treatment.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
     assert 'href="treatment.ipynb?tenant=lone-star&amp;storm=2021-04-28"' in opened(engine)._html["cause_words"].value
 
 

@@ -248,6 +248,21 @@ def test_an_id_that_the_browser_made_up_picks_nothing(builder):
     assert page.selected == page.routes().selected == page.map().selected == ""
 
 
+def test_a_picked_route_says_where_its_pack_is_made(builder, monkeypatch, tmp_path):
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    (tmp_path / "phase4_jobs.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    page = opened(builder)
+    press(page)
+    assert page._hand_out.pack.value == "", "none is picked"
+    page.select("r1")
+    address = "phase4_jobs.ipynb?tenant=lone-star&amp;storm=2021-04-28&amp;route=r1#what-a-crew-takes-along"
+    assert f'<a href="{address}">' in page._hand_out.pack.value
+    monkeypatch.chdir("/")
+    page.select("r0")
+    assert page._hand_out.pack.value == "", "no such page is beside this one"
+
+
 def test_assigning_a_crew_updates_the_page_but_does_not_redraw_the_map(builder):
     page = opened(builder)
     press(page)

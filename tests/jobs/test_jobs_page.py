@@ -53,6 +53,16 @@ def press(box, words):
     next(button for button in box.children if getattr(button, "description", "") == words).click()
 
 
+def test_a_pack_is_offered_for_the_route_that_the_list_is_of(page, worlds):
+    every = [value for _, value in page.desk.choice.options]
+    assert page.desk.choice.value == ("crew", "Crew Ray"), "the whole crew's, where no route is chosen"
+    route = next(key for kind, key in every if kind == "route")
+    page.list.route.value = route
+    assert page.desk.choice.value == ("route", route)
+    page.list.route.value = ""
+    assert page.desk.choice.value == ("route", route), "what was offered last stays"
+
+
 def test_every_section_is_a_widget_and_the_numbers_are_the_trackers(page, worlds):
     for section in (page.answer, page.find, page.job, page.map, page.progress, page.stuck, page.packs):
         assert section().comm is not None or section() is not None

@@ -54,6 +54,14 @@ def test_a_heading_begins_a_section_and_prose_between_does_not(shelf):
     assert [len(section.parts) for section in shelf.find("score").sections] == [3, 4, 1]
 
 
+def test_each_heading_can_be_led_to(shelf, tmp_path):
+    parts = [part.html for section in shelf.find("score").sections for part in section.parts]
+    assert '<h1 id="where-we-drive">Where <em>we</em> drive</h1>' in parts[0]
+    assert '<h2 id="limits">Limits</h2>' in parts[-1]
+    nbformat.write(new_notebook(cells=[new_markdown_cell("## A crew's <b>day</b> & night: 8 h")]), tmp_path / "b.ipynb")
+    assert '<h2 id="a-crews-day-night-8-h">' in Shelf(tmp_path).find("b").parts[0].html
+
+
 def test_the_cell_of_the_map_is_known_by_its_tag(shelf, tmp_path):
     assert not shelf.find("score").has_map
     cells = [*CELLS, new_code_cell("page.map()", metadata={"tags": ["map"]})]

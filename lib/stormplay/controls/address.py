@@ -10,7 +10,7 @@ import traitlets
 
 from stormplay.controls.live import source_of
 from stormplay.controls.query import LONGEST
-from stormplay.controls.score_chip import is_served
+from stormplay.controls.ways import is_served
 
 
 class Address(anywidget.AnyWidget):

@@ -9,7 +9,7 @@ from IPython.display import HTML
 
 from stormplay.controls import markup
 from stormplay.controls.guard import Message, checked
-from stormplay.controls.score_chip import is_served
+from stormplay.controls.ways import is_served
 from stormplay.errors import BadInput
 
 TALL = {"height": "40px"}  # a finger's size; the look itself is the page's

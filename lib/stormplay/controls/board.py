@@ -22,6 +22,7 @@ from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
 from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.urgent import UrgentStop
+from stormplay.controls.ways import way_to
 from stormplay.controls.work import Report, Work
 from stormplay.errors import BadInput
 from stormplay.parameters import Scalar
@@ -72,7 +73,7 @@ class Board(ByStorm):
     def _build(self) -> None:
         self._answer, self._ledger, self._changes = widgets.HTML(), widgets.HTML(), KeptHtml()
         self._table = PickTable(columns=sections.COLUMNS, label="Routes")
-        self._hand_out = HandOut(self._assign, self._csv, self._shorten)
+        self._hand_out = HandOut(self._assign, self._csv, self._shorten, self._pack)
         self.urgent_stop = UrgentStop(self._stop_changed)
         self._read_only = widgets.HTML(markup.note(sections.READ_ONLY), layout={"display": "none"})
         self.work = Work("Generate routes", self._generate, self._generated, self._lock)
@@ -202,6 +203,11 @@ class Board(ByStorm):
 
     def _csv(self) -> str:
         return self._builder.export_route_csv(self.selected) if self._builder and self.selected else ""
+
+    def _pack(self) -> str:
+        at = self._selectors
+        found = way_to("phase4_jobs", at.tenant or "", at.storm or "", route=self.selected) if at else ""
+        return sections.pack(found)
 
     def _name(self) -> str:
         row = self.plan.route(self.selected) if self.plan else None

@@ -11,10 +11,10 @@ from stormplay.controls import credit_charts as drawn
 from stormplay.controls import credit_words as words
 from stormplay.controls import markup
 from stormplay.controls.credit_state import Credit, Journey, method_words
-from stormplay.controls.score_chip import is_served, link_to
+from stormplay.controls.ways import led, way_to
 
 MOST = 30  # channels in the table of figures; the file has them all
-PAGE_OF_CAUSE = "treatment.ipynb"
+PAGE_OF_CAUSE = "treatment"
 
 
 def answer(one: Credit) -> str:
@@ -112,10 +112,8 @@ def cause_words(one: Credit) -> str:
 
 
 def _to_the_experiment(one: Credit) -> str:
-    if not is_served():
-        return ""
-    address = markup.text(link_to(PAGE_OF_CAUSE, one.tenant, one.storm))
-    return f'<p class="sp-note"><a href="{address}">Open the experiment of this storm</a></p>'
+    address = way_to(PAGE_OF_CAUSE, one.tenant, one.storm)
+    return f'<p class="sp-note">{led("Open the experiment of this storm", address)}</p>' if address else ""
 
 
 def _warning(said: str) -> str:

@@ -25,6 +25,7 @@ class HandOut:
             the crew that must have it now.
         csv: Returns the picked route's file.
         shorten: Puts the rest of the picked route into a shorter order and returns what to say.
+        pack: Says where the picked route's pack is made, as HTML.
 
     Attributes:
         widget: What is displayed.
@@ -33,11 +34,13 @@ class HandOut:
         fields: What is asked of the crew's name.
     """
 
-    def __init__(self, assign: Callable[..., str], csv: Callable[[], str], shorten: Callable[[], str]) -> None:
-        self._assign, self._csv = assign, csv
+    def __init__(
+        self, assign: Callable[..., str], csv: Callable[[], str], shorten: Callable[[], str], pack: Callable[[], str]
+    ) -> None:
+        self._assign, self._csv, self._pack = assign, csv, pack
         self.outcome = Outcome(Message(keeps_place=True))  # others' changes are told there too
         self.message = self.outcome.message
-        self.head, self.stops = widgets.HTML(), KeptHtml()
+        self.head, self.pack, self.stops = widgets.HTML(), widgets.HTML(), KeptHtml()
         self.file = widgets.HTML(layout={"width": "auto"})
         self.crew = widgets.Combobox(
             description="Crew", placeholder="Name of the crew", ensure_option=False,
@@ -57,7 +60,7 @@ class HandOut:
         self.form.layout = widgets.Layout(
             display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="8px"
         )
-        self.widget = widgets.VBox([self.head, self.form, self.outcome.widget, self.stops])
+        self.widget = widgets.VBox([self.head, self.form, self.pack, self.outcome.widget, self.stops])
         self.button.on_click(checked(self.message)(lambda _: self._say(self.crew.value)))
         self.back_button.on_click(checked(self.message)(lambda _: self._say(None)))
         self.shorten_button.on_click(checked(self.message)(lambda _: self._told(shorten())))
@@ -73,7 +76,7 @@ class HandOut:
         self._shown = route_id
         if route is None:
             self.head.value = markup.empty(sections.no_routes(plan) if plan.routes.empty else sections.PICK_FIRST)
-            self.file.value = self.stops.value = ""
+            self.file.value = self.pack.value = self.stops.value = ""
             return
         crew = route["crew_name"] if isinstance(route["crew_name"], str) else ""
         if typed not in (None, crew) and crew != self._crew:
@@ -89,6 +92,7 @@ class HandOut:
         self.head.value = sections.route_head(route, crew)
         self.stops.value = sections.stop_list(plan, route_id)
         self.file.value = markup.download("Download CSV", f"{route['route_name']}.csv", self._csv())
+        self.pack.value = self._pack()
 
     def _say(self, crew: str | None) -> None:
         before, now = self._crew or None, None if crew is None else " ".join(crew.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from stormplay import clock
 from stormplay import quality as checks
 from stormplay.controls import markup
 from stormplay.controls.health_state import View
-from stormplay.controls.score_chip import is_served, link_to
+from stormplay.controls.ways import led, way_to
 
 PAGE = "tenant_health"
 NO_STORM = "This company has no storm yet, so there are no data to check."
@@ -65,10 +64,10 @@ def _way(view: View, one: Any) -> str:
         return ""
     name = WORDS.get(one.page, one.page)
     storm = one.storm or view.storm
-    if not (is_served() and Path(f"{one.page}.ipynb").is_file()):
+    address = way_to(one.page, view.tenant, storm)
+    if not address:
         return f" Page: {markup.text(name)}."
-    address = link_to(f"{one.page}.ipynb", view.tenant, storm) + ("#data-quality" if one.page == PAGE else "")
-    return f' <a href="{markup.text(address)}">Open {markup.text(name)}</a>'
+    return " " + led(f"Open {name}", address + ("#data-quality" if one.page == PAGE else ""))
 
 
 def since(moment: Any) -> str:
@@ -258,9 +257,7 @@ def companies(view: View) -> str:
 
 
 def _company(row: dict[Any, Any]) -> str:
-    name = markup.text(row["company"])
-    if is_served() and Path(f"{PAGE}.ipynb").is_file():
-        name = f'<a href="{markup.text(link_to(f"{PAGE}.ipynb", str(row["tenant"]), "newest"))}">{name}</a>'
+    name = led(row["company"], way_to(PAGE, str(row["tenant"]), "newest"))
     first = f" {row['first']}: {row['action']}" if row["first"] else ""
     return (
         f"<li><strong>{name}</strong> {markup.badge(row['state'], TONES[row['state']])}<br>"

@@ -26,7 +26,7 @@ ALL = "all"
 FOLLOWED = 3  # companies; each listens on a connection of its own, and a login has eight
 TICK_S = 60.0  # without news too: ages grow, and companies beyond those may have changed
 FEW = 4  # so many storms need no search
-_LOOK: dict[str, Any] = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(26em, 100%)"}}
+_LOOK: dict[str, Any] = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(25em, 100%)"}}
 
 
 class ReadStorms(Protocol):
@@ -97,7 +97,7 @@ class HomeBoard:
             description="Search", placeholder="Part of a name, a year, a company", continuous_update=True, **_LOOK
         )
         self._filters = row(self.company, self.status, self.words)
-        self._said = widgets.HTML()
+        self._said = widgets.HTML(layout={"width": "auto"}).add_class("sp-pages")
         self.csv = FileWhenWanted(markup.note("The storms shown, as a file that is safe in a spreadsheet."))
         self._quiet = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +117,7 @@ class HomeBoard:
 
     def choose(self) -> widgets.Widget:
         """Choose company and state, or search."""
-        return widgets.VBox([self._filters, self._said, widgets.Box([self.again]), self.address])
+        return widgets.VBox([self._filters, row(self.again, self._said), self.address])
 
     def storms(self) -> widgets.Widget:
         """Show each storm as a card."""

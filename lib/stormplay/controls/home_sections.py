@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from stormplay import clock
 from stormplay.charts.scores import FAIR, GOOD
 from stormplay.controls import markup
-from stormplay.controls.score_chip import is_served, link_to, tone
+from stormplay.controls.score_chip import tone
+from stormplay.controls.ways import led, way_to
 
 ACTS = {
     "storm_live": "Live", "treatment": "Treatment", "phase3_routes": "Routes", "phase4_jobs": "Jobs",
@@ -59,7 +59,7 @@ def cards(shown: Sequence[Any]) -> str:
 
 def _card(one: Any) -> str:
     name = markup.text(one.name)
-    if address := _address(one.step.page, one):
+    if address := way_to(one.step.page, one.tenant, one.slug):
         name = f'<a href="{markup.text(address)}">{name}</a>'
     badges = markup.badge(one.status, STATUS_TONES.get(one.status, "")) + (
         markup.badge("synthetic") if one.is_synthetic else "")  # fmt: skip
@@ -119,7 +119,7 @@ def _figures(one: Any) -> str:
 
 
 def _next(one: Any) -> str:
-    address = _address(one.step.page, one)
+    address = way_to(one.step.page, one.tenant, one.slug)
     do = markup.text(one.step.do)
     shown = f'<a href="{markup.text(address)}">{do}</a>' if address else f"{do} ({ACTS.get(one.step.page, '')})"
     return f'<p class="sp-storm-next"><strong>Next:</strong> {shown}. {markup.text(one.step.why)}</p>'
@@ -127,13 +127,9 @@ def _next(one: Any) -> str:
 
 def _ways(one: Any) -> str:
     """Links to each act with this company and storm; none where no pages are beside this one."""
-    found = [(_address(page, one), word) for page, word in ACTS.items()]
+    found = [(way_to(page, one.tenant, one.slug), word) for page, word in ACTS.items()]
     links = "".join(f'<a href="{markup.text(address)}">{word}</a>' for address, word in found if address)
     return f'<nav class="sp-storm-acts" aria-label="{markup.text(one.name)}">{links}</nav>' if links else ""
-
-
-def _address(page: str, one: Any) -> str:
-    return link_to(f"{page}.ipynb", one.tenant, one.slug) if is_served() and Path(f"{page}.ipynb").is_file() else ""
 
 
 def companies(home: Any, verdicts: Mapping[str, Any]) -> str:
@@ -148,9 +144,7 @@ def companies(home: Any, verdicts: Mapping[str, Any]) -> str:
 
 
 def _company(row: Mapping[Any, Any], verdict: Any) -> str:
-    name = markup.text(row["org_name"])
-    if is_served() and Path("tenant_health.ipynb").is_file():
-        name = f'<a href="{markup.text(link_to("tenant_health.ipynb", str(row["slug"]), "newest"))}">{name}</a>'
+    name = led(row["org_name"], way_to("tenant_health", str(row["slug"]), "newest"))
     role = markup.note(f"You are {row['role']} here.")
     if verdict is None or isinstance(verdict, str):
         return f"<li><strong>{name}</strong><br>{markup.text(verdict or 'Its health is being read …')}{role}</li>"

@@ -124,6 +124,7 @@ class JobBoard(ByStorm):
 
     def _filtered(self) -> None:
         self._draw_map()
+        self.desk.lean(str(self.list.route.value))
         self.select(self.list.only or self.selected)
         self._tell()
 

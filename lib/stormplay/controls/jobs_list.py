@@ -20,7 +20,7 @@ from stormplay.parameters import Scalar
 PAGE = 50
 ANY = ""
 _TALL = {"height": "40px", "width": "auto"}
-_LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(26em, 100%)"}}
+_LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(25em, 100%)"}}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class JobList:
         self.status = widgets.Dropdown(description="Status", options=[("All statuses", ANY)], **_LOOK)
         self.route = widgets.Dropdown(description="Route", options=[("All routes", ANY)], **_LOOK)
         self.table = PickTable(self._file, columns=jobs_sections.COLUMNS, label="Jobs", has_search=False, asks=True)
-        self._pager = widgets.HTML(layout={"width": "auto"})
+        self._pager = widgets.HTML(layout={"width": "auto"}).add_class("sp-pages")
         self._before = widgets.Button(description="Previous", layout=dict(_TALL))
         self._after = widgets.Button(description="Next", layout=dict(_TALL))
         for field in (self.address, self.status, self.route):

@@ -66,6 +66,12 @@ class PackDesk:
         self.form.layout.display, self.nothing.layout.display = (None, "none") if options else ("none", None)
         self.back.layout.display = None if options and state is not None and state.may_write else "none"
 
+    def lean(self, route_id: str) -> None:
+        """Choose the route that the page is about; '' and what is not there leave the choice."""
+        wanted = "route", route_id
+        if wanted in [value for _, value in self.choice.options]:
+            self.choice.value = wanted
+
     def _make(self, report: Report) -> tuple[str, int, bytes]:
         """Runs in a thread."""
         if self._tracker is None or self.choice.value is None:

@@ -11,7 +11,8 @@ from stormplay.controls import markup
 from stormplay.controls.reports_state import Reports, Standing, Word
 
 NO_STORM = "This company has no storm yet."
-NO_RUN = "No report of this storm has been run yet. Run one above, or let a schedule do it with 'stormplay report'."
+NO_RUN = ("No report of this storm has been run yet. Run one under 'Run one again', or let a schedule do it with "
+          "'stormplay report'.")  # fmt: skip
 NO_MATCH = "No run matches these filters."
 READ_ONLY = "You may read and download reports. Your role here is viewer: running them is for operators and above."
 TONES: dict[str, markup.Tone] = {"fresh": "good", "failed since": "bad", "too old": "warn", "never made": "warn",

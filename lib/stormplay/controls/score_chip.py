@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 import ipywidgets as widgets
 from IPython.display import HTML
@@ -16,8 +14,9 @@ from stormplay.controls import markup
 from stormplay.controls.following import EVERYTHING, Following, MakeListener
 from stormplay.controls.guard import sentence_of
 from stormplay.controls.selectors import Selectors
+from stormplay.controls.ways import way_to
 
-PAGE = "score.ipynb"
+PAGE = "score"
 
 
 class Scored(Protocol):
@@ -28,11 +27,6 @@ class Scored(Protocol):
 
 Score = Callable[[str, str], Scored]
 """Makes the score of a tenant's storm, such as `stormplay.StormPlayScore`."""
-
-
-def is_served() -> bool:
-    """Whether this kernel is behind a Stormplay page, which has a stylesheet and other pages beside it."""
-    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
 
 def tone(score: float) -> markup.Tone:
@@ -58,11 +52,6 @@ def chip(standing: Any, link: str = "") -> str:
     if link:
         return f'<a class="sp-score{look}" href="{markup.text(link)}">{inside}</a>'
     return f'<span class="sp-score{look}">{inside}</span>'
-
-
-def link_to(page: str, tenant: str, storm: str) -> str:
-    """The address of another page with the same company and storm."""
-    return f"{page}?{urlencode({'tenant': tenant, 'storm': storm})}"
 
 
 def still(score: Score | None, tenant: str, storm: str) -> HTML:
@@ -118,4 +107,4 @@ class ScoreChip:
             return ""
         if self._scored is None or self._of != (tenant, storm):
             self._scored, self._of = self._score(tenant, storm), (tenant, storm)
-        return chip(self._scored.current(), link_to(PAGE, tenant, storm) if self._links and is_served() else "")
+        return chip(self._scored.current(), way_to(PAGE, tenant, storm) if self._links else "")

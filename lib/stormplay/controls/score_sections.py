@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
 from stormplay.controls import markup
-from stormplay.controls.score_chip import is_served, link_to, tone
+from stormplay.controls.score_chip import tone
 from stormplay.controls.score_state import Play
+from stormplay.controls.ways import led, way_to
 
 
 class Lifted(Protocol):
@@ -230,6 +230,4 @@ def _small(points: float) -> str:
 
 def _led(play: Play, page: str, words: str) -> str:
     """The words, as a link where that page exists beside this one."""
-    if not (is_served() and Path(f"{page}.ipynb").is_file()):
-        return markup.text(words)
-    return f'<a href="{markup.text(link_to(f"{page}.ipynb", play.tenant, play.storm))}">{markup.text(words)}</a>'
+    return led(words, way_to(page, play.tenant, play.storm))

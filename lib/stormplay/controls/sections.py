@@ -10,6 +10,7 @@ import pandas as pd
 from stormplay import maps
 from stormplay.controls import markup
 from stormplay.controls.plan import Plan, totals
+from stormplay.controls.ways import led
 from stormplay.visits import VISITS
 
 NOTHING_DECIDED = "Nothing is decided for this storm yet: run the treatment policy first, then come back for routes."
@@ -230,3 +231,9 @@ def route_head(route: Mapping[str, Any], crew: str) -> str:
     facts = [markup.count(route["property_count"], "stop"), hours, crew or "no crew yet"]
     title = f"<strong>{markup.text(route['route_name'])}</strong> {markup.badge(route['status'])}"
     return f'<div class="sp-card">{title}<br>{markup.text(" · ".join(facts))}</div>'
+
+
+def pack(address: str) -> str:
+    """Where a route's pack is made; '' where no page does that."""
+    made = led("its pack, on the page Jobs", f"{address}#what-a-crew-takes-along")
+    return f'<p class="sp-note">To print, for a phone or as a calendar: {made}.</p>' if address else ""

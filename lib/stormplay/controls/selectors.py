@@ -13,6 +13,7 @@ from stormplay.errors import UnknownStorm, UnknownTenant
 from stormplay.parameters import NEWEST
 
 _LOOK = {"style": {"description_width": "5.5em"}, "layout": {"width": "min(32em, 100%)"}}
+_STORM = _LOOK | {"layout": {"width": "min(36em, 100%)"}}  # a place, a day and a state
 
 
 class Selectors:
@@ -40,7 +41,7 @@ class Selectors:
         self.storms = pd.DataFrame(columns=["slug", "storm_id", "name", "status"])
         options = list(zip(tenants["org_name"].astype(str), tenants["slug"].astype(str), strict=True))
         self.tenant_box = widgets.Dropdown(options=options, value=None, description="Company", **_LOOK)
-        self.storm_box = widgets.Dropdown(options=[], description="Storm", **_LOOK)
+        self.storm_box = widgets.Dropdown(options=[], description="Storm", **_STORM)
         self.widget = widgets.Box([self.tenant_box, self.storm_box]).add_class("sp-selectors")
         self.widget.layout = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="8px")
         self._quiet = False

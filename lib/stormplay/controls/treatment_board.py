@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import ipywidgets as widgets
 
@@ -20,15 +19,16 @@ from stormplay.controls.by_storm import ByStorm
 from stormplay.controls.live import ChartFrame, KeptHtml
 from stormplay.controls.query import Asked
 from stormplay.controls.record import Recorded
-from stormplay.controls.score_chip import ScoreChip, is_served, link_to
+from stormplay.controls.score_chip import ScoreChip
 from stormplay.controls.treatment_apply import Applying, TakeAlong
 from stormplay.controls.treatment_rules import RulesForm
 from stormplay.controls.treatment_sources import Opened, Sources, names_of
 from stormplay.controls.treatment_state import Treatment, Wanted, totals
 from stormplay.controls.treatment_training import Training
+from stormplay.controls.ways import way_to
 from stormplay.parameters import Scalar
 
-NEXT_ACT = "phase3_routes.ipynb"
+NEXT_ACT = "phase3_routes"
 EVEN = "sp-even"  # charts of equal width
 
 WORDS: dict[str, Callable[[Treatment], str]] = {
@@ -198,7 +198,7 @@ class TreatmentBoard(ByStorm):
                 self.charts[name].show(make(one))
         for name in ("qini", "calibration"):  # without a model the words beside them say it once
             self.charts[name].layout.display = None if one.models.shown is not None else "none"
-        self._next.value = policy.next_act(_link(one))
+        self._next.value = policy.next_act(way_to(NEXT_ACT, one.tenant, one.storm))
         self._draw_trial(one, from_start=from_start)
 
     def _draw_trial(self, one: Treatment, *, from_start: bool = False) -> None:
@@ -218,8 +218,3 @@ def wanted_of(asked: Asked | None) -> Wanted:
 
 def _even(*parts: widgets.Widget) -> widgets.Widget:
     return widgets.Box(list(parts)).add_class("sp-charts").add_class(EVEN)
-
-
-def _link(one: Treatment) -> str:
-    """The next act with the same company and storm, where there is one beside this page."""
-    return link_to(NEXT_ACT, one.tenant, one.storm) if is_served() and Path(NEXT_ACT).is_file() else ""

@@ -189,7 +189,14 @@ def _folded(html: str) -> tuple[str, str]:
 
 def _prose(markdown: str) -> str:
     renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
-    return str(MarkdownWithMath(renderer=renderer).render(markdown))
+    return re.sub(r"<(h[1-6])>(.+?)</\1>", _named, str(MarkdownWithMath(renderer=renderer).render(markdown)))
+
+
+def _named(heading: re.Match[str]) -> str:
+    """A heading that a link can lead to: 'What a crew takes along' is `#what-a-crew-takes-along`."""
+    level, words = heading.groups()
+    name = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"<[^>]*>|&\w+;|'", "", words).lower()))
+    return f'<{level} id="{name}">{words}</{level}>'
 
 
 def _heading(markdown: str) -> str:

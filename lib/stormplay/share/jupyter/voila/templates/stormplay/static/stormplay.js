@@ -4,7 +4,7 @@
   "use strict";
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const WIDGET = "application/vnd.jupyter.widget-view+json";
-  const MODEL_WAIT_MS = 30000, MAP_WAIT_MS = 500, LAST_WAIT_MS = 1500;
+  const MODEL_WAIT_MS = 30000, MAP_WAIT_MS = 500, LAST_WAIT_MS = 1500, GROWS_MS = 1500;
   const socketUrl = (path) => location.origin.replace(/^http/, "ws") + config.baseUrl + path;
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -84,6 +84,19 @@
     else if (data["text/plain"]) host.append(make("pre", "sp-printed", text("text/plain")));
   }
 
+  /* ---- a link to a section: what stands above it grows while the page is drawn, and a little longer */
+  let isMoved = false;
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    addEventListener(kind, () => { isMoved = true; }, { once: true, passive: true, capture: true });
+  }
+  function toSection() {
+    const section = location.hash && document.getElementById(location.hash.slice(1));
+    if (!section) return;
+    const growth = new ResizeObserver(() => { if (!isMoved) section.scrollIntoView(); });
+    growth.observe(document.getElementById("sp-main"));
+    setTimeout(() => growth.disconnect(), GROWS_MS);
+  }
+
   /* ---- the cells */
   const places = () => document.querySelectorAll("[data-cell]");
   const settle = (place) => {
@@ -136,6 +149,7 @@
       places().forEach(settle);
       bar.remove();
       document.documentElement.dataset.state = "ready";
+      toSection();
       window.stormplayAtWork?.watch();
       performance.mark("stormplay-ready");
       if (socket.readyState === WebSocket.OPEN) socket.send("drawn"); /* how long it took, by the server's clock */
