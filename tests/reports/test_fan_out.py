@@ -118,6 +118,7 @@ def test_exit_3_where_nobody_knows_how_old_they_are(report, folder):
     notebook(folder, "ageless", RECORDED.replace("Recorded", "dict"))
     done = report("ageless", "--tenant", "trinity", *STORM, "--fresh-within", 9_999)
     assert done.returncode == 3 and "does not say how old its data are" in done.stderr
+    assert "Expected data of the last 9999 hours. Nothing was published;" in done.stderr
 
 
 def test_exit_4_where_some_of_several_are_not_made(report, folder, tmp_path):

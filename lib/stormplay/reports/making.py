@@ -24,6 +24,7 @@ from stormplay.reports.workers import Identity, Maker
 
 _PARTIAL = "partial.ipynb"  # as stormplay.reports.child names it, which only its own process imports
 _log = logging.getLogger("stormplay.reports")
+_LEFT = "Nothing was published; the last good report was left as it is."
 _PLANNING_S = 120  # that the login lives with which reports are checked
 
 
@@ -188,13 +189,16 @@ class _Attempt:
             return
         as_of = _moment(told["data_as_of"])
         if as_of is None:
-            raise StaleData(f"{self.order.name} does not say how old its data are.")
+            raise StaleData(
+                f"{self.order.name} does not say how old its data are, as where there are none yet.",
+                f"Expected data of the last {most:g} hours.", _LEFT,
+            )  # fmt: skip
         if self.terms.as_of - as_of > timedelta(hours=most):
             hours = (self.terms.as_of - as_of).total_seconds() / 3600
             raise StaleData(
                 f"The data of {self.order.name} are of {as_of:%d %b %Y, %H:%M} UTC, {hours:,.1f} hours old.",
                 f"Expected at most {most:g}.",
-                "Nothing was published; the last good report was left as it is.",
+                _LEFT,
             )
 
     def _published(self, folder: Path, told: Mapping[str, Any], schema: int | None) -> tuple[Report, dict[str, Any]]:
