@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import nbformat
 import pytest
 from command import in_process
 from small import AGED, RECORDED, SUBJECT, notebook, outputs, runs
+from sqlalchemy import text
 
 from stormplay import database as db
 from stormplay import reports, tenancy
@@ -52,6 +54,33 @@ def test_everything_in_one_command(report, tmp_path):
     with tenancy.session("trinity") as connection:
         assert len(tenancy.frame(connection, "SELECT * FROM report_runs WHERE destination = :out",
                                  {"out": str((tmp_path / "out").resolve())})) == 6  # fmt: skip
+
+
+def test_open_storms_are_those_that_are_not_closed(report, demo):
+    asked = ("one", "--tenant", "lone-star", "--open-storms", "--person", "vic")
+    done = report(*asked)
+    (page,) = [line for line in done.stdout.splitlines() if line.endswith(".html")]
+    assert done.returncode == 0 and page.endswith("one-lone-star-2021-04-28.html")
+    for beside in (STORM, ("--all-storms",)):
+        refused = report(*asked, *beside)
+        assert refused.returncode == 2 and f"--open-storms stands beside {beside[0]}." in refused.stderr
+    with db.transaction(db.admin_url()) as connection:
+        connection.execute(text("UPDATE storms SET status = 'closed' WHERE slug = '2021-04-28'"))
+    try:
+        done = report(*asked)
+    finally:
+        with db.transaction(db.admin_url()) as connection:
+            connection.execute(text("UPDATE storms SET status = 'active' WHERE slug = '2021-04-28'"))
+    assert (done.returncode, done.stdout) == (0, "No storm is open, so there is nothing to report on.\n")
+
+
+def test_a_lesson_is_made_by_its_name_alone(report, folder):
+    book = nbformat.read(folder / "two.ipynb", 4)
+    book.metadata["stormplay"] = {"is_lesson": True}
+    nbformat.write(book, folder / "two.ipynb")
+    where = ("--tenant", "trinity", *STORM)
+    assert "two-trinity" not in report("--all-notebooks", *where).stdout
+    assert "two-trinity" in report("two", *where).stdout
 
 
 def test_exit_0_of_one(report):

@@ -42,12 +42,17 @@ def report(
         list[str] | None,
         typer.Option(help="Slug or id of a storm, or newest; may be repeated.", rich_help_panel=_WHICH),
     ] = None,
-    all_notebooks: Annotated[bool, typer.Option("--all-notebooks", rich_help_panel=_WHICH)] = False,
+    all_notebooks: Annotated[
+        bool, typer.Option("--all-notebooks", help="All but lessons.", rich_help_panel=_WHICH)
+    ] = False,
     all_tenants: Annotated[
         bool, typer.Option("--all-tenants", help="All that are open to the person.", rich_help_panel=_WHICH)
     ] = False,
     all_storms: Annotated[
         bool, typer.Option("--all-storms", help="All storms of each tenant.", rich_help_panel=_WHICH)
+    ] = False,
+    open_storms: Annotated[
+        bool, typer.Option("--open-storms", help="Those of each tenant that are not closed.", rich_help_panel=_WHICH)
     ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="name=value of a further parameter.", rich_help_panel=_WHICH)
@@ -114,7 +119,12 @@ def report(
 
         log.begin("report", is_shown=False)
         paths = _chosen_notebooks([*([notebook] if notebook else []), *(notebooks or [])], all_notebooks)
-        tenants, storms = _chosen("tenant", tenant, all_tenants), _chosen("storm", storm, all_storms)
+        if open_storms and (storm or all_storms):
+            raise BadInput(
+                f"--open-storms stands beside --{'storm' if storm else 'all-storms'}.", "Expected one of them."
+            )
+        tenants = _chosen("tenant", tenant, all_tenants)
+        storms = _chosen("storm", storm, all_storms or open_storms)
         given: dict[str, object] = dict(_pair(item) for item in set_ or [])
         terms = reports.Terms(
             timeout_s=timeout,
@@ -127,7 +137,10 @@ def report(
         maker = reports.Dask(dask) if dask else None
         post, terms = hand_over.post_of(mail_to or [], mail_from, terms)
         reports.get_ready(terms)
-        wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms)
+        wanted = reports.planned(paths, given, out, person, terms, tenants=tenants, storms=storms, is_open=open_storms)
+        if not wanted:
+            say.line("No storm is open, so there is nothing to report on.")
+            return
         if post is not None:
             post.refuse(wanted)
         reports.tidy(keep_history)
@@ -194,7 +207,7 @@ def _chosen_notebooks(named: Sequence[str], is_all: bool) -> list[Path]:
     if is_all:
         from stormplay.reports import contracts  # noqa: PLC0415
 
-        return contracts.notebooks(notebooks_folder())
+        return contracts.reports(notebooks_folder())
     return [_path(name) for name in dict.fromkeys(named)]
 
 

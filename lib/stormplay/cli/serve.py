@@ -101,7 +101,7 @@ def lab(
     from stormplay import lab as package  # noqa: PLC0415
 
     def ready(url: str) -> None:
-        say.line(f"JupyterLab for {person} is ready: {url}\nStop it with Ctrl-C.")
+        say.line(f"JupyterLab for {person} is ready: {url}\nNew here? Begin with tutorial.ipynb. Stop it with Ctrl-C.")
 
     package.serve(person, notebooks=notebooks_folder(), port=port, ip=ip, folder=folder, tell=say.error, ready=ready)
 

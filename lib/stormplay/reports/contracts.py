@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,18 @@ def notebooks(folder: Path) -> list[Path]:
         BadInput: One of them has a parameters cell that cannot be read.
     """
     return [path for path in sorted(folder.glob("*.ipynb")) if not path.name.startswith(".")]
+
+
+def reports(folder: Path) -> list[Path]:
+    """Those that are made where all are wanted. Not a lesson, whose metadata say so: it is the same every day."""
+    return [path for path in notebooks(folder) if not _is_lesson(path)]
+
+
+def _is_lesson(path: Path) -> bool:
+    try:
+        return json.loads(path.read_bytes())["metadata"]["stormplay"]["is_lesson"] is True
+    except (OSError, ValueError, LookupError, TypeError):  # no lesson; what is no notebook is said by who makes it
+        return False
 
 
 def title(first_cell: str, otherwise: str) -> str:

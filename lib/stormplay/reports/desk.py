@@ -16,7 +16,7 @@ import pandas as pd
 from stormplay import clock, exports, tenancy
 from stormplay.errors import BadInput
 from stormplay.ordering import Order, order_by
-from stormplay.reports import shelf
+from stormplay.reports import contracts, shelf
 from stormplay.reports.shelf import ReportFile
 from stormplay.reports.workers import STOPPED
 
@@ -68,8 +68,8 @@ class ReportDesk:
             self._storm_id = tenancy.storm_id(connection, storm)
 
     def get_notebooks(self) -> list[str]:
-        """The notebooks that can be made into reports, by name."""
-        return sorted(path.stem for path in (self._folder or Path.cwd()).glob("[A-Za-z0-9]*.ipynb"))
+        """The notebooks that are reports, by name."""
+        return [path.stem for path in contracts.reports(self._folder or Path.cwd())]
 
     def get_standing(self) -> pd.DataFrame:
         """Of each notebook the newest run that was good, that was not, that somebody stopped, that is under way.

@@ -69,12 +69,13 @@ def planned(
     *,
     tenants: Iterable[str] | None = None,
     storms: Iterable[str] | None = None,
+    is_open: bool = False,
 ) -> list[Order]:
     """What is wanted, checked with a login of the person. See `stormplay.reports.orders.orders`."""
 
     def ask(_: int) -> list[Order]:
         with tenancy.as_person(person, "report", ttl_s=_PLANNING_S):
-            return orders(notebooks, given, out, person, tenants=tenants, storms=storms)
+            return orders(notebooks, given, out, person, tenants=tenants, storms=storms, is_open=is_open)
 
     return terms.tried(ask)
 

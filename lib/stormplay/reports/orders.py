@@ -75,6 +75,7 @@ def orders(
     *,
     tenants: Iterable[str] | None = None,
     storms: Iterable[str] | None = None,
+    is_open: bool = False,
 ) -> list[Order]:
     """What is wanted, as one report each. Asks as the person, through the login of this process.
 
@@ -85,6 +86,7 @@ def orders(
         person: Whose rights the runs have.
         tenants: Slugs or ids; None: all companies that are open to the person.
         storms: Slugs, ids or 'newest', of which each company has to have each; None: all that it has.
+        is_open: Of all, those alone that are not closed; there may be none.
 
     Raises:
         BadInput: An unknown name, a value of another type, an unknown company or storm, or nothing to make.
@@ -93,7 +95,7 @@ def orders(
     if any(set(values) & {"tenant", "storm"} for values in checked.values()):
         raise BadInput("'tenant' and 'storm' are chosen by --tenant and --storm.")
     place = destinations.at(out)
-    subjects = [(company, storm) for company in _companies(tenants) for storm in _storms(company.slug, storms)]
+    subjects = [(company, storm) for company in _companies(tenants) for storm in _storms(company.slug, storms, is_open)]
     found = [
         Order(
             path, one.slug, one.tenant_id, storm.slug, storm.storm_id,
@@ -103,7 +105,7 @@ def orders(
         for one, storm in subjects
         for path, values in checked.items()
     ]  # fmt: skip
-    if not found:
+    if not (found or is_open):
         raise BadInput("There is nothing to report on: no company that is open to this person has a storm.")
     return found
 
@@ -171,11 +173,14 @@ def _companies(wanted: Iterable[str] | None) -> list[Company]:
     return found
 
 
-def _storms(tenant: str, wanted: Iterable[str] | None) -> list[Storm]:
+def _storms(tenant: str, wanted: Iterable[str] | None, is_open: bool) -> list[Storm]:
     """Oldest first, or as they are wanted."""
     with tenancy.session(tenant) as connection:
-        query = "SELECT slug, storm_id, name FROM storms ORDER BY event_date, slug"
-        every = [Storm(str(slug), str(storm_id), str(name)) for slug, storm_id, name in connection.execute(text(query))]
+        query = (
+            "SELECT slug, storm_id, name FROM storms WHERE NOT :is_open OR status <> 'closed' ORDER BY event_date, slug"
+        )
+        known = connection.execute(text(query), {"is_open": is_open and wanted is None})
+        every = [Storm(str(slug), str(storm_id), str(name)) for slug, storm_id, name in known]
         if wanted is None:
             return every
         by_id = {storm.storm_id: storm for storm in every}
