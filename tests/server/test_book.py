@@ -60,6 +60,8 @@ def test_each_heading_can_be_led_to(shelf, tmp_path):
     assert '<h2 id="limits">Limits</h2>' in parts[-1]
     nbformat.write(new_notebook(cells=[new_markdown_cell("## A crew's <b>day</b> & night: 8 h")]), tmp_path / "b.ipynb")
     assert '<h2 id="a-crews-day-night-8-h">' in Shelf(tmp_path).find("b").parts[0].html
+    nbformat.write(new_notebook(cells=[new_markdown_cell("## 天気")]), tmp_path / "c.ipynb")
+    assert "<h2>天気</h2>" in Shelf(tmp_path).find("c").parts[0].html
 
 
 def test_the_cell_of_the_map_is_known_by_its_tag(shelf, tmp_path):

@@ -196,7 +196,7 @@ def _named(heading: re.Match[str]) -> str:
     """A heading that a link can lead to: 'What a crew takes along' is `#what-a-crew-takes-along`."""
     level, words = heading.groups()
     name = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"<[^>]*>|&\w+;|'", "", words).lower()))
-    return f'<{level} id="{name}">{words}</{level}>'
+    return f'<{level} id="{name}">{words}</{level}>' if name else heading.group()
 
 
 def _heading(markdown: str) -> str:
