@@ -119,12 +119,8 @@ def report(
 
         log.begin("report", is_shown=False)
         paths = _chosen_notebooks([*([notebook] if notebook else []), *(notebooks or [])], all_notebooks)
-        if open_storms and (storm or all_storms):
-            raise BadInput(
-                f"--open-storms stands beside --{'storm' if storm else 'all-storms'}.", "Expected one of them."
-            )
-        tenants = _chosen("tenant", tenant, all_tenants)
-        storms = _chosen("storm", storm, all_storms or open_storms)
+        tenants = _chosen("tenant", tenant, {"--all-tenants": all_tenants})
+        storms = _chosen("storm", storm, {"--all-storms": all_storms, "--open-storms": open_storms})
         given: dict[str, object] = dict(_pair(item) for item in set_ or [])
         terms = reports.Terms(
             timeout_s=timeout,
@@ -215,12 +211,13 @@ def _path(notebook: str) -> Path:
     return notebooks_folder() / f"{notebook.removesuffix('.ipynb')}.ipynb"
 
 
-def _chosen(what: str, named: list[str] | None, is_all: bool) -> list[str] | None:
-    """The names; None for all."""
-    if is_all and named:
-        raise BadInput(f"--all-{what}s stands beside --{what}.", "Expected one or the other.")
-    if not (is_all or named):
-        raise BadInput(f"No {what} is named.", f"Expected --{what}, or --all-{what}s.")
+def _chosen(what: str, named: list[str] | None, several: dict[str, bool]) -> list[str] | None:
+    """The names; None where one of the options is given that stand for several."""
+    given = [option for option, is_given in {f"--{what}": bool(named), **several}.items() if is_given]
+    if len(given) > 1:
+        raise BadInput(f"{given[1]} stands beside {given[0]}.", "Expected one or the other.")
+    if not given:
+        raise BadInput(f"No {what} is named.", f"Expected --{what}, or {' or '.join(several)}.")
     return named or None
 
 

@@ -58,9 +58,7 @@ def cards(shown: Sequence[Any]) -> str:
 
 
 def _card(one: Any) -> str:
-    name = markup.text(one.name)
-    if address := way_to(one.step.page, one.tenant, one.slug):
-        name = f'<a href="{markup.text(address)}">{name}</a>'
+    name = led(one.name, way_to(one.step.page, one.tenant, one.slug))
     badges = markup.badge(one.status, STATUS_TONES.get(one.status, "")) + (
         markup.badge("synthetic") if one.is_synthetic else "")  # fmt: skip
     return (
@@ -120,15 +118,14 @@ def _figures(one: Any) -> str:
 
 def _next(one: Any) -> str:
     address = way_to(one.step.page, one.tenant, one.slug)
-    do = markup.text(one.step.do)
-    shown = f'<a href="{markup.text(address)}">{do}</a>' if address else f"{do} ({ACTS.get(one.step.page, '')})"
+    shown = led(one.step.do, address) + ("" if address else f" ({ACTS.get(one.step.page, '')})")
     return f'<p class="sp-storm-next"><strong>Next:</strong> {shown}. {markup.text(one.step.why)}</p>'
 
 
 def _ways(one: Any) -> str:
     """Links to each act with this company and storm; none where no pages are beside this one."""
     found = [(way_to(page, one.tenant, one.slug), word) for page, word in ACTS.items()]
-    links = "".join(f'<a href="{markup.text(address)}">{word}</a>' for address, word in found if address)
+    links = "".join(led(word, address) for address, word in found if address)
     return f'<nav class="sp-storm-acts" aria-label="{markup.text(one.name)}">{links}</nav>' if links else ""
 
 
